@@ -1,7 +1,7 @@
-//! The input, read on a thread of its own: file after file, each by the reader of its format.
+//! Input reader of `ingest`: runs on its own thread and reads one file after another, each with the reader of its format.
 //!
-//! A reader gives the records of one file in their order: lines, or rows, with the documents that they stand for. What all
-//! have in common is here: places, shards and batches.
+//! A `RecordReader` yields the records of one file in order: lines or rows, with the documents that they map to. The parts
+//! that all formats share are here too: input positions, sharding, batching and resuming.
 //!
 //! See docs/adr/0054-ingest-readers.md.
 

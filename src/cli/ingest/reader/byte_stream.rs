@@ -1,9 +1,9 @@
-//! The bytes of a file or of standard input: decompressed, checked and decoded to UTF-8 as they are read.
+//! Byte streams of files and standard input: decompressed, validated and decoded to UTF-8 while they are read.
 //!
-//! A compressed file is recognised by its first bytes; its name may say nothing. Several gzip members or zstd frames in a row
-//! are one text ([`members`]). The first bytes also name formats that are not read ([`unsupported`]), before and after
-//! decompression. Text in another encoding is decoded last ([`decode`]), in front of everything that looks for line ends.
-//! Nothing is decompressed ahead of what is read, so a file that decompresses to more than there is memory does no harm.
+//! Compression is detected by the first bytes, not by the file name. Concatenated gzip members or zstd frames form one text
+//! ([`multi_member_reader`]). The first bytes also identify unsupported formats ([`unsupported`]), before and after
+//! decompression. Other character encodings are decoded last ([`decoding_reader`]), so line ends are always searched in UTF-8.
+//! Decompression never runs ahead of reading, so a decompression bomb does not exhaust memory.
 
 mod counting_reader;
 mod decoding_reader;

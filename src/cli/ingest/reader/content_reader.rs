@@ -1,7 +1,7 @@
-//! The content of a file, unpacked and decoded, with the position in it and the digest of what is before that.
+//! Decompressed and decoded content of a file, with the current offset and the digest of the bytes before it.
 //!
-//! All formats but Parquet are read through it: positions in checkpoints are positions in this content, whatever the file
-//! is packed with.
+//! All formats except Parquet are read through [`ContentReader`]. Offsets in checkpoints are offsets in this content, so they
+//! do not depend on the compression of the file.
 
 use std::io::{self, Read};
 
@@ -9,30 +9,31 @@ use super::byte_stream::ByteStream;
 use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
 use crate::cli::ingest::input_position::InputPosition;
 
-/// The mark that some programs put in front of UTF-8, and that joined files have in their middle.
+/// UTF-8 byte-order mark. Some programs write it at the start of a file, so concatenated files contain it in the middle.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Below what the allocator gives back to the kernel each time: a folder may have many small files.
+/// Buffer size in bytes. Stays below the allocator's mmap threshold, so that reading a directory of many small files does
+/// not map and unmap memory for each of them.
 const BUFFER_BYTES: usize = 64 << 10;
 
-const CONTENT_CHANGED: &str = "it does not begin with what was read of it before; give what it was to go on, or remove the \
-                            checkpoint to begin anew";
+const CONTENT_CHANGED: &str = "the content before the checkpointed offset has changed; restore the original input to resume, \
+                            or delete the checkpoint to start over";
 
-/// The content of an open file.
+/// Buffered reader of the content of an open file.
 pub struct ContentReader {
     stream: ByteStream,
     buffer: Box<[u8]>,
-    /// The part of the buffer that is not consumed.
+    /// Start of the unconsumed part of the buffer, which ends at `end`.
     start: usize,
     end: usize,
     offset: u64,
     hasher: ContentHasher,
-    /// What an earlier run read: up to which offset, and its digest.
+    /// Offset that an earlier run reached, and the digest of the content before it; `None` once the digest was verified.
     expected_prefix: Option<(u64, ContentDigest)>,
 }
 
 impl ContentReader {
-    /// Takes content from its beginning on.
+    /// Creates a reader at the start of a stream.
     pub fn new(stream: ByteStream, needs_digest: bool) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
         Self {
@@ -46,14 +47,14 @@ impl ContentReader {
         }
     }
 
-    /// Expects to begin with what an earlier run read. Otherwise reading on fails, from there on.
+    /// Verifies that the content starts with what an earlier run read; if it does not, reads at or after `resume_at` fail.
     pub fn expect_prefix(self, resume_at: InputPosition) -> Self {
         let expected_prefix =
             resume_at.digest.filter(|_| resume_at.offset > 0).map(|digest| (resume_at.offset, digest));
         Self { expected_prefix, ..self }
     }
 
-    /// Returns the next bytes without consuming them; none at the end. Blocks until there are some.
+    /// Returns the next bytes without consuming them; an empty slice at the end. Blocks until at least one byte is available.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -68,7 +69,7 @@ impl ContentReader {
         Ok(self.buffered())
     }
 
-    /// Consumes bytes that [`Content::fill`] returned.
+    /// Consumes bytes that [`ContentReader::fill_buf`] returned.
     pub fn consume(&mut self, count: usize) {
         let end = self.end.min(self.start + count);
         // The digest is compared at its offset, which may lie within what is consumed at once.
@@ -85,7 +86,7 @@ impl ContentReader {
         }
     }
 
-    /// Consumes a byte order mark, if the next bytes are one. Blocks for its rest if its first byte is there.
+    /// Consumes a byte-order mark if one comes next. Blocks for the remaining bytes if the first byte of a mark was read.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -106,7 +107,7 @@ impl ContentReader {
         Ok(())
     }
 
-    /// Consumes bytes up to a position, or to the end, and shows them to `observe`. Returns whether the position was reached.
+    /// Consumes bytes up to an offset or to the end, passing them to `observe`. Returns whether the offset was reached.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -124,27 +125,27 @@ impl ContentReader {
         Ok(true)
     }
 
-    /// Returns how many bytes were consumed.
+    /// Returns the number of consumed bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Returns the digest of the consumed bytes, if it was asked for.
+    /// Returns the digest of the consumed bytes; `None` if the reader was created without one.
     pub fn digest(&self) -> Option<ContentDigest> {
         self.hasher.digest()
     }
 
-    /// Returns how much of the file on the disk was read.
+    /// Returns the number of bytes read from the file on disk; differs from the offset for compressed or decoded files.
     pub fn disk_bytes_read(&self) -> u64 {
         self.stream.disk_bytes_read().unwrap_or(self.offset)
     }
 
-    /// Tells whether the next line may have to be waited for.
+    /// Returns whether reading the next line may block.
     pub fn may_block(&self) -> bool {
         self.stream.may_block() && !self.buffered().contains(&b'\n')
     }
 
-    /// Consumes bytes up to a position in the buffer.
+    /// Consumes bytes up to an index of the buffer.
     fn consume_until(&mut self, end: usize) {
         let consumed = self.buffer.get(self.start..end).unwrap_or_default();
         self.hasher.update(consumed);
@@ -152,7 +153,7 @@ impl ContentReader {
         self.start = end.max(self.start);
     }
 
-    /// Tells whether it is read as it comes.
+    /// Returns whether the stream is a pipe or a followed file, whose data arrives over time.
     pub fn is_streamed(&self) -> bool {
         self.stream.may_block()
     }

@@ -1,4 +1,4 @@
-//! Comma-separated values: a line of names, then a row of values each.
+//! Comma-separated values: a header row with the column names, then one document per row.
 //!
 //! See docs/adr/0056-csv-rows.md.
 

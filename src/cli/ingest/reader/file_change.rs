@@ -1,4 +1,4 @@
-//! What an earlier run read of a file, compared with what the file holds now.
+//! Change detection: compares a file with the record that an earlier run made of it.
 
 use std::fs::File;
 use std::io;
@@ -12,25 +12,25 @@ use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
 use crate::cli::ingest::input_file::{FileRecord, InputFile};
 use crate::cli::ingest::input_position::InputPosition;
 
-/// What became of a file since it was read.
+/// Change of a file since an earlier run read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileChange {
-    /// It holds what was read, and nothing more.
+    /// The file holds exactly the content that was read.
     Unchanged,
-    /// It holds what was read, and more behind it.
+    /// The file starts with the content that was read and has more after it.
     Appended,
-    /// What was read is no longer there.
+    /// The file no longer starts with the content that was read.
     Replaced,
-    /// It can be read only once, so it is compared while it is read.
+    /// The input can be read only once (a pipe), so it is compared while it is read.
     Unknown,
 }
 
-/// Compares a file with what was read of it. Reads it up to there.
+/// Compares a file with the record of an earlier run. Reads the file up to the recorded position.
 pub fn detect_change(source: &InputSource, record: &FileRecord, encoding: TextEncoding) -> FileChange {
     if source.bytes.is_none() {
         return FileChange::Unknown;
     }
-    // A file that can't be read so far is no longer what it was. Reading it from its beginning tells what is wrong with it.
+    // A file that fails here counts as replaced. Reading it from the start then reports the actual error.
     let change = if source.format == InputFormat::Parquet {
         compare_file_digest(source, record)
     } else {
@@ -41,7 +41,7 @@ pub fn detect_change(source: &InputSource, record: &FileRecord, encoding: TextEn
 
 fn compare_prefix(source: &InputSource, record: &FileRecord, encoding: TextEncoding) -> anyhow::Result<FileChange> {
     if record.bytes == 0 && ![0, std::fs::metadata(&source.path)?.ino()].contains(&record.inode) {
-        // Without any content, only the inode tells.
+        // An empty prefix matches every file, so the inode decides.
         return Ok(FileChange::Replaced);
     }
     let mut content = ContentReader::new(ByteStream::open(source, encoding)?, true);
@@ -60,21 +60,21 @@ fn compare_file_digest(source: &InputSource, record: &FileRecord) -> anyhow::Res
     Ok(if Some(digest_file(source)?) == record.digest { FileChange::Unchanged } else { FileChange::Replaced })
 }
 
-/// Returns the digest of all bytes of a file as it is on the disk.
+/// Returns the digest of all bytes of a file on disk, without decompression.
 ///
 /// # Errors
-/// If it can't be read.
+/// If the file can't be read.
 pub fn digest_file(source: &InputSource) -> io::Result<ContentDigest> {
     let mut file = File::open(&source.path)?;
     let mut hasher = ContentHasher::new(true);
     io::copy(&mut file, &mut hasher)?;
-    hasher.digest().ok_or_else(|| io::Error::other("there is no digest"))
+    hasher.digest().ok_or_else(|| io::Error::other("the hasher returned no digest"))
 }
 
-/// Records a file as read to its end.
+/// Reads a file to the end and returns the record of a completely read file.
 ///
 /// # Errors
-/// If it can't be read.
+/// If the file can't be read.
 pub fn build_full_record(source: &InputSource) -> anyhow::Result<FileRecord> {
     let file = InputFile::from_path(&source.path, "");
     let position = if source.format == InputFormat::Parquet {

@@ -1,22 +1,22 @@
-//! How far a file is read.
+//! Read position within one file.
 
 use super::content_reader::ContentReader;
 use crate::cli::ingest::content_digest::ContentDigest;
 
-/// How far a file is read.
+/// Read position within one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FilePosition {
     pub rows: u64,
-    /// Where the next record begins in the content; 0 where no place can be sought.
+    /// Content offset of the next record; 0 for formats without byte offsets.
     pub offset: u64,
-    /// Of the file as it is on the disk.
+    /// Number of bytes read from the file on disk.
     pub disk_bytes: u64,
-    /// The digest of the content up to there, if it is needed.
+    /// Digest of the content before `offset`, if checkpoints need one.
     pub digest: Option<ContentDigest>,
 }
 
 impl FilePosition {
-    /// Returns the position of content, after so many rows.
+    /// Returns the position of a content reader after `rows` rows.
     pub fn new(rows: u64, content: &ContentReader) -> Self {
         Self { rows, offset: content.offset(), disk_bytes: content.disk_bytes_read(), digest: content.digest() }
     }

@@ -1,8 +1,8 @@
-//! A file that grows, as `tail -F` reads it.
+//! Following a growing file, like `tail -F`.
 //!
-//! At its end the file is looked at again every so often. If its name belongs to another file now (it was rotated), or it
-//! doesn't hold what was read any more (it was emptied or overwritten), this one ends; the caller opens the name again. A
-//! rotated file is read on until nothing was added to it for a while: its writer may learn late of the new one.
+//! At the end of the file, the reader polls for more data. The file ends for the reader if its path now names another file
+//! (rotation) or if it no longer holds the content that was read (truncation or overwriting); the caller then opens the path
+//! again. A rotated file is polled a few more times, because its writer may switch to the new file late.
 //!
 //! See docs/adr/0054-ingest-readers.md.
 

@@ -1,4 +1,4 @@
-//! The files of the input, one after the other, from where an earlier run was done with them.
+//! Reads the input files one after another, starting where an earlier run stopped.
 
 mod event_sink;
 mod file_opener;

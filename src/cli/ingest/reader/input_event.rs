@@ -1,4 +1,4 @@
-//! What the reader hands over.
+//! Events that the reader thread sends to the sender.
 
 use std::fmt;
 
@@ -6,44 +6,44 @@ use crate::cli::ingest::ingest_line::IngestLine;
 use crate::cli::ingest::input_file::FileRecord;
 use crate::cli::ingest::input_position::InputPosition;
 
-/// Lines, what came to light beside them, and at last the end.
+/// Event of the reader thread: batches of lines, notices and file ends, then the end of the input.
 #[derive(Debug)]
 pub enum InputEvent {
     Lines(Vec<IngestLine>),
-    /// A file was read to its end; its lines came before.
+    /// End of a file; all its lines were sent before.
     FileEnd(FileEnd),
-    /// A remark about the input, for people.
+    /// Human-readable notice about the input.
     Notice(String),
-    /// After so many lines, all files are read again.
+    /// Start of another pass over all files, after this number of lines.
     Restart(u64),
     End(InputEnd),
 }
 
-/// The end of a file.
+/// End of one file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileEnd {
-    /// How many lines of the whole input were read up to there.
+    /// Number of lines of the whole input up to the end of this file.
     pub lines_read: u64,
-    /// The file's place in the input, from 0.
+    /// Index of the file in the input, from 0.
     pub file_index: usize,
-    /// What was read of it; `None` for one whose place another file has now.
+    /// Record of the file for the checkpoint; `None` for a rotated or followed file.
     pub record: Option<FileRecord>,
     pub held_back: Option<HeldBackRecord>,
 }
 
-/// A last record that has no end, and may still be written.
+/// Unterminated last record of a file, which may still be incomplete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldBackRecord {
     pub file: String,
-    /// The number of its first line, or of its row, from 1.
+    /// Number of its first line or of its row, from 1.
     pub number: u64,
 }
 
-/// The end of the input.
+/// End of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputEnd {
     pub position: InputPosition,
-    /// How many lines of other shards came after the last line of this one.
+    /// Number of lines of other shards after the last line of this shard.
     pub other_shard_lines: u64,
 }
 
@@ -52,8 +52,8 @@ impl fmt::Display for HeldBackRecord {
         let Self { file, number } = self;
         write!(
             f,
-            "{file}: the last record (line or row {number}) has no end and may still be written: it was held back, and the \
-             next run takes it when it is complete; give --final to take it as it is"
+            "{file}: the last record (line or row {number}) has no line end and may be incomplete; it was held back, and the \
+             next run ingests it once it is complete; pass --final to ingest it now"
         )
     }
 }

@@ -1,30 +1,30 @@
-//! The formats that are read, and the endings of files by which they are told.
+//! Supported input formats and the file extensions that select them.
 
 use std::path::Path;
 
 use clap::ValueEnum;
 
-/// How documents are written.
+/// Input format of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InputFormat {
-    /// A JSON object on each line
+    /// One JSON object per line, or one JSON array of objects
     Jsonl,
-    /// Comma-separated values below a line of names
+    /// Comma-separated values with a header row
     Csv,
-    /// The same, separated by tabs
+    /// Tab-separated values with a header row
     Tsv,
-    /// Apache Parquet: a document a row
+    /// Apache Parquet, one document per row
     Parquet,
-    /// A document a file
+    /// Plain text, one document per file
     Text,
-    /// A document a line
+    /// Plain text, one document per line
     Lines,
 }
 
 impl InputFormat {
-    /// By the ending of a file's name, of which `.gz` and `.zst` are none.
+    /// Returns the format that a file extension selects, ignoring a trailing `.gz`, `.zst` or `.zstd`.
     pub fn from_path(path: &Path) -> Option<Self> {
-        // A name that is not UTF-8 may have an ending all the same.
+        // The extension of a name that is not UTF-8 may still be ASCII.
         let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let name = [".gz", ".zst", ".zstd"].into_iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
         let (stem, extension) = name.rsplit_once('.')?;
@@ -39,22 +39,22 @@ impl InputFormat {
         })
     }
 
-    /// Whether it is read line by line, so that a file may grow.
+    /// Returns whether files of this format are read line by line, so that they may grow.
     pub fn is_line_based(self) -> bool {
         !matches!(self, Self::Parquet | Self::Text)
     }
 
-    /// Returns the value of `--format` that names it.
+    /// Returns the value of `--format` that selects this format.
     pub fn flag_value(self) -> Option<String> {
         self.to_possible_value().map(|value| value.get_name().to_owned())
     }
 
-    /// Tells whether a file has columns, which all of its records have.
+    /// Returns whether the format has columns that all records of a file share.
     pub fn has_columns(self) -> bool {
         matches!(self, Self::Csv | Self::Tsv | Self::Parquet)
     }
 
-    /// Whether each file, or each line, is a text and nothing else.
+    /// Returns whether each file or each line is plain text without fields.
     pub fn is_plain_text(self) -> bool {
         matches!(self, Self::Text | Self::Lines)
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_tell_formats() {
+    fn formats_are_selected_by_extension() {
         for (name, format) in [
             ("docs.jsonl", Some(InputFormat::Jsonl)),
             ("docs.ndjson.gz", Some(InputFormat::Jsonl)),

@@ -1,4 +1,4 @@
-//! JSON: an object a line, or one array of objects.
+//! JSON input: one object per line, or one array of objects.
 
 use super::content_reader::ContentReader;
 use super::json_array::JsonArray;
@@ -8,16 +8,16 @@ use super::{FilePosition, NextRecord, RecordReader};
 use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::mapping::FieldMapping;
 
-/// The records of a file whose first byte tells which of the two it is.
+/// Records of a JSON file; the first byte decides between lines and an array.
 pub enum JsonRecords {
-    /// Nothing was read yet: the first byte may have to be waited for.
+    /// Layout not detected yet. Deferred until the first record is read, because waiting for the first byte may block.
     Pending(Option<(ContentReader, FieldMapping)>),
     Lines(JsonLines),
     Array(JsonArray),
 }
 
 impl JsonRecords {
-    /// Takes content, and skips the records that an earlier run read.
+    /// Opens the content and skips the records that an earlier run read.
     ///
     /// # Errors
     /// If the file can't be read.

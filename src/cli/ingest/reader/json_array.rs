@@ -1,4 +1,4 @@
-//! A JSON array of objects: an element after the other, whatever its size.
+//! Streaming reader of a JSON array of objects; reads one element at a time, so arrays of any size fit in memory.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::{FilePosition, NextRecord, Record, RecordReader};
 use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::mapping::{FieldMapping, reject_malformed, reject_too_long};
 
-/// The elements of the array that a file is.
+/// Reader of the elements of a file that holds one JSON array.
 pub struct JsonArray {
     content: ContentReader,
     mapping: FieldMapping,
@@ -18,18 +18,18 @@ pub struct JsonArray {
     state: ArrayState,
 }
 
-/// What comes next.
+/// Next token that the reader expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ArrayState {
     BeforeArray,
     FirstElement,
     Element,
     Comma,
-    /// The array is closed.
+    /// After the closing `]`.
     Closed,
 }
 
-/// Where a scanner is in an element.
+/// Lexical state of a scan for the end of an element.
 #[derive(Debug, Default)]
 struct ElementScanner {
     depth: usize,
@@ -39,7 +39,7 @@ struct ElementScanner {
 }
 
 impl JsonArray {
-    /// Takes content that begins with an array, and skips the elements that an earlier run read.
+    /// Opens content that starts with an array and skips the elements that an earlier run read.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -55,7 +55,7 @@ impl JsonArray {
         Ok(Self { content, mapping, elements_read: resume_at.row, state })
     }
 
-    /// Returns the next byte that is no white space, without consuming it.
+    /// Returns the next non-whitespace byte without consuming it.
     fn peek_non_whitespace(&mut self) -> io::Result<Option<u8>> {
         loop {
             let buffer = self.content.fill_buf()?;
@@ -71,7 +71,7 @@ impl JsonArray {
         }
     }
 
-    /// Reads an element, up to the byte after its last one.
+    /// Reads one element and consumes its bytes; at most [`MAX_RECORD_BYTES`] are kept.
     fn read_element(&mut self) -> io::Result<NextRecord> {
         let (mut scanner, mut content, mut total_bytes, mut is_terminated) =
             (ElementScanner::default(), Vec::new(), 0, false);
@@ -91,7 +91,7 @@ impl JsonArray {
         }
         let is_complete = content.len() as u64 == total_bytes;
         content.truncate(content.trim_ascii_end().len());
-        // Line ends in JSON are white space: a rejected element is a line like others.
+        // Rejected records are written as one line each; line ends outside of strings are insignificant in JSON.
         content.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
         self.elements_read += 1;
         if !is_terminated {
@@ -102,11 +102,13 @@ impl JsonArray {
         Ok(NextRecord::Record(Record { number: self.elements_read, content, is_complete, is_terminated, document }))
     }
 
-    /// Returns the record that stands for the rest of an array that is not closed.
+    /// Returns a rejected record for an array that is not closed at the end of the file.
     fn reject_unclosed(&mut self) -> NextRecord {
         (self.state, self.elements_read) = (ArrayState::Closed, self.elements_read + 1);
-        let document =
-            Err(reject_malformed("", "the array is not closed before the file ends; bring or write the file anew"));
+        let document = Err(reject_malformed(
+            "",
+            "the JSON array is not closed at the end of the file; transfer or write the file again",
+        ));
         NextRecord::Record(Record {
             number: self.elements_read,
             content: Vec::new(),
@@ -123,7 +125,7 @@ impl RecordReader for JsonArray {
             self.state = match (self.state, self.peek_non_whitespace()?) {
                 (ArrayState::Closed, None) => return Ok(NextRecord::End),
                 (ArrayState::Closed, Some(_)) => {
-                    bail!("something follows its JSON array; split the file after the array")
+                    bail!("unexpected data after the JSON array; split the file after the closing `]`")
                 }
                 (_, None) => return Ok(self.reject_unclosed()),
                 (ArrayState::BeforeArray, _) => self.consume_and_enter(ArrayState::FirstElement),
@@ -132,10 +134,13 @@ impl RecordReader for JsonArray {
                 }
                 (ArrayState::Comma, Some(b',')) => self.consume_and_enter(ArrayState::Element),
                 (ArrayState::Comma, Some(_)) => {
-                    bail!("after element {} of its JSON array there is neither a comma nor `]`", self.elements_read)
+                    bail!("expected `,` or `]` after element {} of the JSON array", self.elements_read)
                 }
                 (ArrayState::FirstElement | ArrayState::Element, Some(b',' | b']' | b'}')) => {
-                    bail!("before element {} of its JSON array there is a comma too many", self.elements_read + 1)
+                    bail!(
+                        "expected a value as element {} of the JSON array; remove the extra comma",
+                        self.elements_read + 1
+                    )
                 }
                 (ArrayState::FirstElement | ArrayState::Element, Some(_)) => {
                     self.state = ArrayState::Comma;
@@ -150,7 +155,7 @@ impl RecordReader for JsonArray {
     }
 
     fn may_block(&self) -> bool {
-        // Lines tell nothing of where elements end.
+        // Line ends say nothing about element ends, so every read of a stream may block.
         self.content.is_streamed()
     }
 }
@@ -163,7 +168,7 @@ impl JsonArray {
 }
 
 impl ElementScanner {
-    /// Follows bytes that are skipped: at the end, `depth` tells whether the array is still open.
+    /// Updates the state for skipped bytes; afterwards, a `depth` of 0 means that the array is closed.
     fn observe(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if self.is_in_string {
@@ -181,7 +186,7 @@ impl ElementScanner {
         }
     }
 
-    /// Returns where the element ends in the bytes that follow.
+    /// Returns the index after the element's last byte in the next bytes; `None` if the element continues after them.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, &byte) in bytes.iter().enumerate() {
             if self.is_in_string {
@@ -196,7 +201,7 @@ impl ElementScanner {
             match byte {
                 b'"' => self.is_in_string = true,
                 b'{' | b'[' => self.depth += 1,
-                // A number or a word has no last byte of its own.
+                // A number or literal ends at the delimiter after it, which is not part of it.
                 b',' | b']' | b'}' if self.depth == 0 && self.has_started => return Some(at),
                 b']' | b'}' if self.depth == 1 => return Some(at + 1),
                 b']' | b'}' => self.depth = self.depth.saturating_sub(1),
@@ -238,23 +243,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_array_is_told() {
+    fn malformed_arrays_are_reported() {
         assert_eq!(read(" [ ] \n").unwrap(), []);
         assert_eq!(read("[1, \"a]\" ,{\"b\": [2]}]").unwrap().len(), 3);
         assert_eq!(read("[{\"a\": 1}, {\"b").unwrap()[1], ("{\"b".to_owned(), false));
         assert_eq!(read("[{\"a\": 1}").unwrap()[1], (String::new(), false));
         for (text, problem) in [
-            ("[\"a\" \"b\"]", "neither a comma"),
-            ("[,1]", "comma too many"),
-            ("[1,]", "comma too many"),
-            ("[1] 2", "something follows"),
+            ("[\"a\" \"b\"]", "expected `,` or `]`"),
+            ("[,1]", "extra comma"),
+            ("[1,]", "extra comma"),
+            ("[1] 2", "unexpected data after"),
         ] {
             assert!(read(text).unwrap_err().to_string().contains(problem), "{text}");
         }
     }
 
     proptest! {
-        /// Law: the elements are those that a JSON parser finds, however they are written.
+        /// Property: the elements equal those that a JSON parser finds, for compact and pretty-printed arrays.
         #[test]
         fn elements_are_those_of_the_array(
             texts in prop::collection::vec(".{0,12}", 0..8),

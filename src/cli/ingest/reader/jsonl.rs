@@ -1,4 +1,4 @@
-//! JSON lines: an object a line.
+//! JSON Lines: one object per line.
 
 use anyhow::ensure;
 
@@ -17,10 +17,13 @@ impl RecordReader for JsonLines {
         if line.is_blank() {
             return Ok(line.to_blank_record());
         }
-        // The record keeps its trailing white space: a rejected line is written as it was.
+        // The record keeps its trailing whitespace, so that a rejected line is written unchanged.
         let json = line.content.trim_ascii_end();
         let is_pretty = line.number == 1 && json == b"{";
-        ensure!(!is_pretty, "its first line is only `{{`: an object takes several lines; write one a line: jq -c .");
+        ensure!(
+            !is_pretty,
+            "the first line is only `{{`, so objects span several lines; write one object per line: jq -c ."
+        );
         let document =
             if line.is_truncated { Err(reject_too_long(line.total_bytes)) } else { self.mapping.map_json_line(json) };
         Ok(NextRecord::Record(line.into_record(document)))

@@ -1,17 +1,17 @@
-//! The ends of lines: LF, CR LF, or CR alone.
+//! Line end detection: LF, CR LF or a lone CR.
 //!
-//! The first end of a file tells its kind. In a file of LF or CR LF, a lone CR belongs to the line: to end a line there would
-//! cut a record in two. In a file whose first end is a lone CR (old Macintosh exports), all three kinds end lines.
+//! The first line end of a file selects its kind. In a file with LF or CR LF, a lone CR is part of the line; ending a line
+//! there would split a record. In a file whose first line end is a lone CR (classic Mac OS), all three kinds end a line.
 
-/// Finds the ends of lines in a file, piece after piece.
+/// Finds the line ends of a file, chunk by chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineEndScanner {
     line_ending: LineEnding,
-    /// Whether the last byte was a CR that ended a line: an LF after it belongs to the same end.
+    /// True if the last byte was a CR that ended a line; an LF after it belongs to the same line end.
     is_after_cr: bool,
 }
 
-/// Counts the ends of lines, chunk after chunk.
+/// Counts line ends, chunk by chunk.
 #[derive(Debug)]
 pub struct LineEndCounter {
     scanner: LineEndScanner,
@@ -32,7 +32,7 @@ impl LineEndCounter {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LineEnding {
-    /// No end was seen yet.
+    /// Before the first line end.
     #[default]
     Unknown,
     Lf,
@@ -40,7 +40,7 @@ enum LineEnding {
 }
 
 impl LineEndScanner {
-    /// Returns how many bytes to leave out at the beginning of a line: the LF of a CR LF whose CR ended the line before.
+    /// Returns the number of bytes to skip at the start of a line: 1 for the LF of a CR LF whose CR ended the previous line.
     pub fn skip_lf(&mut self, bytes: &[u8]) -> usize {
         let is_after_cr = self.is_after_cr && !bytes.is_empty();
         self.is_after_cr &= bytes.is_empty();
@@ -60,7 +60,7 @@ impl LineEndScanner {
         }
     }
 
-    /// Returns where the line ends in the bytes that follow: the position after its end.
+    /// Returns the index after the line end in the next bytes; `None` if the line continues after them.
     pub fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let is_end = |byte: u8| byte == b'\n' || byte == b'\r' && self.line_ending != LineEnding::Lf;
         let at = bytes.iter().position(|&byte| is_end(byte))?;
@@ -70,17 +70,17 @@ impl LineEndScanner {
             }
             return Some(at + 1);
         }
-        // The byte behind a CR may not be here yet; then the next line begins with it.
+        // The byte after a CR may not have been read yet; `skip_lf` then handles it at the start of the next line.
         self.is_after_cr = true;
         Some(at + 1 + self.skip_lf(bytes.get(at + 1..).unwrap_or_default()))
     }
 
-    /// Goes on behind a byte that ended a line.
+    /// Restores the state after a line that ended with the byte `last`.
     pub fn resume_after(&mut self, last: Option<u8>) {
         self.is_after_cr = last == Some(b'\r') && self.line_ending != LineEnding::Lf;
     }
 
-    /// Takes note of bytes that are skipped because an earlier run read them.
+    /// Updates the state for bytes that are skipped because an earlier run read them.
     pub fn observe(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let skipped = self.skip_lf(bytes);
@@ -90,21 +90,21 @@ impl LineEndScanner {
         }
     }
 
-    /// Returns a counter of the ends of lines in what follows.
+    /// Returns a counter of the line ends in the next bytes.
     pub fn start_counter(self) -> LineEndCounter {
         LineEndCounter { scanner: Self { is_after_cr: false, ..self }, count: 0 }
     }
 
-    /// Tells whether a lone CR is no end of a line; `None` if no line has ended yet.
+    /// Returns whether a lone CR is part of the line; `None` before the first line end.
     pub fn is_lf_only(self) -> Option<bool> {
         (self.line_ending != LineEnding::Unknown).then_some(self.line_ending == LineEnding::Lf)
     }
 
-    /// Returns a line without its end.
+    /// Returns a line without its line end.
     pub fn trim_end(self, line: &[u8]) -> &[u8] {
         match line.strip_suffix(b"\n") {
             Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-            // The last line of a file, which may have been cut between CR and LF.
+            // The last line of a file may be cut between CR and LF.
             None => line.strip_suffix(b"\r").unwrap_or(line),
         }
     }
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of a text that is read in chunks of a size.
+    /// Splits a text into lines, reading it in chunks of a given size.
     fn lines(text: &[u8], chunk: usize) -> Vec<Vec<u8>> {
         let (mut ends, mut lines, mut line) = (LineEndScanner::default(), Vec::new(), Vec::new());
         for mut chunk in text.chunks(chunk) {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_end_tells_the_kind() {
+    fn the_first_line_end_selects_the_kind() {
         for (text, expected) in [
             (&b"a\nb\nc"[..], &[&b"a"[..], b"b", b"c"][..]),
             (b"a\r\nb\r\nc", &[b"a", b"b", b"c"]),
@@ -155,9 +155,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: what was skipped leaves the same state as what was read, wherever a line ended.
+        /// Property: skipping bytes leaves the same state as reading them, for every cut and chunk size.
         #[test]
-        fn skipping_is_reading(text in "[a\r\n]{0,24}", chunk in 1_usize..5) {
+        fn skipping_leaves_the_state_of_reading(text in "[a\r\n]{0,24}", chunk in 1_usize..5) {
             let text = text.as_bytes();
             let all = lines(text, text.len().max(1));
             prop_assert_eq!(&lines(text, chunk), &all);

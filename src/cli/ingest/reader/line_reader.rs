@@ -1,4 +1,4 @@
-//! A file cut into lines, with bounded memory.
+//! Splits a file into lines with bounded memory.
 
 use std::io;
 
@@ -8,27 +8,27 @@ use super::{FilePosition, NextRecord, Record};
 use crate::cli::ingest::input_position::InputPosition;
 use crate::proto::{Document, ItemError};
 
-/// Maximum bytes of a line that are kept; of a longer one only the beginning is.
+/// Maximum number of bytes kept of one record; longer records are truncated and rejected.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
 
-/// The lines of a file, in order.
+/// Reader of the lines of a file, in order.
 pub struct LineReader {
     content: ContentReader,
     line_ends: LineEndScanner,
     lines_read: u64,
 }
 
-/// A line, without its end and without a byte order mark in front of it.
+/// Line without its line end and without a leading byte-order mark.
 pub struct RawLine {
-    /// At most [`MAX_PIECE_BYTES`] of it.
+    /// Bytes of the line, at most [`MAX_RECORD_BYTES`].
     pub content: Vec<u8>,
-    /// How many bytes it had.
+    /// Length of the whole line with its line end, in bytes.
     pub total_bytes: u64,
-    /// The number of the line, from 1.
+    /// Line number, from 1.
     pub number: u64,
-    /// Whether more than the content was there.
+    /// True if `content` holds only the beginning of the line.
     pub is_truncated: bool,
-    /// Whether the line has an end. The last line of a file may have none, because it is still being written.
+    /// True if the line has a line end. The last line of a file may have none while it is still being written.
     pub is_terminated: bool,
 }
 
@@ -37,12 +37,12 @@ impl RawLine {
         !self.is_truncated && self.content.trim_ascii().is_empty()
     }
 
-    /// Returns what a blank line is: at the end of a file, where it has no end itself, it may become a record.
+    /// Converts a blank line. Without a line end, at the end of a file, it may be the start of a record.
     pub fn to_blank_record(&self) -> NextRecord {
         if self.is_terminated { NextRecord::Blank } else { NextRecord::UnterminatedBlank }
     }
 
-    /// Returns the record of the line.
+    /// Converts the line into a record with its document.
     pub fn into_record(self, document: Result<Document, ItemError>) -> Record {
         let Self { content, number, is_truncated, is_terminated, .. } = self;
         Record { number, content, is_complete: !is_truncated, is_terminated, document }
@@ -50,19 +50,19 @@ impl RawLine {
 }
 
 impl LineReader {
-    /// Takes content, and skips the lines that an earlier run read.
+    /// Opens the content and skips the lines that an earlier run read.
     ///
     /// # Errors
     /// If the file can't be read.
     pub fn open(mut content: ContentReader, resume_at: InputPosition) -> io::Result<Self> {
         let mut line_ends = LineEndScanner::default();
         content.skip_to(resume_at.offset, |bytes| line_ends.observe(bytes))?;
-        // Without an offset the lines are counted again.
+        // Without an offset nothing is skipped, so lines are counted from the start.
         let lines_read = if resume_at.offset > 0 { resume_at.row } else { 0 };
         Ok(Self { content, line_ends, lines_read })
     }
 
-    /// Returns the next line.
+    /// Returns the next line; `None` at the end of the file.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -94,12 +94,12 @@ impl LineReader {
         Ok(Some(RawLine { content, total_bytes, number: self.lines_read, is_truncated, is_terminated }))
     }
 
-    /// Returns how far the file is read.
+    /// Returns the current read position.
     pub fn position(&self) -> FilePosition {
         FilePosition::new(self.lines_read, &self.content)
     }
 
-    /// Tells whether the next line may have to be waited for.
+    /// Returns whether reading the next line may block.
     pub fn may_block(&self) -> bool {
         self.content.may_block()
     }
@@ -114,23 +114,23 @@ mod tests {
     use super::super::byte_stream::ByteStream;
     use super::*;
 
-    fn pieces(reader: impl Read + Send + 'static) -> LineReader {
+    fn open_lines(reader: impl Read + Send + 'static) -> LineReader {
         LineReader::open(ContentReader::new(ByteStream::from_reader(reader), false), InputPosition::default()).unwrap()
     }
 
     #[test]
-    fn a_line_without_end_takes_bounded_memory() {
+    fn an_unterminated_line_uses_bounded_memory() {
         let long = MAX_RECORD_BYTES as u64 + 5;
-        let mut pieces = pieces(io::repeat(b'x').take(long).chain(Cursor::new(b"\n a \n")));
-        let first = pieces.next_line().unwrap().unwrap();
+        let mut reader = open_lines(io::repeat(b'x').take(long).chain(Cursor::new(b"\n a \n")));
+        let first = reader.next_line().unwrap().unwrap();
         assert_eq!((first.content.len(), first.total_bytes, first.is_truncated), (MAX_RECORD_BYTES, long + 1, true));
-        let second = pieces.next_line().unwrap().unwrap();
+        let second = reader.next_line().unwrap().unwrap();
         assert_eq!((second.content.as_slice(), second.number, second.is_truncated), (&b" a "[..], 2, false));
-        assert!(pieces.next_line().unwrap().is_none());
-        assert_eq!((pieces.position().rows, pieces.position().disk_bytes), (2, long + 5));
+        assert!(reader.next_line().unwrap().is_none());
+        assert_eq!((reader.position().rows, reader.position().disk_bytes), (2, long + 5));
     }
 
-    /// The lines by the kind of the first end.
+    /// Returns the expected lines, by the kind of the first line end.
     fn expected_lines(text: &str) -> Vec<String> {
         let first = text.find(['\r', '\n']).map(|at| &text[at..]);
         if first.is_none_or(|first| first.starts_with('\n') || first.starts_with("\r\n")) {
@@ -146,19 +146,19 @@ mod tests {
     }
 
     proptest! {
-        /// Law: lines are what lies between the ends of lines, without the mark in front.
+        /// Property: the lines are the text between the line ends, without a leading byte-order mark.
         #[test]
         fn lines_are_those_of_the_text(text in "[a-z\u{e9}\r\n ]{0,64}", mark: bool) {
             let marked = format!("{}{text}", if mark { "\u{feff}" } else { "" });
             let length = marked.len() as u64;
-            let mut pieces = pieces(Cursor::new(marked.into_bytes()));
+            let mut reader = open_lines(Cursor::new(marked.into_bytes()));
             let mut lines = Vec::new();
-            while let Some(line) = pieces.next_line().unwrap() {
+            while let Some(line) = reader.next_line().unwrap() {
                 prop_assert_eq!(line.number, lines.len() as u64 + 1);
                 lines.push(String::from_utf8(line.content).unwrap());
             }
             prop_assert_eq!(lines, expected_lines(&text));
-            prop_assert_eq!(pieces.position().disk_bytes, length);
+            prop_assert_eq!(reader.position().disk_bytes, length);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fields that the user named and that no record has: most likely a typo, and then what was meant would be lost silently.
+//! Detects fields that a flag names but no record has: most likely a typo, which would silently drop data.
 
 use anyhow::bail;
 
@@ -6,16 +6,16 @@ use super::paths::InputSource;
 use super::{InputFormat, ReadPlan};
 use crate::cli::ingest::mapping::{MissingField, PAYLOAD_FLAG, TEXT_FLAG};
 
-/// After so many records without them, fields are reported before the input ends.
+/// Number of records after which a missing field is reported early, before the input ends.
 const EARLY_RECORDS: u64 = 1_000;
 
 const TYPES_FLAG: &str = "--csv-types";
 
-/// Looks for the named fields in the records of an input.
+/// Checks that the fields named by flags exist in the records of an input.
 pub struct NamedFieldCheck {
-    /// Whether all of the input is read, so that what is in no record is nowhere.
+    /// True if the input is read from its start, so that an unseen field is really missing.
     is_from_start: bool,
-    /// How many records were read.
+    /// Number of records read so far.
     record_count: u64,
 }
 
@@ -24,10 +24,10 @@ impl NamedFieldCheck {
         Self { is_from_start, record_count: 0 }
     }
 
-    /// Refuses an input of one file that has columns, as soon as they are known.
+    /// Checks the named fields against the columns of a single input file, before its first record.
     ///
     /// # Errors
-    /// If a field is none of them.
+    /// If a named field is not a column of the file.
     pub fn check_columns(&self, plan: &ReadPlan, sources: &[InputSource]) -> anyhow::Result<()> {
         let [source] = sources else { return Ok(()) };
         if !self.is_from_start || !source.format.has_columns() || plan.follow.is_some() {
@@ -41,7 +41,7 @@ impl NamedFieldCheck {
         reject_missing(&unseen)
     }
 
-    /// Counts a record. Returns a remark about the input when [`EARLY_RECORDS`] were read.
+    /// Counts a record. Returns a notice about a missing field when [`EARLY_RECORDS`] were read.
     pub fn count_record(&mut self, plan: &ReadPlan, sources: &[InputSource]) -> Option<String> {
         self.record_count += 1;
         if self.record_count != EARLY_RECORDS || !self.is_from_start {
@@ -49,20 +49,20 @@ impl NamedFieldCheck {
         }
         let MissingField { field, flag } = find_missing(plan, sources).into_iter().next()?;
         Some(format!(
-            "none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names; is it a typo?"
+            "none of the first {EARLY_RECORDS} records has the field `{field}` named by {flag}; check its spelling"
         ))
     }
 
-    /// Refuses an input that was read to its end.
+    /// Checks the named fields after the whole input was read.
     ///
     /// # Errors
-    /// If a field is in none of its records.
+    /// If no record has one of the named fields.
     pub fn check_end(&self, plan: &ReadPlan, sources: &[InputSource]) -> anyhow::Result<()> {
         if self.is_from_start { reject_missing(&find_missing(plan, sources)) } else { Ok(()) }
     }
 }
 
-/// Returns the fields that no record had so far. A single text field is no such: each record without it is rejected.
+/// Returns the named fields that no record had so far. A single text field is left out: records without it are rejected.
 fn find_missing(plan: &ReadPlan, sources: &[InputSource]) -> Vec<MissingField> {
     let mut missing = plan.mapping.missing_fields();
     missing.retain(|field| field.flag != TEXT_FLAG || plan.mapping.text_fields.len() > 1);
@@ -76,5 +76,5 @@ fn find_missing(plan: &ReadPlan, sources: &[InputSource]) -> Vec<MissingField> {
 
 fn reject_missing(missing: &[MissingField]) -> anyhow::Result<()> {
     let Some(MissingField { field, flag }) = missing.first() else { return Ok(()) };
-    bail!("no record has the field `{field}` that {flag} names; correct the name, or leave it out")
+    bail!("no record has the field `{field}` named by {flag}; correct the name or remove it")
 }

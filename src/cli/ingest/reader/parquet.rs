@@ -1,8 +1,8 @@
-//! Parquet: a document a row.
+//! Parquet input: one document per row.
 //!
-//! Columns are read by the `parquet` crate, a row group after the other and a page at a time, those that are wanted. Their
-//! values are put together to rows here: the crate's own rows lose digits of old timestamps, and end at a string that is not
-//! UTF-8. The crate panics on some files that contradict themselves; here that is an error like others.
+//! The `parquet` crate decodes the mapped columns, one row group and one page at a time. Rows are assembled here, because the
+//! crate's record API loses precision of INT96 timestamps and fails at strings that are not UTF-8. The crate panics on some
+//! inconsistent files; those panics are converted to errors.
 //!
 //! See docs/adr/0055-parquet-rows.md.
 

@@ -1,11 +1,11 @@
-//! Resolves what was given on the command line to the files to read, in an order that is the same in every run.
+//! Resolves the input arguments of the command line to the files to read, in the same order in every run.
 //!
-//! A folder gives its files with an ending of a known format, in the order of their names, with those of the folders in it;
-//! links are followed, since the Hugging Face cache is made of them. A folder that has files of data is a dataset: the texts
-//! in it are about the data, and are no documents. With a format, only its endings count; with a format of plain text every
-//! file does.
+//! A directory is searched recursively for files with the extension of a known format, sorted by name. Symbolic links are
+//! followed, because the Hugging Face cache consists of them. If a directory contains data files (JSON Lines, CSV, TSV,
+//! Parquet), its plain texts (README, license) are skipped. With `--format`, only the extensions of that format are read; with
+//! a plain text format, every file is.
 //!
-//! No file is left out silently: each is read, counted in a notice, or the run is refused with a remedy.
+//! No file is left out silently: each file is read or counted in a notice, or the run fails with a remedy.
 
 mod directory;
 mod duplicates;

@@ -1,4 +1,4 @@
-//! How the input is read.
+//! Settings of reading the input.
 
 use super::byte_stream::TextEncoding;
 use super::csv::CsvDialect;
@@ -6,7 +6,7 @@ use super::follow::FollowControl;
 use crate::cli::ingest::mapping::FieldMapping;
 use crate::cli::ingest::shard::ShardFilter;
 
-/// What is made of the lines, and of which ones.
+/// Settings of reading the input: field mapping, CSV dialect, encoding, shard and following.
 #[derive(Debug, Clone)]
 pub struct ReadPlan {
     pub mapping: FieldMapping,
@@ -14,21 +14,21 @@ pub struct ReadPlan {
     /// Character encoding of text inputs.
     pub encoding: TextEncoding,
     pub shard_filter: ShardFilter,
-    /// How a file that grows is followed; `None` to end where it ends.
+    /// Settings of following a growing file; `None` to stop at the end of the file.
     pub follow: Option<FollowControl>,
-    /// Whether a checkpoint keeps the place, so that a later run may go on.
+    /// True if a checkpoint stores the position, so that a later run can resume.
     pub has_checkpoint: bool,
-    /// Whether a last record without an end is taken as it is.
+    /// True if an unterminated last record is ingested instead of held back (`--final`).
     pub is_final: bool,
 }
 
 impl ReadPlan {
-    /// Tells whether a last record without an end is left to a later run.
+    /// Returns whether an unterminated last record is held back for a later run.
     pub fn should_hold_back(&self) -> bool {
         self.should_track_position() && !self.is_final
     }
 
-    /// Tells whether places are compared with files, now or by a later run.
+    /// Returns whether positions and digests are tracked, for this run or a later one.
     pub fn should_track_position(&self) -> bool {
         self.has_checkpoint || self.follow.is_some()
     }

@@ -1,4 +1,4 @@
-//! The thread that reads.
+//! Reader thread.
 
 use std::{io, thread};
 
@@ -8,17 +8,17 @@ use super::input::Input;
 use super::input_event::InputEvent;
 use super::read_plan::ReadPlan;
 
-/// How many batches wait to be sent.
+/// Maximum number of batches that wait to be sent.
 const QUEUE_CAPACITY: usize = 2;
 
-/// What the thread hands over, in order; an error ends it.
+/// Receiver of the reader thread's events, in order; an error is the last event.
 pub type InputEventReceiver = mpsc::Receiver<anyhow::Result<InputEvent>>;
 
-/// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
-/// since it may be stuck in a read of a terminal.
+/// Starts the reader thread. The thread ends with the input or when the receiver is dropped. It is never joined, because it
+/// may be blocked in a read from a terminal.
 ///
 /// # Errors
-/// If there can be no thread more.
+/// If the operating system can't create a thread.
 pub fn spawn(input: Input, plan: ReadPlan) -> io::Result<InputEventReceiver> {
     let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
     thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
@@ -27,7 +27,7 @@ pub fn spawn(input: Input, plan: ReadPlan) -> io::Result<InputEventReceiver> {
             Ok(Some(end)) => Ok(InputEvent::End(end)),
             Err(error) => Err(error),
         };
-        // Nobody listens any more: then there is nobody to tell.
+        // If the receiver is closed, there is nobody to report the end to.
         let _ = sender.blocking_send(last_event);
     })?;
     Ok(events)

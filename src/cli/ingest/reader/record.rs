@@ -1,4 +1,4 @@
-//! One record of a file.
+//! Record of a file.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use crate::cli::ingest::mapping::encode_document;
 use crate::cli::ingest::shard::ShardFilter;
 use crate::proto::{Document, ItemError};
 
-/// A line or row that isn't blank.
+/// Non-blank line or row of a file, with the document that it maps to.
 pub struct Record {
-    /// The number by which a person finds it in its file, from 1: of its first line, or of its row.
+    /// Number of its first line or of its row in the file, from 1; shown in messages.
     pub number: u64,
-    /// As it is in the file; a row of Parquet as JSON.
+    /// Raw bytes of the file; JSON for a Parquet row.
     pub content: Vec<u8>,
-    /// Whether that is all of it.
+    /// True if `content` is the whole record.
     pub is_complete: bool,
-    /// Whether it has an end: the last one of a file may still be written.
+    /// True if the record has a line end; the last record of a file may still be written to.
     pub is_terminated: bool,
     pub document: Result<Document, ItemError>,
 }
 
 impl Record {
-    /// Returns the line, if it is of this run's part.
+    /// Converts the record to a line to ingest; `None` if it belongs to another shard.
     pub fn into_line(
         self,
         position: InputPosition,

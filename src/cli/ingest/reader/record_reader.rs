@@ -1,37 +1,37 @@
-//! The records of a file, whatever its format.
+//! Interface of the readers of all formats.
 
 use super::file_position::FilePosition;
 use super::record::Record;
 
-/// The records of one file, in order.
+/// Reader of the records of one file, in order.
 pub trait RecordReader: Send {
-    /// Reads the next one.
+    /// Reads the next record.
     ///
     /// # Errors
-    /// If the file can't be read on.
+    /// If the file can't be read, or is malformed beyond a single record.
     fn next_record(&mut self) -> anyhow::Result<NextRecord>;
 
-    /// How far the file is read.
+    /// Returns the current read position.
     fn position(&self) -> FilePosition;
 
-    /// Whether the next one may have to be waited for.
+    /// Returns whether reading the next record may block.
     fn may_block(&self) -> bool {
         false
     }
 
-    /// Takes the remarks about the file, for people.
+    /// Takes the human-readable notices about the file.
     fn take_notices(&mut self) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// What comes next in a file.
+/// Next item of a file.
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are records, and each is taken apart at once")]
 pub enum NextRecord {
     Record(Record),
-    /// A line that counts as one, but holds nothing.
+    /// Blank line, which only counts as a line.
     Blank,
-    /// Blanks without a line's end, at the end of the file: they may be the beginning of a record.
+    /// Whitespace without a line end at the end of the file, which may be the start of a record.
     UnterminatedBlank,
     End,
 }

@@ -1,8 +1,8 @@
-//! Where a run begins that has a checkpoint: what earlier runs read, compared with the input as it is now.
+//! Computes the resume point of a run with a checkpoint by comparing what earlier runs read with the current input.
 //!
-//! The law: after a run that ends well, the collection has what one run over the input as it is now would have written (over
-//! what was there before). So reading goes on at the first place where the input is not what was read, and all that comes
-//! after that place is read again, in its order: the last document of an id is the one that stays.
+//! Invariant: after a successful run, the collection equals the result of a single run over the current input (on top of
+//! the points that existed before). Reading therefore resumes at the first difference between the input and the checkpoint,
+//! and everything after it is read again in order, since the last document with an id wins.
 //!
 //! See docs/adr/0007-checkpoints-by-content.md.
 
@@ -19,47 +19,47 @@ use crate::cli::ingest::input_position::InputPosition;
 /// Maximum notices about files, so that a directory of many doesn't fill the terminal.
 const MAX_NOTICES: usize = 20;
 
-/// What earlier runs read.
+/// State of earlier runs, from the checkpoint.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PreviousRun {
-    /// The files that were read to their ends, in their order.
+    /// Files that were read to their ends, in input order.
     pub finished_files: Vec<FileRecord>,
-    /// The one that was being read.
+    /// File that was being read when the run stopped.
     pub current_file: Option<FileRecord>,
-    /// The counts of lines and bytes.
+    /// Total counts of lines and bytes.
     pub position: InputPosition,
 }
 
-/// Where reading begins.
+/// Position at which a run starts reading, and what has to be read again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResumePoint {
     pub position: InputPosition,
-    /// The files before that place, which are what they were.
+    /// Unchanged files before the position.
     pub finished_files: Vec<FileRecord>,
-    /// Lines to leave out, by their number, where no place is known.
+    /// Number of lines to skip if no position is known (`--skip`).
     pub skip_lines: u64,
-    /// The rest of a file that was rotated, and files that came between: they are read first.
+    /// Unread rest of a rotated file and files rotated after it, which are read first.
     pub rotated_files: VecDeque<InputSource>,
-    /// Whether all files are read again after these.
+    /// True if all files are read again after the rotated ones.
     pub should_restart: bool,
-    /// What was found, for people.
+    /// Human-readable notices about changed files.
     pub notices: Vec<String>,
-    /// Whether files are read again that were read before.
+    /// True if files that were read before are read again.
     pub has_rereads: bool,
-    /// Whether nothing is left to read.
+    /// True if nothing is left to read.
     pub is_complete: bool,
-    /// The encoding that positions are about.
+    /// Encoding of the input; offsets refer to the decoded content.
     pub encoding: TextEncoding,
     pub is_following: bool,
 }
 
 impl ResumePoint {
-    /// Begins at the beginning, and leaves out so many lines.
+    /// Starts at the beginning of the input and skips a number of lines.
     pub fn after_lines(lines: u64) -> Self {
         Self { skip_lines: lines, ..Self::default() }
     }
 
-    /// Compares the sources with what earlier runs read of them, file after file. One that is followed has always more.
+    /// Compares the sources with the records of earlier runs, file by file. A followed file is never complete.
     pub fn find(
         sources: &[InputSource],
         previous_run: &PreviousRun,
@@ -77,7 +77,7 @@ impl ResumePoint {
             let file_index = file_indexes.get(record.path.as_str()).copied().filter(|&at| at >= start.position.file);
             let Some((source, file_index)) = file_index.and_then(|at| Some((sources.get(start.position.file)?, at)))
             else {
-                start.notices.push(format!("{} was read before and is no longer there", record.path));
+                start.notices.push(format!("{} was read by an earlier run and no longer exists", record.path));
                 if record.rows > 0 && start.restart() {
                     return start.limit_notices();
                 }
@@ -85,7 +85,9 @@ impl ResumePoint {
             };
             if file_index > start.position.file {
                 let name = source.path.display();
-                start.notices.push(format!("{name} is new and comes before files that were read; they are read again"));
+                start
+                    .notices
+                    .push(format!("{name} is new and sorts before files that were already read; those are read again"));
                 start.has_rereads = true;
                 records.push_front((record, is_finished));
                 return start.restart_if_changed(&records, &file_indexes, sources).limit_notices();
@@ -93,7 +95,7 @@ impl ResumePoint {
             if !start.apply_record(source, record, is_finished, sources) {
                 if !records.is_empty() {
                     let name = source.path.display();
-                    start.notices.push(format!("{name} is not what it was; it and the files after it are read again"));
+                    start.notices.push(format!("{name} has changed; reading it and the files after it again"));
                     start.has_rereads = true;
                 }
                 return start.restart_if_changed(&records, &file_indexes, sources).limit_notices();
@@ -103,7 +105,7 @@ impl ResumePoint {
         start.limit_notices()
     }
 
-    /// Goes back to the first file, if one of the files behind the place is no longer what it was.
+    /// Restarts at the first file if a file after the position was replaced.
     fn restart_if_changed(
         mut self,
         later_records: &VecDeque<(&FileRecord, bool)>,
@@ -117,7 +119,7 @@ impl ResumePoint {
         let changed =
             later_records.iter().map(|(record, _)| *record).find(|record| record.rows > 0 && is_changed(record));
         if let Some(changed) = changed {
-            self.notices.push(format!("{} is no longer what was read of it", changed.path));
+            self.notices.push(format!("{} has changed since it was read", changed.path));
             if self.rotated_files.is_empty() {
                 self.restart();
             } else {
@@ -127,21 +129,22 @@ impl ResumePoint {
         self
     }
 
-    /// Goes back to the first file, if there is one before the place: documents of a file that is no longer what it was may
-    /// have replaced some of the files before it. Returns whether it did.
+    /// Restarts at the first file, unless the position is at the start already: documents of a replaced file may have overwritten
+    /// documents of the files before it. Returns whether the position changed.
     fn restart(&mut self) -> bool {
         if self.finished_files.is_empty() && self.position.row == 0 {
             return false;
         }
-        self.notices
-            .push("all files are read again, since those before it may have documents of the same ids".to_owned());
+        self.notices.push(
+            "reading all files again, because files before it may contain documents with the same ids".to_owned(),
+        );
         self.finished_files.clear();
         self.position = InputPosition { file: 0, row: 0, offset: 0, digest: None, ..self.position };
         self.has_rereads = true;
         true
     }
 
-    /// Takes a record of the file at the place. Returns whether the file is read to its end.
+    /// Applies the record of the file at the current position. Returns whether that file needs no more reading.
     fn apply_record(
         &mut self,
         source: &InputSource,
@@ -159,7 +162,7 @@ impl ResumePoint {
                 return true;
             }
             FileChange::Appended => {
-                // A record that had no end is another one now.
+                // A last record that was ingested without a line end may be longer now, so it is read again.
                 let last_record = record.last_record;
                 let to_position = |last: RecordStart| InputPosition {
                     row: last.rows,
@@ -187,8 +190,8 @@ impl ResumePoint {
         let Some(found) = found else {
             if record.rows > 0 {
                 self.notices.push(format!(
-                    "{name} was replaced after {} of its lines or rows were read; it is read from its beginning (documents \
-                     that only the old file had stay in the collection)",
+                    "{name} was replaced after {} of its lines or rows were read; reading it from the start (documents that \
+                     only the old file contained stay in the collection)",
                     record.rows
                 ));
                 self.has_rereads = true;
@@ -196,13 +199,13 @@ impl ResumePoint {
             }
             return;
         };
-        self.notices.push(format!("{name} was rotated; what was read of it is in {}", found.file.path.display()));
+        self.notices.push(format!("{name} was rotated; the part already read is in {}", found.file.path.display()));
         let is_listed = |file: &InputSource| sources.iter().any(|other| other.path == file.path);
         self.rotated_files = found.unread_files(is_listed).into();
         if !self.rotated_files.is_empty() {
             self.position =
                 if self.rotated_files.front() == Some(&found.file) { position_after } else { self.position };
-            // Its documents may replace some of the files before it.
+            // Documents of the rotated files may overwrite documents of the files before this one.
             self.should_restart = !self.finished_files.is_empty();
         } else if record.rows > 0 {
             self.restart();
@@ -213,7 +216,7 @@ impl ResumePoint {
         let omitted = self.notices.len().saturating_sub(MAX_NOTICES);
         if omitted > 0 {
             self.notices.truncate(MAX_NOTICES);
-            self.notices.push(format!("{omitted} more files are not what they were"));
+            self.notices.push(format!("{omitted} more notices about changed files are omitted"));
         }
         self
     }

@@ -1,7 +1,7 @@
-//! The file that a log was before it was rotated.
+//! Finds the file to which a log was rotated.
 //!
-//! `logrotate` renames a log (`app.log` becomes `app.log.1`), or copies and empties it (`copytruncate`), and may compress
-//! what it made. It is found by its content: it begins with what was read under the old name.
+//! `logrotate` renames a log (`app.log` becomes `app.log.1`) or copies and truncates it (`copytruncate`), and may compress
+//! the result. The rotated file is identified by its content: it starts with the content that was read under the old name.
 
 use std::cmp::Reverse;
 use std::fs::DirEntry;
@@ -14,55 +14,55 @@ use super::file_change::{FileChange, detect_change};
 use super::paths::InputSource;
 use crate::cli::ingest::input_file::FileRecord;
 
-/// Maximum files beside a log that are compared, the newest first.
+/// Maximum number of files in the log's directory that are compared, newest first.
 const MAX_CANDIDATES: usize = 32;
 
-/// What a log was before, and what came between.
+/// Rotated file of a log, and the files rotated after it.
 #[derive(Debug)]
 pub struct RotatedLog {
-    /// The file that has what was read.
+    /// File that holds the content already read.
     pub file: InputSource,
-    /// Whether it has more than that.
+    /// True if the file holds unread content too.
     has_more: bool,
-    /// Files that were rotated later, in their order: nothing of them was read.
+    /// Files that were rotated later, oldest first; none of their content was read.
     newer_files: Vec<InputSource>,
 }
 
 impl RotatedLog {
-    /// Returns the files to read before the log itself, but for those that are read anyway: the rest of the first, the others
-    /// as a whole.
+    /// Returns the files to read before the log itself: the partially read one, if it has unread content, and the newer ones.
+    /// Files that `is_listed` accepts are left out, because they are read as part of the input.
     pub fn unread_files(&self, is_listed: impl Fn(&InputSource) -> bool) -> Vec<InputSource> {
         let partially_read = Some(&self.file).filter(|_| self.has_more);
         partially_read.into_iter().chain(&self.newer_files).filter(|file| !is_listed(file)).cloned().collect()
     }
 }
 
-/// A file beside a log.
+/// File in the directory of a log.
 #[derive(Debug)]
 struct Candidate {
     is_same_file: bool,
     modified: SystemTime,
-    /// `None` where the file system doesn't tell.
+    /// Creation time; `None` if the file system does not store it.
     created: Option<SystemTime>,
     path: PathBuf,
 }
 
 impl Candidate {
-    /// Tells whether the times allow that it is newer. Whoever numbers rotated files upwards has the newest last: then its
-    /// name looks older. A file that was rotated may still be written to, and a compressed one is created late.
+    /// Returns whether the timestamps allow this file to be newer. Names alone are ambiguous: some tools give the newest file the
+    /// highest number. Either time may decide, since a rotated file may still be written to and a compressed one is created late.
     fn may_be_newer_than(&self, other: &Self) -> bool {
         self.modified >= other.modified || self.created.zip(other.created).is_some_and(|(own, other)| own > other)
     }
 }
 
-/// Finds the file that has what was read of a source, under another name in the same directory.
+/// Finds the file in the same directory that holds the content read of a source under its old name.
 pub fn find(source: &InputSource, record: &FileRecord, encoding: TextEncoding) -> Option<RotatedLog> {
     let candidates = list_candidates(record)?;
     let mut newest_first: Vec<&Candidate> = candidates.iter().collect();
     newest_first.sort_by_key(|candidate| Reverse((candidate.is_same_file, candidate.modified)));
     let found = newest_first.into_iter().take(MAX_CANDIDATES).find_map(|candidate| {
         let file = to_source(candidate, source)?;
-        // Without any content, only the inode tells.
+        // An empty prefix matches every file, so the inode decides.
         if record.bytes == 0 && !candidate.is_same_file {
             return None;
         }
@@ -90,7 +90,7 @@ fn to_source(candidate: &Candidate, source: &InputSource) -> Option<InputSource>
     Some(InputSource { path: candidate.path.clone(), bytes: Some(bytes), ..source.clone() })
 }
 
-/// Lists the files in the directory of a log whose names begin like its own.
+/// Lists the files in the directory of a log whose names start with its stem.
 fn list_candidates(record: &FileRecord) -> Option<Vec<Candidate>> {
     let path = Path::new(&record.path);
     let (directory, name) = (path.parent()?, path.file_name()?.to_str()?);
@@ -113,11 +113,11 @@ fn inspect_candidate(entry: &DirEntry, record: &FileRecord) -> Option<Candidate>
     Some(Candidate { is_same_file, modified, created: metadata.created().ok(), path: entry.path() })
 }
 
-/// The name of a file that was rotated, without the ending of a compression.
+/// Parsed name of a rotated file, without a compression extension.
 struct RotatedName {
-    /// With `#` for each number, such as `app.log.#`: other logs may lie beside it.
+    /// Name with each number replaced by `#`, such as `app.log.#`; tells the log apart from other logs in the directory.
     name_pattern: String,
-    /// Files are ordered by it, the oldest first.
+    /// Sort key, oldest first.
     order: (Reverse<u64>, String),
 }
 
@@ -132,7 +132,7 @@ impl RotatedName {
                 name_pattern.push(if is_digit { '#' } else { letter });
             }
         }
-        // Of `app.log.2` and `app.log.1` the former is older; of dates, which come elsewhere, the smaller.
+        // `app.log.2` is older than `app.log.1`; for names with a date, the earlier date is older.
         let (base_name, suffix) = name.rsplit_once('.').unwrap_or((name, ""));
         let order = match suffix.parse() {
             Ok(number) => (Reverse(number), base_name.to_owned()),

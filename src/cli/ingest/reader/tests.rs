@@ -1,4 +1,4 @@
-//! What all formats have in common.
+//! Tests of behaviour that all formats share.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn plan(shard: &str) -> ReadPlan {
 }
 
 fn open(paths: &[PathBuf], done: InputPosition, plan: &ReadPlan) -> anyhow::Result<Input> {
-    // A place that is a number of lines is `--skip`.
+    // A position with only a line count stands for `--skip`.
     let is_skip = done == (InputPosition { lines: done.lines, ..InputPosition::default() });
     let start = if is_skip {
         ResumePoint::after_lines(done.lines)
@@ -55,7 +55,7 @@ fn batches(paths: &[PathBuf], done: InputPosition, plan: &ReadPlan) -> (Vec<Vec<
     (batches, end)
 }
 
-/// Lines without how much of the disk was read, which of a compressed file depends on where reading began.
+/// Clears the bytes read from disk, which depend on where reading of a compressed file started.
 fn without_bytes(lines: &[IngestLine]) -> Vec<IngestLine> {
     let place = |line: &IngestLine| InputPosition { bytes: 0, ..line.position };
     lines.iter().map(|line| IngestLine { position: place(line), ..line.clone() }).collect()
@@ -77,7 +77,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A document as JSON: its id, text and payload.
+/// Returns a document as JSON: its id, text and payload.
 fn in_json(line: &IngestLine) -> Value {
     let document = Document::decode(line.document.clone().unwrap()).unwrap();
     let payload: Value = serde_json::from_str(&document.payload_json).unwrap_or_default();
@@ -160,7 +160,7 @@ fn a_file_is_read_from_where_a_line_ended() {
     assert_eq!(places(place(3)), []);
 }
 
-/// Files of every format and packing that is read, with the same documents as far as the format can tell.
+/// Writes files of every format and compression, with the same documents as far as the format allows.
 #[cfg(feature = "parquet")]
 fn input(folder: &Path) -> Vec<PathBuf> {
     let rows = |from: u64| (from..from + 40).map(|id| (id, format!("text \"{id}\"\nof two lines"))).collect::<Vec<_>>();
@@ -197,7 +197,7 @@ fn every_place_can_be_gone_on_from() {
         let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
         assert!(found == expected, "{done:?}: {} of {} lines, {difference:?}", found.len(), expected.len());
         assert_eq!(end.position.bytes, size);
-        // A number of lines is enough, too.
+        // Resuming by a line count alone gives the same lines.
         let skipped = lines(&paths, InputPosition { lines: done.lines, ..InputPosition::default() });
         assert!(without_bytes(&skipped) == without_bytes(&all[at + 1..]), "{done:?}");
     }
@@ -222,7 +222,7 @@ fn shards_have_every_line_once_and_count_those_of_the_others() {
     assert_eq!(seen, all.iter().map(|line| line.position.lines).collect::<Vec<_>>());
 }
 
-/// Records that are longer than what is kept count as the lines that they have.
+/// Records longer than the limit still count with all their lines.
 #[test]
 fn a_record_that_is_too_long_has_a_number_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
@@ -273,7 +273,7 @@ fn rejected_lines_are_told_as_they_were() {
     let lines = lines(&[path], InputPosition::default());
     let text = |line: &IngestLine| String::from_utf8(line.raw_bytes.clone().unwrap()).unwrap();
     let seen: Vec<_> = lines.iter().map(|line| (line.number, line.document.is_ok(), text(line))).collect();
-    // The quote of row 3 is closed by that of row 4: so they are one, which goes on after it.
+    // The opening quote of row 3 is closed by that of row 4, so both form one row with text after its closing quote.
     let joined = "3,\"d\n\n4,\"e\" f".to_owned();
     assert_eq!(
         seen,
@@ -297,7 +297,8 @@ fn texts_are_documents_by_their_names() {
     let id = |name: &str| format!("{:?}", crate::cli::id::from_json(&json!(name)).unwrap());
     assert_eq!(in_json(&lines[0]), json!([id("a.txt"), "one\n", {"path": "a.txt"}]));
     assert_eq!(in_json(&lines[1]), json!([id("b.md.gz"), "two", {"path": "b.md.gz"}]));
-    assert!(lines[2].document.clone().unwrap_err().message.contains("from byte 0 on, it is not UTF-8"));
+    let message = lines[2].document.clone().unwrap_err().message;
+    assert!(message.contains("invalid byte at offset 0: ") && message.contains("UTF-8"), "{message}");
     assert_eq!(lines[3].document.clone().unwrap_err().reason, "TEXT_TOO_LONG");
     assert!(lines[3].file.name.ends_with("notes/d.txt") && lines[3].raw_bytes.is_none());
 }
@@ -315,14 +316,14 @@ fn files_that_are_something_else_say_what_to_do() {
         error
     };
     assert!(problem("pretty.json", b"{\n\"text\": \"a\"\n}").contains("jq -c ."));
-    assert!(problem("array.json", b"[{\"text\": \"a\"}] {}").contains("something follows"));
+    assert!(problem("array.json", b"[{\"text\": \"a\"}] {}").contains("unexpected data after"));
     assert!(problem("excel.csv", b"sep=;\nid;text\n").contains("Excel"));
     assert!(problem("semicolons.csv", b"id;text\n").contains("--delimiter ';'"));
     assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`, but id, body"));
     assert!(problem("twice.csv", b"text,text\n").contains("two of its columns are called `text`"));
     assert!(problem("not.parquet", b"id,text\n").contains("no Parquet file"));
     assert!(problem("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\noid").contains("git lfs pull"));
-    assert!(problem("short.parquet", b"PAR1\0\0\0\0PAR1").contains("bring or write it anew"));
+    assert!(problem("short.parquet", b"PAR1\0\0\0\0PAR1").contains("transfer or write it again"));
 }
 
 fn cell() -> impl Strategy<Value = String> {
@@ -332,7 +333,7 @@ fn cell() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Law: the same documents are the same whatever they are written as, and however that is packed.
+    /// Property: the same documents give the same lines in every format and compression.
     #[test]
     fn the_format_makes_no_difference(
         rows in prop::collection::vec((any::<u64>(), cell(), cell(), -1000_i64..1000, any::<bool>()), 1..12),
@@ -361,8 +362,8 @@ proptest! {
         }
     }
 
-    /// Law: any bytes are rows as the csv crate takes them apart, and do no harm. Rows in which a quoted value goes on after its
-    /// closing quote are rejected: that crate guesses.
+    /// Property: any bytes are split into the rows that the csv crate finds. Rows with text after a closing quote are rejected,
+    /// since that crate guesses there.
     #[test]
     fn rows_are_those_of_the_csv_crate(rest in "[ab\",\n]{0,40}", quotes: bool) {
         let folder = tempfile::tempdir().unwrap();
@@ -405,7 +406,7 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
             assert_eq!(without_bytes(&rest), without_bytes(&all[at + 1..]));
         }
     }
-    // A malformed sequence rejects its line and no other.
+    // A malformed sequence rejects only its own line.
     let path = write(folder.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
     let plan = ReadPlan { encoding: "shift_jis".parse().unwrap(), ..plan };
     let lines = batches(&[path], InputPosition::default(), &plan).0.concat();

@@ -1,4 +1,4 @@
-//! Plain texts: a document a file, or a document a line.
+//! Plain text input: one document per file, or one per line.
 
 use serde_json::Value;
 
@@ -11,10 +11,10 @@ use crate::cli::ingest::mapping::{
 };
 use crate::proto::{Document, ItemError};
 
-/// The field that says where a text is from.
+/// Payload field with the path of the source file.
 const PATH_FIELD: &str = "path";
 
-/// One file: its name is its id.
+/// Reader of a file that is one document; the file name is its id.
 pub struct TextFile {
     content: ContentReader,
     source: InputSource,
@@ -22,7 +22,7 @@ pub struct TextFile {
     position: FilePosition,
 }
 
-/// One file: its lines.
+/// Reader of a file whose lines are documents.
 pub struct TextLines {
     pub lines: LineReader,
     pub name: String,
@@ -34,7 +34,7 @@ impl TextFile {
         Self { content, source, mapping, position: FilePosition::default() }
     }
 
-    /// Reads all of the file, and keeps no more of it than a document may have.
+    /// Reads the whole file, keeping at most one byte more than [`MAX_DOCUMENT_BYTES`], which suffices to detect excess.
     fn read_document(&mut self) -> anyhow::Result<Result<Document, ItemError>> {
         let mut text = Vec::new();
         loop {
@@ -62,7 +62,7 @@ impl RecordReader for TextFile {
         let document = self.read_document()?;
         self.position =
             FilePosition { disk_bytes: self.source.bytes.unwrap_or_default(), ..FilePosition::new(1, &self.content) };
-        // It is there to be read, so its content is not repeated.
+        // A rejected file is reported by name only; its content is on disk already.
         let content = self.source.name.clone().into();
         Ok(NextRecord::Record(Record { number: 1, content, is_complete: false, is_terminated: true, document }))
     }
@@ -98,7 +98,7 @@ impl RecordReader for TextLines {
 fn build_document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &FieldMapping) -> Result<Document, ItemError> {
     let text = String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        reject_malformed("", format!("from byte {at} on, {NOT_UTF8}"))
+        reject_malformed("", format!("invalid byte at offset {at}: {NOT_UTF8}"))
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let fields = [

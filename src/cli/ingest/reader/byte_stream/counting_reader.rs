@@ -1,10 +1,10 @@
-//! A reader that counts its bytes.
+//! Reader that counts its bytes.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts the bytes that are read.
+/// Wrapper that counts the bytes read from the inner reader.
 pub struct CountingReader<R> {
     reader: R,
     count: Arc<AtomicU64>,

@@ -1,7 +1,7 @@
-//! Text in another encoding → UTF-8, as a stream.
+//! Streaming conversion of text in another encoding to UTF-8.
 //!
-//! A malformed sequence becomes one byte that UTF-8 never has, so that its record is rejected as what is not UTF-8; a
-//! replacement character would be indexed as if it had been in the text.
+//! A malformed sequence becomes one byte that is invalid in UTF-8, so that its record is rejected; a replacement character
+//! would be indexed as if it were part of the text.
 
 use std::io::{self, BufRead, Read};
 
@@ -10,13 +10,13 @@ use encoding_rs::{Decoder, DecoderResult};
 use super::encoding::TextEncoding;
 use super::peek_reader::{BUFFER_BYTES, PeekReader};
 
-/// What stands for a malformed sequence.
+/// Byte that replaces a malformed sequence; never valid in UTF-8.
 const MALFORMED_BYTE: u8 = 0xff;
 
-/// The byte-order mark, once it is decoded.
+/// Byte-order mark after decoding to UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Number of bytes that may hold a byte-order mark by which an encoding is chosen.
+/// Length of the byte-order marks that select between UTF-16LE and UTF-16BE.
 const BOM_PREFIX_BYTES: usize = 2;
 
 pub struct DecodingReader {
@@ -36,7 +36,7 @@ impl DecodingReader {
         Self { input, encoding, decoder: None, output, start: 0, end: 0, has_output: false, is_finished: false }
     }
 
-    /// Decodes what is there, waiting for it if nothing is.
+    /// Decodes the available input, blocking if there is none.
     fn decode_more(&mut self) -> io::Result<()> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
@@ -48,7 +48,7 @@ impl DecodingReader {
         };
         let input = self.input.fill_buf()?;
         let is_last = input.is_empty();
-        // One byte is left for a malformed sequence.
+        // The last byte is reserved for `MALFORMED_BYTE`, which is written after a full output.
         let Some((spare, output)) = self.output.split_last_mut() else { return Ok(()) };
         let (result, consumed, mut written) = decoder.decode_to_utf8_without_replacement(input, output, is_last);
         self.input.consume(consumed);
@@ -62,7 +62,7 @@ impl DecodingReader {
         Ok(())
     }
 
-    /// Every encoding that has the mark decodes it to the same.
+    /// Skips a byte-order mark at the start of the output; it decodes to the same bytes in every encoding that has one.
     fn skip_bom(&mut self) {
         if self.end > 0 && !std::mem::replace(&mut self.has_output, true) && self.pending_output().starts_with(BOM) {
             self.start = BOM.len();

@@ -1,4 +1,4 @@
-//! The character encodings of texts, and byte-order marks.
+//! Character encodings of text inputs, and byte-order marks.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use crate::cli::ingest::mapping::BinaryText;
 pub enum TextEncoding {
     #[default]
     Utf8,
-    /// UTF-16 as its byte-order mark says; little-endian without one.
+    /// UTF-16 with the byte order of its byte-order mark; little-endian without one.
     Utf16,
     Other(&'static Encoding),
 }
@@ -26,19 +26,21 @@ impl FromStr for TextEncoding {
         if label.trim().eq_ignore_ascii_case("utf-16") {
             return Ok(Self::Utf16);
         }
-        // The encoding `replacement` decodes nothing: it stands for those that browsers refuse.
+        // The encoding `replacement` stands for encodings that browsers refuse, and decodes nothing.
         match Encoding::for_label_no_replacement(label.as_bytes()) {
             Some(encoding) if encoding == UTF_8 => Ok(Self::Utf8),
             Some(encoding) => Ok(Self::Other(encoding)),
-            None => Err("no supported encoding has this label; give one of the WHATWG Encoding Standard, such as \
-                         windows-1252 (latin1), iso-8859-2, shift_jis, gb18030 or utf-16le"
-                .to_owned()),
+            None => Err(
+                "unknown encoding label; use a label of the WHATWG Encoding Standard, such as windows-1252 (latin1), \
+                         iso-8859-2, shift_jis, gb18030 or utf-16le"
+                    .to_owned(),
+            ),
         }
     }
 }
 
 impl fmt::Display for TextEncoding {
-    /// Writes the canonical label. Checkpoints hold it.
+    /// Writes the canonical label, which is stored in checkpoints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Utf8 => f.write_str("utf-8"),
@@ -49,7 +51,7 @@ impl fmt::Display for TextEncoding {
 }
 
 impl TextEncoding {
-    /// Returns how bytes of Parquet become text.
+    /// Returns the conversion of Parquet byte columns to text.
     pub fn binary_text(self) -> BinaryText {
         match self {
             Self::Utf8 => BinaryText::Utf8,
@@ -58,7 +60,7 @@ impl TextEncoding {
         }
     }
 
-    /// Whether its units have two bytes.
+    /// Returns whether the encoding has code units of two bytes.
     pub fn is_utf16(self) -> bool {
         match self {
             Self::Utf8 => false,
@@ -67,16 +69,16 @@ impl TextEncoding {
         }
     }
 
-    /// Compares the byte-order mark that the first bytes may begin with.
+    /// Checks the byte-order mark at the start of the first bytes, if there is one.
     ///
     /// # Errors
-    /// If it is of another encoding.
+    /// If the byte-order mark belongs to another encoding.
     pub fn check_bom(self, head: &[u8]) -> io::Result<()> {
         let Some(&(_, name, kind)) = BOMS.iter().find(|(mark, ..)| head.starts_with(mark)) else { return Ok(()) };
         let is_same = match kind {
             BomKind::Utf32 => {
                 let message =
-                    format!("it begins with the byte-order mark of {name}; convert it first: iconv -f utf-32");
+                    format!("the input starts with the byte-order mark of {name}; convert it first: iconv -f utf-32");
                 return Err(into_invalid_data(format!("{message} -t utf-8 FILE")));
             }
             BomKind::Utf8 => self == Self::Utf8,
@@ -85,11 +87,13 @@ impl TextEncoding {
         if is_same {
             return Ok(());
         }
-        let remedy = if kind == BomKind::Utf8 { "leave --encoding out" } else { "give --encoding utf-16" };
-        Err(into_invalid_data(format!("it begins with the byte-order mark of {name}, but is read as {self}; {remedy}")))
+        let remedy = if kind == BomKind::Utf8 { "omit --encoding" } else { "pass --encoding utf-16" };
+        Err(into_invalid_data(format!(
+            "the input starts with the byte-order mark of {name}, but --encoding is {self}; {remedy}"
+        )))
     }
 
-    /// Returns the encoding of a text that begins with these bytes.
+    /// Returns the encoding of a text that starts with these bytes.
     pub fn resolve(self, head: &[u8]) -> &'static Encoding {
         match self {
             Self::Utf8 => UTF_8,
@@ -107,7 +111,7 @@ enum BomKind {
     Utf32,
 }
 
-/// The longer mark comes before its beginning.
+/// Byte-order marks; a mark comes before its own prefixes (UTF-32LE starts with UTF-16LE).
 const BOMS: [(&[u8], &str, BomKind); 5] = [
     (b"\xff\xfe\0\0", "UTF-32LE", BomKind::Utf32),
     (b"\0\0\xfe\xff", "UTF-32BE", BomKind::Utf32),

@@ -1,4 +1,4 @@
-//! How a stream is read, by its first bytes.
+//! Selects decompression and decoding of a stream by its first bytes.
 
 use std::io::{self, Read};
 
@@ -11,17 +11,17 @@ use super::unsupported::{UnsupportedFormat, find_by_bytes, find_by_extension, ha
 use crate::cli::ingest::reader::input_format::InputFormat;
 use crate::cli::ingest::reader::paths::InputSource;
 
-/// Number of bytes that are inspected: the header of a tar archive.
+/// Number of bytes inspected at the start of a stream; covers the header of a tar archive.
 pub const HEAD_BYTES: usize = 512;
 
-/// What is known of a stream before its first byte.
+/// Format detection by the first bytes of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Inspector {
     format: InputFormat,
     encoding: TextEncoding,
-    /// What the ending of the file's name says, where its first bytes say nothing.
+    /// Unsupported format of the file extension, used if the first bytes identify none.
     by_extension: Option<&'static UnsupportedFormat>,
-    /// How the file is compressed that these bytes come out of.
+    /// Compression that these bytes were decompressed from.
     outer_compression: Option<Compression>,
 }
 
@@ -30,18 +30,18 @@ impl Inspector {
         Self { format: source.format, encoding, by_extension: find_by_extension(&source.path), outer_compression: None }
     }
 
-    /// Returns how bytes are compressed that begin with `head`; `None` if they are the text itself.
+    /// Returns the compression of a stream that starts with `head`; `None` if it is uncompressed.
     ///
     /// # Errors
-    /// If they are something that is not read; the message names it and says what to do.
+    /// If the stream has an unsupported format, is compressed twice or has the byte-order mark of another encoding.
     pub fn detect_compression(&self, head: &[u8]) -> io::Result<Option<Compression>> {
-        let subject = if self.outer_compression.is_some() { "what it decompresses to" } else { "it" };
+        let subject = if self.outer_compression.is_some() { "the decompressed data" } else { "the input" };
         match (Compression::detect(head), self.outer_compression) {
             (Some(compression), None) => return Ok(Some(compression)),
             (Some(inner), Some(outer)) => {
                 let command = outer.decompress_command();
                 return Err(into_invalid_data(format!(
-                    "it is compressed twice, by {inner} and then by {outer}; decompress it once first: {command} FILE"
+                    "the input is compressed twice, by {inner} and then by {outer}; decompress it once first: {command} FILE"
                 )));
             }
             (None, _) => {}
@@ -59,18 +59,18 @@ impl Inspector {
         find_by_bytes(head, self.format, self.encoding).or(by_extension)
     }
 
-    /// Whether no more bytes are needed to decide. Without a line's end no record can be whole yet, so that nothing is held
-    /// back by waiting for more; what is compressed may have been whole for long.
+    /// Returns whether `head` is long enough to decide. Before the first line end there is no complete record, so waiting for
+    /// more delays nothing; compressed data may hold complete records and is decided as soon as possible.
     fn has_enough_bytes(&self, head: &[u8]) -> bool {
         head.len() >= HEAD_BYTES
             || head.iter().any(|byte| b"\r\n".contains(byte))
             || Compression::detect(head).is_some()
     }
 
-    /// Returns the text of a stream that begins with what was inspected.
+    /// Wraps an inspected stream with the decompression and decoding that it needs.
     ///
     /// # Errors
-    /// If there is no memory for a decoder.
+    /// If a decoder can't be allocated.
     pub fn open(self, compression: Option<Compression>, input: PeekReader) -> io::Result<BoxedReader> {
         Ok(match compression {
             Some(compression) => {
@@ -83,13 +83,13 @@ impl Inspector {
     }
 }
 
-/// Whether bytes may be a text in an encoding; the last character may be cut.
+/// Returns whether the bytes may be text in an encoding; the last character may be cut.
 fn may_be_text(head: &[u8], encoding: TextEncoding) -> bool {
     let is_utf8 = || std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
     encoding.is_utf16() || !has_control_chars(head) && (encoding != TextEncoding::Utf8 || is_utf8())
 }
 
-/// A stream that is inspected as soon as its first bytes are there.
+/// Stream that is inspected when its first bytes arrive.
 pub struct InspectingReader {
     input: Option<PeekReader>,
     inspector: Inspector,

@@ -1,8 +1,8 @@
-//! Errors of content that can't be read.
+//! Errors of invalid content.
 
 use std::io;
 
-/// Makes the error of a file whose content can't be read.
+/// Creates an [`io::ErrorKind::InvalidData`] error.
 pub fn into_invalid_data(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }

@@ -1,5 +1,5 @@
-//! Decompression member by member (gzip) or frame by frame (zstd), so that what lies between them is seen: another one, zero
-//! bytes as padding (tapes, block devices, `dd conv=sync`), or something that does not belong there.
+//! Decompression member by member (gzip) or frame by frame (zstd). The bytes between members are checked: another member,
+//! zero padding (tapes, block devices, `dd conv=sync`), or trailing garbage, which is an error.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -11,13 +11,13 @@ use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use super::invalid_data::into_invalid_data;
 use super::peek_reader::{BoxedReader, PeekReader};
 
-/// Maximum window of a zstd frame, as a power of two: 128 MiB, which is also the limit of the command `zstd`.
+/// Base-2 logarithm of the maximum zstd window, 128 MiB; the `zstd` command has the same limit.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// Number of bytes that tell where a member begins.
+/// Number of bytes that identify the start of a member.
 const MAGIC_BYTES: usize = 4;
 
-/// How bytes are compressed.
+/// Supported compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     Gzip,
@@ -25,20 +25,20 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Recognises a compression by the first bytes.
+    /// Detects a compression by the first bytes.
     pub fn detect(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            // A frame, or one that decoders skip.
+            // A zstd frame, or a skippable frame (RFC 8878, section 3.1.2).
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             _ => None,
         }
     }
 
-    /// Decompresses a stream that begins with a member.
+    /// Decompresses a stream that starts with a member.
     ///
     /// # Errors
-    /// If there is no memory for a decoder.
+    /// If a decoder can't be allocated.
     pub fn decompress(self, input: PeekReader) -> io::Result<BoxedReader> {
         Ok(match self {
             Self::Gzip => Box::new(MultiMemberReader::new(self, GzipDecoder::new(input))),
@@ -46,7 +46,7 @@ impl Compression {
         })
     }
 
-    /// The command that decompresses such a file.
+    /// Returns the shell command that decompresses such a file.
     pub fn decompress_command(self) -> &'static str {
         match self {
             Self::Gzip => "gunzip",
@@ -64,18 +64,18 @@ impl fmt::Display for Compression {
     }
 }
 
-/// A decoder of one member after the other.
+/// Decoder of consecutive members.
 trait MemberDecoder {
     fn input(&mut self) -> &mut PeekReader;
 
-    /// Begins a member at the position of the input.
+    /// Starts a member at the current input position.
     fn begin_member(&mut self) -> io::Result<()>;
 
-    /// Reads on in the member; 0 at its end.
+    /// Reads from the current member; returns 0 at its end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// All members of a stream as one text.
+/// Reader of all members of a stream as one text.
 struct MultiMemberReader<C> {
     compression: Compression,
     decoder: C,
@@ -87,7 +87,7 @@ impl<C: MemberDecoder> MultiMemberReader<C> {
         Self { compression, decoder, is_in_member: false }
     }
 
-    /// Begins the next member, if there is one.
+    /// Starts the next member; returns whether there is one.
     fn begin_next(&mut self) -> io::Result<bool> {
         let compression = self.compression;
         let input = self.decoder.input();
@@ -99,7 +99,7 @@ impl<C: MemberDecoder> MultiMemberReader<C> {
         }
         if Compression::detect(head) != Some(compression) {
             return Err(into_invalid_data(format!(
-                "byte {position} and what follows it are not {compression}, after a whole {compression} stream; remove them: \
+                "trailing data at byte {position} is not {compression}, after a complete {compression} stream; remove it: \
                  head -c {position} FILE > NEW_FILE"
             )));
         }
@@ -135,7 +135,7 @@ fn skip_padding(input: &mut PeekReader) -> io::Result<()> {
     }
 }
 
-/// Says what is wrong with compressed bytes. An error of the disk is passed on as it is.
+/// Converts a decoder error to one that names the cause and remedy. Errors of the operating system are returned unchanged.
 fn explain_decode_error(error: io::Error, compression: Compression) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;
@@ -144,14 +144,14 @@ fn explain_decode_error(error: io::Error, compression: Compression) -> io::Error
     let has_code = |kind| zstd_error.is_some_and(|zstd| zstd.is(kind));
     let message = if has_code(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge) {
         format!(
-            "its zstd window is larger than {} MiB; decompress it first: unzstd --long=31 FILE, or compress it with \
+            "the zstd window is larger than {} MiB; decompress the file first: unzstd --long=31 FILE, or compress it with \
              --long={ZSTD_WINDOW_LOG} or less",
             1_u64 << (ZSTD_WINDOW_LOG - 20)
         )
     } else if has_code(ZSTD_ErrorCode::ZSTD_error_dictionary_wrong) {
-        "it is compressed by zstd with a dictionary; decompress it first: unzstd -D DICTIONARY FILE".to_owned()
+        "the input is compressed by zstd with a dictionary; decompress it first: unzstd -D DICTIONARY FILE".to_owned()
     } else {
-        format!("its {compression} data is damaged or cut short ({error}); download or write the file again")
+        format!("the {compression} data is corrupt or truncated ({error}); download or write the file again")
     };
     io::Error::new(error.kind(), message)
 }
@@ -160,7 +160,7 @@ struct GzipDecoder(GzDecoder<PeekReader>);
 
 impl GzipDecoder {
     fn new(input: PeekReader) -> Self {
-        // A decoder reads from its input when it is made, which might block here.
+        // The constructor reads from its input, which might block here; so the input is set afterwards.
         let mut decoder = GzDecoder::new(PeekReader::empty());
         *decoder.get_mut() = input;
         Self(decoder)
@@ -187,7 +187,7 @@ struct ZstdDecoder {
     input: PeekReader,
     decoder: Decoder<'static>,
     is_finished: bool,
-    /// Whether the decoder may have more to give without further input.
+    /// True if the decoder may have more output without further input.
     has_buffered_output: bool,
 }
 
@@ -211,7 +211,7 @@ impl MemberDecoder for ZstdDecoder {
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.is_finished {
-            // What is decoded is not held back until there is more input.
+            // Decoded output is returned before blocking for more input.
             let input = if self.has_buffered_output { self.input.buffered() } else { self.input.fill_buf()? };
             let is_truncated = input.is_empty() && !self.has_buffered_output;
             let mut source = InBuffer::around(input);

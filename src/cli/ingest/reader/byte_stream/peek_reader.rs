@@ -1,8 +1,9 @@
-//! A buffered reader whose next bytes can be looked at before they are read.
+//! Buffered reader whose next bytes can be inspected before they are consumed.
 
 use std::io::{self, BufRead, Read};
 
-/// Below what the allocator gives back to the kernel each time: a folder may have many small files.
+/// Buffer size in bytes. Stays below the allocator's mmap threshold, so that reading a directory of many small files does
+/// not map and unmap memory for each of them.
 pub const BUFFER_BYTES: usize = 64 << 10;
 
 pub type BoxedReader = Box<dyn Read + Send>;
@@ -22,12 +23,12 @@ impl PeekReader {
         Self { reader, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0, position: 0, is_at_end: false }
     }
 
-    /// Returns a stream without bytes. It costs nothing: it stands in for one that is elsewhere.
+    /// Creates an empty stream without a buffer, as a placeholder.
     pub fn empty() -> Self {
         Self { reader: Box::new(io::empty()), buffer: Vec::new(), start: 0, end: 0, position: 0, is_at_end: true }
     }
 
-    /// Returns the bytes that are buffered, after reading until they are `enough`, the buffer is full or the stream ends.
+    /// Reads until `is_enough` accepts the buffered bytes, the buffer is full or the stream ends; returns the buffered bytes.
     ///
     /// # Errors
     /// If the stream can't be read.
@@ -36,7 +37,7 @@ impl PeekReader {
         Ok(self.buffered())
     }
 
-    /// Returns the bytes that are buffered.
+    /// Returns the buffered bytes.
     pub fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -45,7 +46,7 @@ impl PeekReader {
         self.position
     }
 
-    /// Reads once; tells whether there are more bytes than before.
+    /// Reads once; returns whether bytes were added.
     fn read_more(&mut self) -> io::Result<bool> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -57,7 +58,7 @@ impl PeekReader {
         }
         let read = read_retrying(&mut self.reader, free)?;
         self.end += read;
-        // A terminal would be asked again.
+        // Remembered, because a terminal would block for more input after its end of file.
         self.is_at_end = read == 0;
         Ok(read > 0)
     }
@@ -86,7 +87,7 @@ impl BufRead for PeekReader {
 
 impl Read for PeekReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A large read needs no copy.
+        // Large reads bypass the buffer.
         if self.buffered().is_empty() && buffer.len() >= self.buffer.len() && !self.is_at_end {
             let read = read_retrying(&mut self.reader, buffer)?;
             self.position += read as u64;

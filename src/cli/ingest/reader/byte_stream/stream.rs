@@ -1,4 +1,4 @@
-//! The bytes of one source.
+//! Byte stream of one source.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,22 +13,22 @@ use super::peek_reader::{BUFFER_BYTES, BoxedReader, PeekReader};
 use crate::cli::ingest::file_error::with_file_context;
 use crate::cli::ingest::reader::paths::InputSource;
 
-/// An open source.
+/// Open source, decompressed and decoded.
 pub struct ByteStream {
     reader: BufReader<BoxedReader>,
-    /// Whether its bytes are those of the file, neither compressed nor in another encoding.
+    /// True if the bytes are those of the file, neither decompressed nor decoded.
     is_plain_file: bool,
-    /// How much is read of a file whose bytes are not those that are read from here.
+    /// Number of bytes read from the file on disk; `None` if they equal the bytes of the stream.
     disk_bytes_read: Option<Arc<AtomicU64>>,
-    /// Whether it may have to be waited for, as no file on a disk has to be.
+    /// True if reads may block; files on disk do not.
     may_block: bool,
 }
 
 impl ByteStream {
-    /// Opens a source whose text is in an encoding.
+    /// Opens a source with text in the given encoding.
     ///
     /// # Errors
-    /// If it can't be opened, or its first bytes are of something that is not read.
+    /// If the source can't be opened, or its first bytes identify an unsupported format.
     pub fn open(source: &InputSource, encoding: TextEncoding) -> anyhow::Result<Self> {
         let inspector = Inspector::new(source, encoding);
         if source.is_stdin() {
@@ -57,33 +57,33 @@ impl ByteStream {
         })
     }
 
-    /// Takes a pipe: its first bytes are looked at when they are there.
+    /// Wraps a pipe, whose first bytes are inspected when they arrive.
     pub(super) fn from_pipe(reader: BoxedReader, inspector: Inspector) -> Self {
         Self::from_reader(InspectingReader::new(reader, inspector))
     }
 
-    /// Takes a file that is read as it is, and may have to be waited for.
+    /// Wraps a followed file: uncompressed UTF-8, with reads that may block.
     pub fn from_file(reader: impl Read + Send + 'static) -> Self {
         Self { is_plain_file: true, ..Self::from_reader(reader) }
     }
 
-    /// Takes any reader, as it is.
+    /// Wraps a reader without inspecting its bytes.
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
         Self { reader: wrap_in_buffer(Box::new(reader)), is_plain_file: false, disk_bytes_read: None, may_block: true }
     }
 
-    /// Tells whether the next bytes may have to be waited for.
+    /// Returns whether the next read may block.
     pub fn may_block(&self) -> bool {
         self.may_block
     }
 
-    /// Returns how much of the file on the disk is read, if its bytes are not those that are read from here: it is
-    /// compressed, or in another encoding.
+    /// Returns the number of bytes read from a file on disk that is compressed or in another encoding; `None` for other sources,
+    /// where it equals the number of bytes read from the stream.
     pub fn disk_bytes_read(&self) -> Option<u64> {
         self.disk_bytes_read.as_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
-    /// Tells whether its bytes are those of the file, neither compressed nor in another encoding.
+    /// Returns whether the bytes are those of the file, neither decompressed nor decoded.
     pub fn is_plain_file(&self) -> bool {
         self.is_plain_file
     }

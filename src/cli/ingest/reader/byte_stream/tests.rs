@@ -1,4 +1,4 @@
-//! Streams as users have them: compressed in parts, padded, cut short, of other formats, slow.
+//! Tests of real-world streams: multi-member, padded, truncated, in other formats, slow.
 
 mod encodings;
 mod formats;
@@ -36,7 +36,7 @@ fn source(path: PathBuf, format: InputFormat, bytes: Option<u64>) -> InputSource
     InputSource { name: path.display().to_string(), path, format, bytes, partitions, id_prefix }
 }
 
-/// Reads a file with this name and content: its text, and how much of the file was read if that is not the text.
+/// Reads a file with this name and content; returns its text, and the bytes read from disk if they differ from the text.
 fn read_named(
     name: &str,
     content: &[u8],
@@ -62,7 +62,7 @@ fn piped(reader: impl Read + Send + 'static, format: InputFormat, encoding: Text
     ByteStream::from_pipe(Box::new(reader), Inspector::new(&source("-".into(), format, None), encoding))
 }
 
-/// Reads a pipe that gives `chunk` bytes at a time.
+/// Reads a pipe that delivers `chunk` bytes at a time.
 fn read_pipe(content: &[u8], chunk: usize, format: InputFormat, encoding: TextEncoding) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     let mut bytes = piped(Chunks { rest: Cursor::new(content.to_vec()), chunk }, format, encoding);
@@ -82,7 +82,7 @@ impl Read for Chunks {
     }
 }
 
-/// Gives a byte at a time, and then fails where a pipe would be waited for.
+/// Reader that delivers one byte at a time and then fails where a pipe would block.
 struct Stalled(Cursor<Vec<u8>>);
 
 impl Read for Stalled {
@@ -94,7 +94,7 @@ impl Read for Stalled {
     }
 }
 
-/// Reads a line of a stream that stalls behind `content`.
+/// Reads a line of a stream that stalls after `content`.
 fn first_line_before_stall(content: Vec<u8>, encoding: TextEncoding) -> String {
     let mut line = Vec::new();
     let mut bytes = piped(Stalled(Cursor::new(content)), InputFormat::Jsonl, encoding);

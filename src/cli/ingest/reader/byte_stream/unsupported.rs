@@ -1,24 +1,24 @@
-//! Formats and compressions that are not read, known by their first bytes or by the ending of a file's name.
+//! Unsupported formats and compressions, detected by their first bytes or by the file extension.
 
 use std::path::Path;
 
 use super::encoding::TextEncoding;
 use crate::cli::ingest::reader::input_format::InputFormat;
 
-/// First bytes of a Git LFS pointer, the small file that stands for a large one.
+/// First bytes of a Git LFS pointer, the small text file that stands in for a large one.
 pub const LFS_POINTER_PREFIX: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Bytes at their offsets, all of which are there.
+/// Byte sequences and their offsets; a file matches if it has all of them.
 type Signature = &'static [(usize, &'static [u8])];
 
-/// Something that is not read.
+/// Unsupported format, with the remedy that error messages suggest.
 #[derive(Debug, PartialEq)]
 pub struct UnsupportedFormat {
-    /// With its article.
+    /// Name with its article, as used in messages.
     pub name: &'static str,
     pub remedy: &'static str,
     signatures: &'static [Signature],
-    /// Whether a text could begin so; then it counts only beside control characters, which no text has.
+    /// True if text could start with a signature; the format then matches only if there are control characters too.
     is_ambiguous: bool,
 }
 
@@ -49,7 +49,7 @@ static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[&[(0, b"\xff\x06\0\0sNaPpY")], &[(0, b"\x82SNAPPY\0")]]),
     define_ambiguous("data of the command compress (.Z)", "decompress it first: gunzip FILE", &[&[(0, b"\x1f\x9d")]]),
     define("lzop-compressed data", "decompress it first: lzop -d FILE", &[&[(0, b"\x89LZO\0")]]),
-    define("zstd-compressed data of a release before 0.8", "decompress it with such a release first",
+    define("zstd-compressed data of a release before 0.8", "decompress it with a zstd release before 0.8 first",
         &[&[(0, b"\x1e\xb5\x2f\xfd")], &[(0, b"\x22\xb5\x2f\xfd")], &[(0, b"\x23\xb5\x2f\xfd")], &[(0, b"\x24\xb5\x2f\xfd")],
           &[(0, b"\x25\xb5\x2f\xfd")], &[(0, b"\x26\xb5\x2f\xfd")], &[(0, b"\x27\xb5\x2f\xfd")]]),
     define_ambiguous("zlib-compressed data", "decompress it first: pigz -d -z < FILE",
@@ -62,7 +62,7 @@ static UNSUPPORTED: &[UnsupportedFormat] = &[
     define_ambiguous("a tar archive", "extract it first: tar -xf FILE", &[&[(257, b"ustar\0")], &[(257, b"ustar ")]]),
     // Data.
     define_ambiguous("a Parquet file", "read it from a file, with --format parquet", &[&[(0, b"PAR1")], &[(0, b"PARE")]]),
-    define("an Avro file", "convert it to JSON lines first: fastavro FILE > docs.jsonl", &[&[(0, b"Obj\x01")]]),
+    define("an Avro file", "convert it to JSON Lines first: fastavro FILE > docs.jsonl", &[&[(0, b"Obj\x01")]]),
     define_ambiguous("an ORC file", "convert it to Parquet first, for example with pandas.read_orc", &[&[(0, b"ORC")]]),
     define("an Arrow file (Feather)", "convert it to Parquet first, for example with pandas.read_feather",
         &[&[(0, b"ARROW1\0\0")]]),
@@ -73,14 +73,14 @@ static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[&[(0, b"SQLite format 3\0")]]),
     define_ambiguous("a DuckDB database", "export a table first: duckdb FILE \"COPY docs TO 'docs.parquet'\"", &[&[(8, b"DUCK")]]),
     define("an HDF5 file", "convert it to Parquet first, for example with pandas.read_hdf", &[&[(0, b"\x89HDF")]]),
-    define("a NumPy array", "write its rows as JSON lines first, with numpy.load", &[&[(0, b"\x93NUMPY")]]),
-    define_ambiguous("a Python pickle", "write its rows as JSON lines first, in the program that made it",
+    define("a NumPy array", "write its rows as JSON Lines first, with numpy.load", &[&[(0, b"\x93NUMPY")]]),
+    define_ambiguous("a Python pickle", "write its rows as JSON Lines first, in the program that created it",
         &[&[(0, b"\x80\x02")], &[(0, b"\x80\x03")], &[(0, b"\x80\x04")], &[(0, b"\x80\x05")]]),
     // Documents.
     define("an old Office document (OLE2), such as .xls or .doc", "save it as CSV or text first",
         &[&[(0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")]]),
     define("a PDF document", "extract its text first: pdftotext FILE", &[&[(0, b"%PDF-")]]),
-    define("a Git LFS pointer and not the file itself", "fetch that: git lfs pull", &[&[(0, LFS_POINTER_PREFIX)]]),
+    define("a Git LFS pointer instead of the file itself", "fetch the file: git lfs pull", &[&[(0, LFS_POINTER_PREFIX)]]),
 ];
 
 static MARKUP: [(&[u8], UnsupportedFormat); 3] = [(b"<!doctype html", HTML), (b"<html", HTML), (b"<?xml", XML)];
@@ -90,9 +90,9 @@ const XML: UnsupportedFormat =
     define("an XML document", "convert it; if it is a saved error message, download the data again", &[]);
 
 static UTF16_WITHOUT_BOM: UnsupportedFormat =
-    define("UTF-16 without a byte-order mark", "give --encoding utf-16le or utf-16be", &[]);
+    define("UTF-16 without a byte-order mark", "pass --encoding utf-16le or utf-16be", &[]);
 
-/// Compressions whose bytes begin with nothing of their own.
+/// Compressions without a signature, by file extension.
 #[rustfmt::skip]
 static UNSUPPORTED_BY_EXTENSION: &[(&[&str], UnsupportedFormat)] = &[
     (&["br", "brotli"], define("brotli-compressed data", "decompress it first: brotli -d FILE", &[])),
@@ -101,9 +101,10 @@ static UNSUPPORTED_BY_EXTENSION: &[(&[&str], UnsupportedFormat)] = &[
     (&["sz", "snappy"], define("snappy-compressed data", "decompress it first, for example with snzip -d FILE", &[])),
 ];
 
-/// Finds what bytes are that begin with `head`; `None` if they may be a text.
+/// Detects an unsupported format by its first bytes; `None` if they may be text.
 pub fn find_by_bytes(head: &[u8], format: InputFormat, encoding: TextEncoding) -> Option<&'static UnsupportedFormat> {
-    // In UTF-16 the short marks are letters, and each ASCII character has a control character beside it.
+    // In UTF-16 the short signatures may be letters, and each ASCII character includes a zero byte, which looks like a
+    // control character.
     let is_relevant =
         |unsupported: &UnsupportedFormat| !unsupported.is_ambiguous || !encoding.is_utf16() && has_control_chars(head);
     let found = UNSUPPORTED.iter().find(|unsupported| {
@@ -114,7 +115,7 @@ pub fn find_by_bytes(head: &[u8], format: InputFormat, encoding: TextEncoding) -
     found.or_else(markup).or_else(utf16)
 }
 
-/// Finds what the ending of a name says.
+/// Detects an unsupported compression by the file extension.
 pub fn find_by_extension(path: &Path) -> Option<&'static UnsupportedFormat> {
     let extension = path.extension()?.to_str()?;
     let has_extension = |(endings, _): &&(&[&str], UnsupportedFormat)| {
@@ -123,7 +124,7 @@ pub fn find_by_extension(path: &Path) -> Option<&'static UnsupportedFormat> {
     UNSUPPORTED_BY_EXTENSION.iter().find(has_extension).map(|(_, unsupported)| unsupported)
 }
 
-/// Whether bytes have control characters that no text has.
+/// Returns whether there are control characters that do not occur in text.
 pub fn has_control_chars(head: &[u8]) -> bool {
     head.iter().any(|&byte| byte < b' ' && !b"\t\n\x0b\x0c\r\x1b".contains(&byte))
 }
@@ -139,7 +140,7 @@ fn find_markup(head: &[u8]) -> Option<&'static UnsupportedFormat> {
     MARKUP.iter().find(|(markup, _)| starts_with_markup(markup)).map(|(_, unsupported)| unsupported)
 }
 
-/// Whether four ASCII characters stand in two bytes each.
+/// Returns whether the first eight bytes are four ASCII characters in UTF-16 of either byte order.
 fn looks_like_utf16(head: &[u8]) -> bool {
     let is_ascii = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
     let Some((units, [])) = head.get(..8).map(<[u8]>::as_chunks::<2>) else { return false };

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Encodes a text; `None` if the encoding lacks a character of it.
+/// Encodes a text; `None` if the encoding lacks one of its characters.
 fn encode(text: &str, encoding: &'static Encoding) -> Option<Vec<u8>> {
     if encoding == UTF_16LE {
         return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
@@ -15,7 +15,7 @@ fn encode(text: &str, encoding: &'static Encoding) -> Option<Vec<u8>> {
     (!has_unmappable).then(|| bytes.into_owned())
 }
 
-/// Decodes without a stream: malformed sequences are replacement characters.
+/// Decodes at once; malformed sequences become replacement characters.
 fn decode(bytes: &[u8], encoding: &'static Encoding) -> String {
     let text = encoding.decode_without_bom_handling(bytes).0.into_owned();
     text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
@@ -26,7 +26,7 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn marks_choose_and_are_left_out() {
+fn byte_order_marks_select_the_encoding_and_are_removed() {
     let le = encode("{é}\n", UTF_16LE).unwrap();
     let be = encode("{é}\n", UTF_16BE).unwrap();
     for (label, content) in [
@@ -53,7 +53,7 @@ fn marks_choose_and_are_left_out() {
             }
         }
     }
-    // In bytes, the first letter is the beginning of a pickle.
+    // The bytes of this letter look like the start of a Python pickle.
     assert_eq!(read_file(&encode("考", UTF_16BE).unwrap(), encoding("utf-16be")).unwrap().0, "考".as_bytes());
     for label in ["utf-16", "utf-16be", "shift_jis", "x-user-defined"] {
         assert_eq!(read_file(b"", encoding(label)), Ok((Vec::new(), Some(0))));
@@ -61,7 +61,7 @@ fn marks_choose_and_are_left_out() {
 }
 
 #[test]
-fn a_mark_that_contradicts_the_flag_is_refused_also_inside() {
+fn a_byte_order_mark_that_contradicts_the_flag_is_rejected() {
     for content in [b"\xfe\xff\0{".to_vec(), gzip(b"\xfe\xff\0{")] {
         let error = read_file(&content, encoding("utf-16le")).unwrap_err();
         assert!(error.contains("UTF-16BE") && error.contains("utf-16le"), "{error}");
@@ -70,7 +70,7 @@ fn a_mark_that_contradicts_the_flag_is_refused_also_inside() {
 }
 
 #[test]
-fn utf_8_is_passed_on_as_it_is() {
+fn utf_8_is_returned_unchanged() {
     for content in [&b"\xef\xbb\xbf{}\n"[..], b"a\xffb\n", b"\xc3"] {
         assert_eq!(read_file(content, encoding("utf-8")), Ok((content.to_vec(), None)));
         assert_eq!(read_pipe(content, 1, InputFormat::Lines, UTF_8), Ok(content.to_vec()));
@@ -78,13 +78,13 @@ fn utf_8_is_passed_on_as_it_is() {
 }
 
 #[test]
-fn malformed_sequences_become_bytes_that_utf_8_never_has() {
+fn malformed_sequences_become_invalid_bytes() {
     for (label, content, expected) in [
-        // A high surrogate alone, a low one alone, and half a unit at the end.
+        // A lone high surrogate, a lone low surrogate, and half a code unit at the end.
         ("utf-16le", &b"\x3d\xd8a\0\n\0"[..], &b"\xffa\n"[..]),
         ("utf-16be", b"\xde\x00\0a", b"\xffa"),
         ("utf-16le", b"a\0b", b"a\xff"),
-        // The line's end is not a part of what is malformed.
+        // The line end is not part of the malformed sequence.
         ("shift_jis", b"\x81\nb", b"\xff\nb"),
         ("gb18030", b"\x81\x30\n", b"\xff0\n"),
         ("windows-1253", b"\xd2\xd2", b"\xff\xff"),
@@ -96,7 +96,7 @@ fn malformed_sequences_become_bytes_that_utf_8_never_has() {
 }
 
 #[test]
-fn a_decoded_line_is_there_before_the_next_bytes_are() {
+fn a_decoded_line_is_returned_before_the_next_bytes_arrive() {
     for (label, encoding) in [("utf-16le", UTF_16LE), ("utf-16be", UTF_16BE), ("utf-16", UTF_16LE)] {
         let line = encode("{é}\n", encoding).unwrap();
         assert_eq!(first_line_before_stall(line.clone(), super::encoding(label)), "{é}\n");
@@ -112,10 +112,10 @@ fn encodings() -> impl Strategy<Value = &'static Encoding> {
 }
 
 proptest! {
-    /// Law: a text that is encoded, cut anywhere, is that text.
+    /// Property: an encoded text is decoded to itself, wherever its bytes are cut.
     #[test]
-    fn texts_survive(
-        // The letter in front keeps it from beginning like another format.
+    fn decoding_reverses_encoding(
+        // The leading letter keeps the text from looking like another format.
         text in prop_oneof!["\\PC{0,40}", "[a-zé\n]{0,40}", "[あ-んa\n]{0,40}", "[가-힣\n]{0,40}", "[а-я\n]{0,40}"].prop_map(|text| format!("a{text}")),
         encoding in encodings(),
         chunk in 1_usize..9,
@@ -124,7 +124,7 @@ proptest! {
         let Some(content) = encode(&text, encoding) else { return Ok(()) };
         let marks = match encoding.name() { "UTF-16LE" => &b"\xff\xfe"[..], "UTF-16BE" => b"\xfe\xff", _ => b"" };
         let content = [if mark { marks } else { b"" }, &content].concat();
-        // Some characters are encoded as others are.
+        // Some characters share one encoding with others, so the expectation is the decoded text.
         let expected = decode(&content, encoding);
         let read = read_pipe(&content, chunk, InputFormat::Lines, TextEncoding::Other(encoding));
         prop_assert_eq!(read.map(|text| lossy(&text)), Ok(expected.clone()));
@@ -133,7 +133,7 @@ proptest! {
         }
     }
 
-    /// Law: where bytes are cut makes no difference; each malformed sequence is marked.
+    /// Property: any bytes give the same text wherever they are cut, with each malformed sequence marked.
     #[test]
     fn any_bytes_are_decoded_or_marked(
         content in prop::collection::vec(prop_oneof![any::<u8>(), 0x20_u8..0x80, Just(b'\n')], 0..64),
@@ -146,7 +146,7 @@ proptest! {
     }
 }
 
-/// More than a buffer, with characters across its border.
+/// Text longer than the buffer, with characters across its boundary.
 #[test]
 fn long_texts_are_decoded_through_bounded_buffers() {
     let text = "aé€😀\n".repeat(40_000);

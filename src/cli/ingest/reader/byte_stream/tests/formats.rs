@@ -1,6 +1,6 @@
 use super::*;
 
-/// An archive as tar writes it: a header of 512 bytes.
+/// Returns a tar archive: a header of 512 bytes, then data.
 fn tar() -> Vec<u8> {
     let mut header = vec![0; 1024];
     header[..10].copy_from_slice(b"docs.jsonl");
@@ -12,7 +12,7 @@ fn after(magic: &[u8]) -> Vec<u8> {
     [magic, b"\x07\x00\x15\xff binary"].concat()
 }
 
-/// A beginning of each, and what its message says.
+/// Returns the first bytes of each unsupported format, with words of its error message.
 fn unsupported() -> Vec<(Vec<u8>, &'static str, &'static str)> {
     let mut duckdb = vec![0x11; 8];
     duckdb.extend(b"DUCK\x40\0\0\0");
@@ -28,7 +28,7 @@ fn unsupported() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (after(b"\xff\x06\0\0sNaPpY"), "snappy", "snzip"),
         (after(b"\x1f\x9d\x90"), "(.Z)", "gunzip"),
         (after(b"\x89LZO\0\r\n\x1a\n"), "lzop", "lzop -d"),
-        (after(b"\x27\xb5\x2f\xfd"), "before 0.8", "such a release"),
+        (after(b"\x27\xb5\x2f\xfd"), "before 0.8", "decompress it with a zstd release"),
         (after(b"x\x9c"), "zlib", "pigz"),
         (after(b"7z\xbc\xaf\x27\x1c"), "7z", "7z x"),
         (after(b"Rar!\x1a\x07\x01\0"), "rar", "unrar"),
@@ -46,7 +46,7 @@ fn unsupported() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (duckdb, "DuckDB", "COPY"),
         (after(b"\x89HDF\r\n\x1a\n"), "HDF5", "read_hdf"),
         (after(b"\x93NUMPY\x01\0"), "NumPy", "numpy.load"),
-        (after(b"\x80\x04\x95"), "pickle", "JSON lines"),
+        (after(b"\x80\x04\x95"), "pickle", "JSON Lines"),
         (after(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "OLE2", "CSV"),
         (after(b"%PDF-1.7\n"), "PDF", "pdftotext"),
         ([LFS_POINTER_PREFIX, b"v1\noid sha256:0"].concat(), "Git LFS", "git lfs pull"),
@@ -60,7 +60,7 @@ fn unsupported() -> Vec<(Vec<u8>, &'static str, &'static str)> {
 }
 
 #[test]
-fn formats_that_are_not_read_are_refused_by_name() {
+fn unsupported_formats_are_rejected_by_name() {
     for (content, name, remedy) in unsupported() {
         let is_refused = |outcome: Result<Vec<u8>, String>, prefix: &str| {
             let error = outcome.unwrap_err();
@@ -68,24 +68,24 @@ fn formats_that_are_not_read_are_refused_by_name() {
             assert!(error.contains("; "), "{error}");
         };
         let text = |content: &[u8]| read_file(content, UTF_8).map(|(text, _)| text);
-        is_refused(text(&content), "it ");
-        is_refused(read_pipe(&content, 1 << 20, InputFormat::Jsonl, UTF_8), "it ");
+        is_refused(text(&content), "the input ");
+        is_refused(read_pipe(&content, 1 << 20, InputFormat::Jsonl, UTF_8), "the input ");
         let inside = if name.starts_with("UTF-16") && !name.contains("without") || name.starts_with("UTF-32") {
             ""
         } else {
-            "what it decompresses to is"
+            "the decompressed data is"
         };
         is_refused(text(&gzip(&content)), inside);
         is_refused(text(&zstd(&content)), inside);
         is_refused(read_pipe(&gzip(&content), 5, InputFormat::Jsonl, UTF_8), inside);
         for format in [InputFormat::Csv, InputFormat::Text, InputFormat::Lines] {
-            is_refused(read_named("docs", &content, format, UTF_8).map(|(text, _)| text), "it ");
+            is_refused(read_named("docs", &content, format, UTF_8).map(|(text, _)| text), "the input ");
         }
     }
 }
 
 #[test]
-fn what_is_compressed_twice_says_so() {
+fn double_compression_is_reported() {
     for (content, names) in [
         (gzip(&gzip(b"{}\n")), "by gzip and then by gzip"),
         (zstd(&gzip(b"{}\n")), "by gzip and then by zstd"),
@@ -98,7 +98,7 @@ fn what_is_compressed_twice_says_so() {
 }
 
 #[test]
-fn compressions_without_marks_go_by_the_ending() {
+fn compressions_without_a_signature_are_detected_by_extension() {
     let problem =
         |name: &str, content: &[u8]| read_named(name, content, InputFormat::Jsonl, UTF_8).map(|(text, _)| text);
     for (name, says) in [
@@ -116,7 +116,7 @@ fn compressions_without_marks_go_by_the_ending() {
 }
 
 #[test]
-fn pages_are_texts_and_nothing_else() {
+fn markup_is_accepted_only_as_plain_text() {
     for page in ["<!DOCTYPE html>\n", "<html>", "\u{feff}\n <HTML lang=en>", "<?xml version=\"1.0\"?><Error/>"] {
         for content in [page.as_bytes().to_vec(), gzip(page.as_bytes())] {
             for format in [InputFormat::Jsonl, InputFormat::Csv, InputFormat::Tsv] {
@@ -130,9 +130,9 @@ fn pages_are_texts_and_nothing_else() {
     }
 }
 
-/// What begins like something else and is a text.
+/// Texts whose first bytes resemble another format.
 #[test]
-fn texts_are_not_taken_for_other_formats() {
+fn texts_are_not_mistaken_for_other_formats() {
     for text in [
         "ORCID,text\n1,a\n",
         "PAR1,text\n",
