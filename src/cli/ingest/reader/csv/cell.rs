@@ -1,4 +1,4 @@
-//! What a cell of CSV stands for: a string, unless its column is said to be something else.
+//! Conversion of CSV cells to values: strings, unless `--csv-types` gives the column another type.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::json::{self, JsonError};
 
-/// What a cell is.
+/// Type of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellType {
     String,
@@ -16,10 +16,10 @@ pub enum CellType {
 }
 
 impl CellType {
-    /// What a cell stands for; one that is empty for nothing, if it is no string.
+    /// Converts a cell to a value; an empty cell of a type other than string is null.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the mismatch, if the cell is not of this type.
     pub fn parse_cell(self, cell: &str) -> Result<Value, String> {
         match (self, cell.trim()) {
             (Self::String, _) => Ok(cell.into()),
@@ -42,15 +42,18 @@ impl CellType {
 
     fn describe_mismatch(self, problem: &str) -> String {
         let problem = if problem.is_empty() { String::new() } else { format!(" ({problem})") };
-        format!("the value is no {}, as --csv-types says{problem}; correct it", self.describe())
+        format!(
+            "the value is not {}, the type set by --csv-types{problem}; correct the value or the type",
+            self.describe()
+        )
     }
 
     fn describe(self) -> &'static str {
         match self {
-            Self::String => "string",
-            Self::Number => "number",
+            Self::String => "a string",
+            Self::Number => "a number",
             Self::Bool => "true or false",
-            Self::Json => "JSON",
+            Self::Json => "valid JSON",
         }
     }
 }
@@ -64,7 +67,7 @@ impl FromStr for CellType {
             "number" => Ok(Self::Number),
             "bool" => Ok(Self::Bool),
             "json" => Ok(Self::Json),
-            _ => Err("the types are string, number, bool and json".to_owned()),
+            _ => Err("unknown type; use string, number, bool or json".to_owned()),
         }
     }
 }

@@ -1,23 +1,23 @@
-//! How values are written.
+//! CSV dialect: delimiter, quotes, escapes, null values and column types.
 
 use std::collections::BTreeMap;
 
 use super::cell::CellType;
 
-/// How values are written.
+/// CSV dialect: delimiter, quotes, escapes, null values and column types.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CsvDialect {
     pub delimiter: u8,
-    /// Whether a quote at the beginning of a value is one.
+    /// True if a quote character at the start of a value opens a quoted value; false treats quotes as literal characters.
     pub has_quotes: bool,
     pub quote: u8,
-    /// The character that protects the one behind it: in quoted values or, without quotes, everywhere.
+    /// Escape character: within quoted values, or everywhere if `has_quotes` is false.
     pub escape: Option<u8>,
-    /// Values that stand for null.
+    /// Values that mean null.
     pub null_values: Vec<String>,
-    /// The names, where the file has no line of them.
+    /// Column names of a file without a header row.
     pub columns: Option<Vec<String>>,
-    /// What cells are that are no strings, by the names of their columns.
+    /// Types of columns that are not strings, by column name.
     pub column_types: BTreeMap<String, CellType>,
 }
 
@@ -36,7 +36,7 @@ impl Default for CsvDialect {
 }
 
 impl CsvDialect {
-    /// Returns the character that protects others, if there are no quotes.
+    /// Returns the escape character if quotes are disabled.
     pub fn escape_without_quotes(&self) -> Option<u8> {
         self.escape.filter(|_| !self.has_quotes)
     }

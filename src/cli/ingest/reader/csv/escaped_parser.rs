@@ -1,5 +1,5 @@
-//! Rows without quotes, in which a character in front protects others: the text format of PostgreSQL's COPY, and what
-//! MySQL's `SELECT … INTO OUTFILE` writes.
+//! Parser of unquoted rows with an escape character: the text format of PostgreSQL's COPY, and the output of MySQL's
+//! `SELECT … INTO OUTFILE`.
 //!
 //! <https://www.postgresql.org/docs/current/sql-copy.html>, "Text Format";
 //! <https://dev.mysql.com/doc/refman/8.4/en/load-data.html>, "Field and Line Handling".
@@ -9,17 +9,17 @@ use std::io;
 use super::row::{Cells, CsvRow, MAX_CELLS};
 use crate::cli::ingest::reader::content_reader::ContentReader;
 
-/// The last line of what PostgreSQL's COPY writes for its older protocol. It is no row.
+/// End-of-data marker of PostgreSQL's COPY in the older protocol. Not a row.
 const COPY_END_MARKER: &[u8] = br"\.";
 
-/// Parses one row after the other.
+/// Parser of unquoted rows with an escape character.
 pub struct EscapedParser {
     pub delimiter: u8,
     pub escape: u8,
 }
 
 impl EscapedParser {
-    /// Reads the next row, and its values into `cells`; `None` at the end.
+    /// Reads the next row and splits its values into `cells`; `None` at the end.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -72,7 +72,7 @@ impl EscapedParser {
                 cells.bytes.push(byte);
             } else {
                 match bytes.next() {
-                    // Null, if that is all of the value.
+                    // `\N` is null only if it is the whole value.
                     Some(b'N') if cells.bytes.len() == start && is_value_end(bytes.as_slice(), self.delimiter) => {
                         cells.null_positions.push(cells.ends.len());
                     }
@@ -95,7 +95,7 @@ fn is_value_end(following: &[u8], delimiter: u8) -> bool {
     following.first().is_none_or(|&next| next == delimiter)
 }
 
-/// Returns what a letter after the escape character stands for, and how many of the bytes behind it belong to that.
+/// Returns the byte of an escape sequence, and the number of bytes after `letter` that belong to the sequence.
 fn unescape(letter: u8, following: &[u8]) -> (u8, usize) {
     let parse_number = |digits: &[u8], radix| {
         let text = std::str::from_utf8(digits).unwrap_or_default();

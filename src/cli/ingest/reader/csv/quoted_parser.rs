@@ -1,6 +1,6 @@
-//! Rows of CSV in which quotes protect delimiters and the ends of lines, by csv-core.
+//! Parser of CSV rows with quoted values, based on csv-core.
 //!
-//! It parses into buffers that belong to the caller, so that a row without an end takes bounded memory.
+//! csv-core parses into buffers of the caller, so that an unterminated row uses bounded memory.
 
 use std::io;
 
@@ -12,27 +12,28 @@ use crate::cli::ingest::reader::content_reader::ContentReader;
 use crate::cli::ingest::reader::line_endings::LineEndScanner;
 use crate::cli::ingest::reader::line_reader::MAX_RECORD_BYTES;
 
-/// The buffers for values grow by so many bytes and ends.
+/// Number of bytes by which the buffer of values grows.
 const CELL_BYTES_GROWTH: usize = 4 << 10;
+/// Number of entries by which the buffer of value ends grows.
 const CELL_ENDS_GROWTH: usize = 64;
 
-/// Parses one row after the other.
+/// Parser of CSV rows with quoted values.
 pub struct QuotedParser {
     csv_reader: Reader,
     dialect: CsvDialect,
     line_ends: LineEndScanner,
-    /// Whether the kind of the line ends is known, and the parser made for it.
+    /// True once the kind of line end is known and `csv_reader` was rebuilt for it.
     is_terminator_set: bool,
 }
 
 impl QuotedParser {
     pub fn new(dialect: CsvDialect) -> Self {
-        // All kinds end the first row, which tells the kind of the others.
+        // Any kind of line end terminates the first row, which then selects the kind for the rest of the file.
         let csv_reader = build_csv_reader(&dialect, Terminator::CRLF);
         Self { csv_reader, dialect, line_ends: LineEndScanner::default(), is_terminator_set: false }
     }
 
-    /// Skips the rows up to an offset, where another one begins. The first row of the file was read.
+    /// Skips the rows up to an offset at which a row starts. The first row of the file must have been read.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -47,7 +48,7 @@ impl QuotedParser {
         Ok(())
     }
 
-    /// Reads the next row, and its values into `cells`; `None` at the end.
+    /// Reads the next row and splits its values into `cells`; `None` at the end.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -61,7 +62,7 @@ impl QuotedParser {
             return Ok(None);
         }
         if row.is_terminated {
-            // Only this byte is known to be an end: those before it may be in quotes.
+            // Only the last byte is known to be a line end: earlier ones may be inside quotes.
             let _end = self.line_ends.find_end(row.raw.last_chunk::<1>().map_or(&[], |last| last));
         }
         self.finish_row(&mut row, cells);
@@ -111,16 +112,16 @@ impl QuotedParser {
                 _ => {}
             }
             if written > MAX_RECORD_BYTES || cells.count > MAX_CELLS {
-                // What is kept of such a row is not used.
+                // An oversized row is rejected without its values, so the buffers are reused.
                 row.is_truncated = true;
                 (written, cells.count) = (0, 0);
             }
         }
     }
 
-    /// Counts the lines of a row, and takes its end off.
+    /// Counts the lines of a row and removes its line end and leading blank lines.
     fn finish_row(&self, row: &mut CsvRow, cells: &mut Cells) {
-        // The last line of an unended row has no end to be counted.
+        // The last line of an unterminated row has no line end, so it is not counted yet.
         row.lines += u64::from(!row.is_terminated && (row.is_truncated || !row.raw.ends_with(b"\n")));
         let is_lf = self.line_ends.is_lf_only() != Some(false);
         let is_blank = |byte: &&u8| **byte == b'\n' || **byte == b'\r' && !is_lf;
@@ -130,7 +131,8 @@ impl QuotedParser {
         row.blank_lines = blank_lines.count;
         let end: &[u8] = if row.is_terminated { b"\r\n" } else { b"\r" };
         if is_lf && row.raw.ends_with(end) && !row.is_truncated {
-            // The CR of a CR LF, whose LF may be missing at the end of a file: to the parser, only LF ends rows.
+            // csv-core ends rows only at LF here, so the last value includes the CR of a CR LF (or a CR cut from its LF at
+            // the end of the file).
             let last = cells.count.checked_sub(1).and_then(|last| cells.ends.get_mut(last));
             if let Some(end) = last.filter(|end| **end > 0 && cells.bytes.get(**end - 1) == Some(&b'\r')) {
                 *end -= 1;
@@ -151,19 +153,19 @@ fn build_csv_reader(dialect: &CsvDialect, terminator: Terminator) -> Reader {
         .build()
 }
 
-/// What is wrong with the quotes of a row.
+/// Error in the quotes of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuoteError {
     /// A quoted value is not closed.
     Unclosed,
-    /// A quoted value is closed, and goes on. csv-core would take what follows as a part of it, quotes and all.
+    /// Text follows a closing quote. csv-core would append it to the value, including quotes.
     TextAfterQuote,
 }
 
-/// Checks that each quoted value of a row is closed, and ends there.
+/// Checks that each quoted value of a row is closed and followed by a delimiter or the end of the row.
 ///
 /// # Errors
-/// If one isn't.
+/// A [`QuoteError`] for the first quoted value that is not.
 pub fn check_quotes(row: &[u8], dialect: &CsvDialect) -> Result<(), QuoteError> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {

@@ -1,24 +1,24 @@
-//! A row of CSV, as both dialects give it.
+//! CSV row, as returned by both parsers.
 
 use crate::cli::ingest::reader::line_reader::MAX_RECORD_BYTES;
 
-/// Maximum values of a row that are kept.
+/// Maximum number of values per row; rows with more are rejected.
 pub const MAX_CELLS: usize = 1 << 16;
 
-/// The values of a row, in buffers that are used again for the next one.
+/// Values of a row, in buffers that are reused for the next row.
 #[derive(Debug, Default)]
 pub struct Cells {
-    /// The bytes of all values, one after the other. What is behind the last one has no meaning.
+    /// Bytes of all values, concatenated. Bytes after the last value are garbage.
     pub bytes: Vec<u8>,
-    /// Where each value ends in `bytes`. What is behind the first `count` has no meaning.
+    /// End offset of each value in `bytes`. Entries after the first `count` are garbage.
     pub ends: Vec<usize>,
     pub count: usize,
-    /// The positions of the values that are null by an escape, `\N`.
+    /// Indexes of the values that are null by the escape sequence `\N`.
     pub null_positions: Vec<usize>,
 }
 
 impl Cells {
-    /// Returns the values in order; a null one as `None`.
+    /// Returns the values in order; `None` for null.
     pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let ends = self.ends.get(..self.count).unwrap_or_default();
         let starts = std::iter::once(0).chain(ends.iter().copied());
@@ -29,22 +29,22 @@ impl Cells {
     }
 }
 
-/// What is known of a row beside its values.
+/// Raw bytes and counts of a row.
 #[derive(Debug, Default)]
 pub struct CsvRow {
-    /// As it is in the file, without its end; at most [`MAX_PIECE_BYTES`] of it.
+    /// Raw bytes of the row without its line end, at most [`MAX_RECORD_BYTES`].
     pub raw: Vec<u8>,
-    /// How many bytes it had, with its end.
+    /// Length of the whole row with its line end, in bytes.
     pub total_bytes: u64,
-    /// How many lines it had, with the blank ones before it.
+    /// Number of lines of the row, including blank lines before it.
     pub lines: u64,
-    /// How many blank lines were before it.
+    /// Number of blank lines before the row.
     pub blank_lines: u64,
-    /// How many values it had.
+    /// Number of values of the whole row.
     pub cell_count: usize,
-    /// Whether more was there than is kept.
+    /// True if the row exceeded a limit, so that `raw` or the values are incomplete.
     pub is_truncated: bool,
-    /// Whether it has an end: the last one of a file may still be written.
+    /// True if the row has a line end; the last row of a file may still be written to.
     pub is_terminated: bool,
 }
 
@@ -53,7 +53,7 @@ impl CsvRow {
         !self.is_truncated && self.raw.trim_ascii().is_empty()
     }
 
-    /// Adds bytes of the file, as far as they are kept.
+    /// Appends raw bytes, up to the limit.
     pub fn push(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(MAX_RECORD_BYTES - self.raw.len());
         self.raw.extend_from_slice(bytes.get(..kept).unwrap_or(bytes));

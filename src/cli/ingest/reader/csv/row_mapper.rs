@@ -1,4 +1,4 @@
-//! What the rows of a file become.
+//! Maps CSV rows to documents.
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
@@ -11,31 +11,31 @@ use crate::cli::ingest::mapping::{FieldMapping, Fields, NOT_UTF8, reject_malform
 use crate::proto::document_id::Kind;
 use crate::proto::{Document, ItemError};
 
-/// How databases write null in their exports.
+/// Null in the exports of databases.
 const DATABASE_NULL: &str = r"\N";
 
-const INDEX_NOTICE: &str = "its first column has no name, as pandas writes its index; it is not stored (name it in the file, or with \
-                            --columns and --skip 1, to store it)";
+const INDEX_NOTICE: &str = "the first column has no name, like the index that pandas writes; it is not stored (to store it, \
+                            name it in the file, or pass --columns and --skip 1)";
 
-/// The columns of a file, and what becomes of them.
+/// Mapping of the columns of a file to document fields.
 pub struct RowMapper {
     mapping: FieldMapping,
     dialect: CsvDialect,
     columns: Vec<String>,
-    /// The position of a column that is left out: pandas' index.
+    /// Index of the unnamed index column of pandas, which is not stored.
     index_column: Option<usize>,
 }
 
 impl RowMapper {
-    /// Of a file whose columns are not known yet.
+    /// Creates a mapper whose columns are set later with [`RowMapper::set_columns`].
     pub fn new(mapping: FieldMapping, dialect: CsvDialect) -> Self {
         Self { mapping, dialect, columns: Vec::new(), index_column: None }
     }
 
-    /// Takes the names of the columns. Returns a remark about them, for people.
+    /// Sets the column names. Returns a human-readable notice about them.
     ///
     /// # Errors
-    /// If two are the same, or those of the id or the text are not among them.
+    /// If two mapped columns have the same name, the id or text column is missing, or the delimiter seems to be wrong.
     pub fn set_columns(&mut self, columns: Vec<String>) -> anyhow::Result<Option<&'static str>> {
         self.check_delimiter(&columns)?;
         self.mapping.check_columns(columns.iter().map(String::as_str))?;
@@ -50,11 +50,11 @@ impl RowMapper {
         Ok(self.index_column.map(|_| INDEX_NOTICE))
     }
 
-    /// A line of names that is one long name has another delimiter.
+    /// Detects a wrong delimiter: a header row that is a single name and contains another common delimiter.
     fn check_delimiter(&self, columns: &[String]) -> anyhow::Result<()> {
         if columns.first().is_some_and(|name| name.starts_with("sep=")) {
             bail!(
-                "its first line is Excel's `sep=`, which names the delimiter; remove that line, and name it with --delimiter"
+                "the first line is Excel's `sep=` line, which sets the delimiter; remove that line and pass --delimiter"
             );
         }
         let [only] = columns else { return Ok(()) };
@@ -64,7 +64,7 @@ impl RowMapper {
         if let Some(found) = [',', ';', '\t', '|'].into_iter().find(|&delimiter| only.contains(delimiter)) {
             let found = if found == '\t' { "\\t".to_owned() } else { found.to_string() };
             bail!(
-                "its line of names is one name, `{}`; if `{found}` separates its columns, give --delimiter '{found}'",
+                "the header row is a single column, `{}`; if `{found}` separates the columns, pass --delimiter '{found}'",
                 only.escape_debug()
             );
         }
@@ -74,7 +74,7 @@ impl RowMapper {
     /// Maps a row to its document.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the row is malformed or too long, or does not map to a valid document.
     pub fn map_row(&self, row: &CsvRow, cells: &Cells) -> Result<Document, ItemError> {
         self.check_row(row, cells)?;
         let mut fields = Fields::new();
@@ -89,7 +89,7 @@ impl RowMapper {
             };
             let value = match self.dialect.column_types.get(name) {
                 Some(cell_type) => cell_type.parse_cell(cell).map_err(|problem| reject_malformed(name, problem))?,
-                // An id that is typed is a number where it looks like one.
+                // An id without a declared type is a number if it looks like one.
                 None if *name == self.mapping.id_field && !cell.is_empty() => {
                     let typed = id::from_text(cell);
                     let value = if let Some(Kind::Num(num)) = typed.kind { num.into() } else { cell.into() };
@@ -107,7 +107,7 @@ impl RowMapper {
         }
     }
 
-    /// Checks a row as a whole.
+    /// Checks the size, quotes and number of values of a row, and that it is not a repeated header.
     fn check_row(&self, row: &CsvRow, cells: &Cells) -> Result<(), ItemError> {
         if row.is_truncated && row.cell_count <= MAX_CELLS {
             return Err(reject_too_long(row.total_bytes));
@@ -118,14 +118,14 @@ impl RowMapper {
         }
         if row.cell_count != self.columns.len() {
             let message = format!(
-                "the row has {} values and there are {} columns; put values that hold a separator in quotes",
+                "the row has {} values, but there are {} columns; quote values that contain the delimiter",
                 row.cell_count,
                 self.columns.len()
             );
             return Err(reject_malformed("", message));
         }
         if self.columns.len() > 1 && self.is_header_row(cells) {
-            let message = "the row repeats the names of the columns, as files do that were joined; remove it";
+            let message = "the row repeats the header row, which happens when files are concatenated; remove it";
             return Err(reject_malformed("", message));
         }
         Ok(())
@@ -140,13 +140,13 @@ impl RowMapper {
     fn decode_cell<'a>(&self, name: &str, cell: Option<&'a [u8]>) -> Result<Option<&'a str>, ItemError> {
         let Some(cell) = cell else { return Ok(None) };
         let cell = std::str::from_utf8(cell).map_err(|_| reject_malformed(name, NOT_UTF8))?;
-        // There, null is an escape of its own, and `\\N` is the text.
+        // With escapes and no quotes, the parser reports null itself, so a value of `\N` was written as `\\N` and is text.
         let is_text = self.dialect.escape_without_quotes().is_some() && cell == DATABASE_NULL;
         if self.dialect.null_values.iter().any(|null| null == cell) && !is_text {
             return Ok(None);
         }
         if cell == DATABASE_NULL && self.dialect.null_values.is_empty() && !is_text {
-            let message = r"the value is \N, as databases write null; give --null-value '\N' if it is null, or --null-value '' if it is text";
+            let message = r"the value is \N, which databases export for null; pass --null-value '\N' if it is null, or --null-value '' if it is text";
             return Err(reject_malformed(name, message));
         }
         Ok(Some(cell))
@@ -155,20 +155,20 @@ impl RowMapper {
 
 fn describe_quote_error(problem: QuoteError) -> &'static str {
     match problem {
-        QuoteError::Unclosed => "a quote is not closed before the file ends; close it, or give --no-quotes",
+        QuoteError::Unclosed => "a quoted value is not closed at the end of the file; close it, or pass --no-quotes",
         QuoteError::TextAfterQuote => {
-            r"a quoted value goes on after its closing quote; double quotes inside it, give --escape '\' if backslashes protect them, or --no-quotes if quotes are part of the text"
+            r"text follows a closing quote; double the quotes inside the value, pass --escape '\' if they are escaped by backslashes, or --no-quotes if quotes are part of the text"
         }
     }
 }
 
-/// Names of columns that are wanted. An empty name is one, as an empty key of JSON is.
+/// Checks that no two mapped columns have the same name. An empty name is valid, like an empty JSON key.
 fn check_column_names(columns: &[String], mapping: &FieldMapping) -> anyhow::Result<()> {
     for (at, name) in columns.iter().enumerate().filter(|(_, name)| mapping.uses_column(name)) {
         let is_duplicate = columns.iter().skip(at + 1).any(|other| other == name);
         ensure!(
             !is_duplicate,
-            "two of its columns are called `{name}`; give each a name of its own, or name those to read with --payload-fields"
+            "duplicate column name `{name}`; rename one of the columns, or select the columns to read with --payload-fields"
         );
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Content → rows.
+//! Selects the row parser of a CSV dialect.
 
 use std::io;
 
@@ -21,7 +21,7 @@ impl RowParser {
         }
     }
 
-    /// Whether a row tells the kind of the line ends, which those after it have.
+    /// Returns whether the first row selects the kind of line end for the rest of the file.
     pub fn detects_line_endings(&self) -> bool {
         matches!(self, Self::Quoted(_))
     }
@@ -29,7 +29,7 @@ impl RowParser {
     /// Skips content up to an offset.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If the content can't be read.
     pub fn skip_to(&mut self, content: &mut ContentReader, offset: u64) -> io::Result<()> {
         match self {
             Self::Quoted(rows) => rows.skip_to(content, offset),
@@ -37,7 +37,7 @@ impl RowParser {
         }
     }
 
-    /// Reads a row; `None` at the end.
+    /// Reads the next row; `None` at the end.
     ///
     /// # Errors
     /// If the content can't be read.

@@ -1,4 +1,4 @@
-//! The rows of a file, one after the other.
+//! Record reader of a CSV file.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::cli::ingest::reader::content_reader::ContentReader;
 use crate::cli::ingest::reader::{FilePosition, NextRecord, Record, RecordReader};
 use crate::proto::{Document, ItemError};
 
-/// The rows of a file.
+/// Reader of the rows of a CSV file.
 pub struct CsvRows {
     content: ContentReader,
     parser: RowParser,
@@ -24,17 +24,17 @@ pub struct CsvRows {
     notices: Vec<String>,
     cells: Cells,
     lines_read: u64,
-    /// A line of names that has no end yet.
+    /// Header row without a line end, which may still be written to.
     unterminated_header: Option<CsvRow>,
-    /// The first row, if it was read to tell the kind of the line ends; and the lines before it.
+    /// First row and the number of lines before it, if it was read to detect the kind of line end.
     first_row: Option<(u64, CsvRow)>,
 }
 
 impl CsvRows {
-    /// Reads the names and skips the rows that an earlier run read. A line of names without an end is one if `is_final`.
+    /// Reads the header row and skips the rows that an earlier run read. An unterminated header row counts only if `is_final`.
     ///
     /// # Errors
-    /// If there are no names, two are the same, or those of the id or the text are not among them.
+    /// If the header row is malformed, two mapped columns have the same name, or the id or text column is missing.
     pub fn open(
         content: ContentReader,
         mapping: FieldMapping,
@@ -57,7 +57,7 @@ impl CsvRows {
             Some(columns) => Some(columns.clone()),
             None => reader.read_header(is_final)?,
         };
-        // An empty file has no columns, and no rows either.
+        // An empty file has neither columns nor rows.
         if let Some(columns) = columns {
             reader.notices.extend(reader.row_mapper.set_columns(columns)?.map(str::to_owned));
         }
@@ -75,24 +75,28 @@ impl CsvRows {
                 return Ok(None);
             }
             let is_row = !row.is_truncated && check_quotes(&row.raw, &self.dialect).is_ok();
-            ensure!(is_row, "its first row is no line of names; is it CSV?");
+            ensure!(
+                is_row,
+                "the first row is not a valid header row; check that the file is CSV and its quotes are closed"
+            );
             let names = self.cells.iter().map(Option::unwrap_or_default);
             let names = names.map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
             let names = names.collect::<Result<_, _>>();
-            let not_utf8 = "its line of names is not UTF-8; name its encoding with --encoding, such as windows-1252";
+            let not_utf8 =
+                "the header row is not UTF-8; pass the encoding of the file, such as --encoding windows-1252";
             return names.map(Some).context(not_utf8);
         }
         Ok(None)
     }
 
-    /// Skips what an earlier run read. With given names, the first row tells the kind of the line ends.
+    /// Skips the rows that an earlier run read. With `--columns`, the first row is read to detect the kind of line end.
     fn skip_to(&mut self, resume_at: InputPosition) -> io::Result<()> {
         if resume_at.offset == 0 {
             return Ok(());
         }
         if self.dialect.columns.is_some() && self.parser.detects_line_endings() {
             let first = (self.lines_read, self.next_row()?);
-            // What was read may have been only blank.
+            // If the earlier run read only blank lines, the first row is still unread and is kept.
             self.first_row = first.1.filter(|_| self.content.offset() > resume_at.offset).map(|row| (first.0, row));
         }
         if self.content.offset() >= resume_at.offset {
@@ -118,7 +122,7 @@ impl RecordReader for CsvRows {
             return Ok(NextRecord::Record(build_record(
                 row,
                 self.lines_read,
-                Err(reject_malformed("", "the line of names has no end")),
+                Err(reject_malformed("", "the header row has no line end")),
             )));
         }
         let (lines_before, row) = match self.first_row.take() {
@@ -143,7 +147,7 @@ impl RecordReader for CsvRows {
     }
 
     fn may_block(&self) -> bool {
-        // A line end in quotes is none of a row.
+        // A line end inside quotes does not end the row, so a buffered line end does not prove a complete row.
         self.content.may_block() || self.content.is_streamed() && self.dialect.has_quotes
     }
 

@@ -1,28 +1,31 @@
-//! Which inputs can be followed.
+//! Checks the requirements of `--follow`.
 
 use anyhow::ensure;
 
 use crate::cli::ingest::reader::byte_stream::{ByteStream, TextEncoding};
 use crate::cli::ingest::reader::paths::InputSource;
 
-/// Checks that a source can be followed: one file that is read line by line as it is.
+/// Checks that the input can be followed: a single uncompressed UTF-8 file of a line-based format.
 ///
 /// # Errors
-/// If it can't; the message says why.
+/// If there is not exactly one such file.
 pub fn check_followable(sources: &[InputSource], encoding: TextEncoding) -> anyhow::Result<()> {
-    let [source] = sources else { anyhow::bail!("--follow reads one file; give one") };
-    ensure!(source.bytes.is_some(), "--follow reads a file; standard input and pipes are read as they come without it");
+    let [source] = sources else { anyhow::bail!("--follow requires exactly one input file") };
+    ensure!(
+        source.bytes.is_some(),
+        "--follow requires a regular file; remove it for standard input and pipes, which are read as data arrives"
+    );
     ensure!(
         source.format.is_line_based(),
-        "--follow reads JSON lines, CSV, TSV or lines of text; {} can't grow (to read its lines, give --format lines)",
+        "--follow supports the formats jsonl, csv, tsv and lines; {} has another one (to read it line by line, pass --format lines)",
         source.path.display()
     );
     ensure!(
         encoding == TextEncoding::Utf8,
-        "--follow reads UTF-8, and --encoding says {encoding}; have it written in UTF-8, or convert what there is with iconv -f \
+        "--follow supports only UTF-8, but --encoding is {encoding}; write the file in UTF-8, or convert it with iconv -f \
          {encoding} -t utf-8 and ingest it without --follow"
     );
     let is_plain = ByteStream::open(source, encoding)?.is_plain_file();
-    ensure!(is_plain, "--follow can't read on in a packed file; unpack {} first", source.path.display());
+    ensure!(is_plain, "--follow does not support compressed files; decompress {} first", source.path.display());
     Ok(())
 }

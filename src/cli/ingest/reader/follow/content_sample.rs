@@ -1,13 +1,13 @@
-//! What tells whether a file still holds what was read of it.
+//! Samples of the content read from a file, to detect overwriting.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Bytes at the beginning of a file, and before its end, that are compared with what was read.
+/// Length of each of the two samples, in bytes.
 const SAMPLE_BYTES: usize = 4 << 10;
 
-/// What was read at the beginning of a file, and last.
+/// Samples of a file: the first bytes, and the most recently read bytes.
 #[derive(Debug, Default)]
 pub struct ContentSample {
     head: Vec<u8>,
@@ -15,7 +15,7 @@ pub struct ContentSample {
 }
 
 impl ContentSample {
-    /// Adds bytes that were read.
+    /// Updates the samples with bytes that were read.
     pub fn add(&mut self, bytes: &[u8]) {
         let missing = SAMPLE_BYTES.saturating_sub(self.head.len());
         self.head.extend_from_slice(bytes.get(..missing).unwrap_or(bytes));
@@ -23,10 +23,10 @@ impl ContentSample {
         self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
     }
 
-    /// Tells whether a file has it, at its beginning and before a position.
+    /// Returns whether a file still holds the samples, at its start and directly before `position`.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If the file can't be read.
     pub fn matches_file(&self, file: &File, position: u64) -> io::Result<bool> {
         let file_has = |expected: &[u8], offset: u64| {
             let mut found = vec![0; expected.len()];

@@ -1,4 +1,4 @@
-//! How often a file is looked at, and until when.
+//! Polling interval and stop signal of a followed file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// How a file is followed.
+/// Polling interval and stop signal of a followed file; clones share the signal.
 #[derive(Debug, Clone)]
 pub struct FollowControl {
-    /// How often the file is looked at.
+    /// Time between two polls of the file.
     pub interval: Duration,
     stop: Arc<StopSignal>,
 }
 
-/// Ends what follows files, from another thread.
+/// Signal of another thread that ends following.
 #[derive(Debug, Default)]
 struct StopSignal {
     is_stopped: AtomicBool,
@@ -27,7 +27,7 @@ impl FollowControl {
         Self { interval, stop: Arc::default() }
     }
 
-    /// Ends the file where it ends now. What is waiting for more of it goes on at once.
+    /// Stops following at the current end of the file, and wakes the waiting thread.
     pub fn stop(&self) {
         self.stop.is_stopped.store(true, Ordering::SeqCst);
         if let Some(thread) = &*self.stop.waiting_thread.lock() {
@@ -39,7 +39,7 @@ impl FollowControl {
         self.stop.is_stopped.load(Ordering::SeqCst)
     }
 
-    /// Waits until the file is to be looked at again.
+    /// Waits until the next poll or until [`FollowControl::stop`] is called.
     pub fn wait(&self) {
         *self.stop.waiting_thread.lock() = Some(thread::current());
         if !self.is_stopped() {

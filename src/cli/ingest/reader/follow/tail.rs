@@ -1,4 +1,4 @@
-//! A file that grows, until its name is another file's.
+//! Reader of a growing file, until it is rotated or overwritten.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -11,26 +11,26 @@ use super::content_sample::ContentSample;
 use super::follow_control::FollowControl;
 use crate::cli::ingest::file_error::with_file_context;
 
-/// How often a rotated file is looked at without anything new in it, before it is left.
+/// Number of polls without new data after which a rotated file counts as complete.
 const MAX_IDLE_POLLS_AFTER_ROTATION: u32 = 5;
 
-/// One file under a name, until it is another's.
+/// Reader of a growing file, until its path names another file or its content is lost.
 pub struct TailReader {
     file: File,
     path: PathBuf,
     inode: u64,
     follow: FollowControl,
-    /// Where it ends, since it is no longer followed.
+    /// File size at the time when following was stopped; reading ends there.
     stop_offset: Option<u64>,
     sample: ContentSample,
     is_overwritten: Arc<AtomicBool>,
 }
 
 impl TailReader {
-    /// Waits for the file, and opens it.
+    /// Waits until the file exists, and opens it.
     ///
     /// # Errors
-    /// If it can't be opened.
+    /// If the file can't be opened, or does not exist when following is stopped.
     pub fn open(path: &Path, follow: &FollowControl) -> anyhow::Result<Self> {
         let file = loop {
             match File::open(path) {
@@ -48,26 +48,26 @@ impl TailReader {
         self.inode
     }
 
-    /// Returns the same file.
+    /// Returns another handle of the file.
     ///
     /// # Errors
-    /// If its handle can't be cloned.
+    /// If the handle can't be duplicated.
     pub fn try_clone_file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Returns a flag that is set when the file doesn't hold what was read any more.
+    /// Returns a flag that is set when the file no longer holds the content that was read.
     pub fn overwritten_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_overwritten)
     }
 
-    /// Tells whether the file has lost what was read, also if it has grown beyond that again.
+    /// Returns whether the file no longer holds the content that was read, even if it has grown beyond the position again.
     fn has_lost_content(&mut self) -> io::Result<bool> {
         let position = self.file.stream_position()?;
         Ok(self.file.metadata()?.len() < position || !self.sample.matches_file(&self.file, position)?)
     }
 
-    /// Tells whether it was stopped, and is read to where it ended then.
+    /// Returns whether following was stopped and the file is read up to its size at that time.
     fn is_at_stop_offset(&mut self) -> io::Result<bool> {
         if !self.follow.is_stopped() {
             return Ok(false);
@@ -77,7 +77,7 @@ impl TailReader {
         Ok(self.file.stream_position()? >= stop_offset)
     }
 
-    /// Tells whether the name is another file's. Without a name for a moment, this one may still grow.
+    /// Returns whether the path names another file. A missing path is not a rotation yet: the old file may still grow.
     fn is_rotated(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() != self.inode)
     }
@@ -94,12 +94,12 @@ impl Read for TailReader {
             if self.is_at_stop_offset()? {
                 return Ok(0);
             }
-            // Asked before the last read, so that this has all that was added before the name changed.
+            // Checked before the read, so that the read returns everything written before the rotation.
             let is_rotated = self.is_rotated();
             let position = self.file.stream_position()?;
             let read = self.file.read(buffer)?;
             if read > 0 {
-                // It may have been emptied, and have grown again, since it was looked at.
+                // The file may have been truncated and have grown again since the check above.
                 if !self.sample.matches_file(&self.file, position)? {
                     self.is_overwritten.store(true, Ordering::Relaxed);
                     return Ok(0);
@@ -132,9 +132,9 @@ mod tests {
         OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// What is read, piece by piece, and at each file's end `|`.
+    /// Sends each chunk that is read, and `|` at the end of each file.
     fn follow(path: PathBuf) -> Receiver<String> {
-        let (sender, pieces) = bounded(100);
+        let (sender, chunks) = bounded(100);
         thread::spawn(move || {
             loop {
                 let mut tail = TailReader::open(&path, &FollowControl::new(INTERVAL)).unwrap();
@@ -149,40 +149,40 @@ mod tests {
                 }
             }
         });
-        pieces
+        chunks
     }
 
-    fn expect(pieces: &Receiver<String>, expected: &str) {
+    fn expect(chunks: &Receiver<String>, expected: &str) {
         let mut found = String::new();
         while found.len() < expected.len() {
-            found += &pieces.recv_timeout(Duration::from_secs(60)).unwrap();
+            found += &chunks.recv_timeout(Duration::from_secs(60)).unwrap();
         }
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn a_file_is_read_on_through_rotation_and_emptying() {
+    fn following_survives_rotation_and_truncation() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let pieces = follow(path.clone());
+        let chunks = follow(path.clone());
         append(&path, "one\n");
-        expect(&pieces, "one\n");
+        expect(&chunks, "one\n");
         append(&path, "two\n");
-        expect(&pieces, "two\n");
-        // Rotated: what is added to the old one before the new one is there is read.
+        expect(&chunks, "two\n");
+        // Rotated: data added to the old file before the new one exists is read.
         let old = folder.path().join("log.1");
         fs::rename(&path, &old).unwrap();
         append(&old, "three\n");
-        expect(&pieces, "three\n");
+        expect(&chunks, "three\n");
         append(&path, "four\nfour\n");
-        expect(&pieces, "|four\nfour\n");
-        // Emptied, by a copy and a truncation.
+        expect(&chunks, "|four\nfour\n");
+        // Truncated, as by `copytruncate`.
         fs::write(&path, "5\n").unwrap();
-        expect(&pieces, "|5\n");
+        expect(&chunks, "|5\n");
     }
 
     #[test]
-    fn a_file_that_is_emptied_and_grows_beyond_what_was_read_is_another_one() {
+    fn an_overwritten_file_that_grows_beyond_the_position_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "one\ntwo\n");

@@ -1,4 +1,4 @@
-//! Where records go: packed in batches, to whoever sends them.
+//! Sink of the reader's events: batches records and passes events on.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::cli::ingest::reader::input_event::InputEvent;
 use crate::cli::ingest::reader::record::Record;
 use crate::cli::ingest::shard::ShardFilter;
 
-/// Nobody receives batches any more.
+/// Error: the receiver of events was dropped.
 #[derive(Debug)]
 pub struct ReceiverClosed;
 
-/// Why reading ends before the input does.
+/// Reason for which reading ends early.
 pub enum ReadError {
     ReceiverClosed,
     Failed(anyhow::Error),
@@ -31,10 +31,10 @@ impl From<anyhow::Error> for ReadError {
     }
 }
 
-/// Where records go, packed in batches.
+/// Sink of the reader's events, which batches records.
 pub struct EventSink<'a> {
     batcher: LineBatcher,
-    /// How many records of other shards came since the last one of this shard.
+    /// Number of records of other shards since the last record of this shard.
     other_shard_lines: u64,
     send: &'a mut dyn FnMut(InputEvent) -> bool,
 }
@@ -44,15 +44,15 @@ impl<'a> EventSink<'a> {
         Self { batcher: LineBatcher::default(), other_shard_lines: 0, send }
     }
 
-    /// Returns how many records of other shards came since the last one of this shard.
+    /// Returns the number of records of other shards since the last record of this shard.
     pub fn other_shard_lines(&self) -> u64 {
         self.other_shard_lines
     }
 
-    /// Adds a record, if it is of this shard.
+    /// Adds a record if it belongs to this shard; sends the batch when it is full.
     ///
     /// # Errors
-    /// If batches are no longer wanted; so it is with all that sends.
+    /// [`ReceiverClosed`] if events are no longer received. The other methods of the sink return the same error.
     pub fn push_record(
         &mut self,
         record: Record,
@@ -71,7 +71,7 @@ impl<'a> EventSink<'a> {
         }
     }
 
-    /// Sends remarks about a file.
+    /// Sends notices about a file.
     pub fn send_file_notices(
         &mut self,
         name: &str,
@@ -80,12 +80,12 @@ impl<'a> EventSink<'a> {
         notices.into_iter().try_for_each(|notice| self.send_notice(format!("{name}: {notice}")))
     }
 
-    /// Sends a remark.
+    /// Sends a notice.
     pub fn send_notice(&mut self, notice: String) -> Result<(), ReceiverClosed> {
         self.send(InputEvent::Notice(notice))
     }
 
-    /// Sends the records that wait for others.
+    /// Sends the current batch, if it is not empty.
     pub fn flush(&mut self) -> Result<(), ReceiverClosed> {
         match self.batcher.take_batch() {
             Some(lines) => self.send(InputEvent::Lines(lines)),

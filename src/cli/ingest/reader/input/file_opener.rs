@@ -1,4 +1,4 @@
-//! Opens the files of the input.
+//! Opens the input files.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::cli::ingest::reader::input_format::InputFormat;
 use crate::cli::ingest::reader::paths::InputSource;
 use crate::cli::ingest::reader::read_plan::ReadPlan;
 
-/// A place in the input, at which a file is opened.
+/// Opens the file at a position of the input.
 pub struct FileOpener<'a> {
     pub sources: &'a [InputSource],
     pub position: InputPosition,
@@ -24,10 +24,10 @@ pub struct FileOpener<'a> {
 }
 
 impl FileOpener<'_> {
-    /// Opens the file at the place. A file that was rotated has another content, and the name that the place is about.
+    /// Opens the file at the position; for a rotated log, `rotated` holds its content and `named` the original path.
     ///
     /// # Errors
-    /// If it can't be read, or is not what an earlier run read.
+    /// If the file can't be read, or differs from what an earlier run read.
     pub fn open(&self, named: &InputSource, rotated: Option<InputSource>) -> anyhow::Result<OpenFile> {
         let is_rotated = rotated.is_some();
         let source = match rotated {
@@ -39,7 +39,7 @@ impl FileOpener<'_> {
     }
 
     fn open_rotated(&self, source: &InputSource, named: &InputSource) -> anyhow::Result<OpenFile> {
-        // A later run looks for it by the name that it had.
+        // Recorded under the original path, by which a later run finds it.
         let input_file = InputFile { path: canonicalize_path(&named.path), ..describe_input_file(source) };
         let opened = self.open_reader(source, self.open_bytes(source)?, input_file, self.preceding_bytes())?;
         Ok(OpenFile { is_rotated: true, ..opened })
@@ -53,7 +53,7 @@ impl FileOpener<'_> {
         self.open_reader(source, self.open_bytes(source)?, input_file, self.preceding_bytes())
     }
 
-    /// Opens a file that is followed, when it is there.
+    /// Opens a followed file, waiting until it exists.
     fn open_followed(&self, source: &InputSource, follow: &FollowControl) -> anyhow::Result<OpenFile> {
         let tail = TailReader::open(&source.path, follow)?;
         let input_file = InputFile { inode: tail.inode(), ..describe_input_file(source) };
@@ -63,7 +63,7 @@ impl FileOpener<'_> {
         Ok(OpenFile { followed, ..opened })
     }
 
-    /// Opens the bytes of a file; Parquet has none that are read in their order.
+    /// Opens the byte stream of a file; `None` for Parquet, which is not read sequentially.
     fn open_bytes(&self, source: &InputSource) -> anyhow::Result<Option<ByteStream>> {
         if source.format == InputFormat::Parquet {
             Ok(None)
@@ -89,7 +89,7 @@ impl FileOpener<'_> {
             bytes.map(|bytes| ContentReader::new(bytes, plan.should_track_position()).expect_prefix(*position));
         let records = open_records(source, content, *position, plan)?;
         let is_same = digest.is_none() || position.digest.is_none() || digest == position.digest;
-        ensure!(is_same, "it changed while it was compared; run the same command again");
+        ensure!(is_same, "the file changed while it was being compared; run the command again");
         Ok(OpenFile {
             records,
             file_index: position.file,

@@ -1,4 +1,4 @@
-//! One file of the input after the other.
+//! Reads the input files one after another.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use crate::cli::ingest::reader::record::Record;
 use crate::cli::ingest::reader::record_reader::NextRecord;
 use crate::cli::ingest::reader::resume::ResumePoint;
 
-/// The files, from where an earlier run was done with them.
+/// Input files, read from the position that an earlier run reached.
 pub struct Input {
     sources: Arc<[InputSource]>,
     position: InputPosition,
-    /// How many lines of the whole are done with.
+    /// Number of lines of the whole input to skip.
     skip_lines: u64,
     rotation: RotationTracker,
     open_file: Option<OpenFile>,
@@ -31,13 +31,13 @@ pub struct Input {
 }
 
 impl Input {
-    /// Opens the first file, where reading starts. Blocks.
+    /// Opens the file at the resume point. Blocks.
     ///
     /// # Errors
-    /// If it can't be read, or is not what an earlier run read.
+    /// If the file can't be read, differs from what an earlier run read, or lacks a named column.
     pub fn open(sources: Arc<[InputSource]>, start: ResumePoint, plan: &ReadPlan) -> anyhow::Result<Self> {
         let ResumePoint { position, skip_lines, rotated_files, should_restart, .. } = start;
-        // Where no place in a file can be sought, what was read is counted again.
+        // Formats that can't seek to the exact row (Parquet) read some rows again, which are skipped by count.
         let skip_lines = if position.row > 0 { position.lines } else { skip_lines };
         let is_from_start = position == InputPosition::default() && skip_lines == 0;
         let field_check = NamedFieldCheck::new(is_from_start);
@@ -52,16 +52,16 @@ impl Input {
         self.sources.get(self.position.file).map(|source| source.path.display().to_string()).unwrap_or_default()
     }
 
-    /// Returns the file that is open.
+    /// Returns the file that is currently open.
     pub fn current_file(&self) -> Option<Arc<InputFile>> {
         self.open_file.as_ref().map(|opened| Arc::clone(&opened.input_file))
     }
 
-    /// Reads all there is, in batches, until `send` says that nobody wants more: then there is no end. A batch is sent as
-    /// soon as the next read might block, so a slow producer's lines don't wait for each other.
+    /// Reads the whole input in batches. Returns `None` if `send` returns false, which stops reading. An incomplete batch is sent
+    /// as soon as the next read may block, so that lines of a slow producer are not delayed.
     ///
     /// # Errors
-    /// If a file can't be read on; the message names it.
+    /// If a file can't be read; the message names the file.
     pub fn read(self, plan: &ReadPlan, mut send: impl FnMut(InputEvent) -> bool) -> anyhow::Result<Option<InputEnd>> {
         match self.read_files(plan, &mut EventSink::new(&mut send)) {
             Ok(end) => Ok(Some(end)),
@@ -79,7 +79,7 @@ impl Input {
                 break;
             }
             match self.open_next(open_file.is_rotated || plan.follow.is_some(), sink, plan) {
-                // It waited for a file to be there.
+                // Following was stopped while waiting for the file to exist.
                 Err(_) if is_stopped() => break,
                 outcome => outcome?,
             }
@@ -94,14 +94,14 @@ impl Input {
     fn check_skip(&self, plan: &ReadPlan) -> anyhow::Result<()> {
         ensure!(
             self.position.lines >= self.skip_lines || plan.has_checkpoint,
-            "--skip {} is more than the {} lines or rows of the input; give how many were done with",
+            "--skip {} is more than the {} lines or rows of the input; pass the number of lines or rows that were ingested",
             self.skip_lines,
             self.position.lines
         );
         Ok(())
     }
 
-    /// Reads an open file to its end. Returns its last record, if that is held back.
+    /// Reads an open file to its end. Returns its last record if that is held back.
     fn read_file(
         &mut self,
         open_file: &mut OpenFile,
@@ -145,7 +145,7 @@ impl Input {
         let _closed = sink.send_file_notices(&open_file.input_file.name, notice);
         let mut position = self.position;
         if !record.is_terminated {
-            // If the file grows, the record is another one.
+            // If the file grows, the record may change; so a checkpoint keeps the position before it.
             position = InputPosition {
                 row: previous_position.row,
                 offset: previous_position.offset,
@@ -160,7 +160,7 @@ impl Input {
         Ok(())
     }
 
-    /// Reports the end of a file, and looks for what else had its name.
+    /// Reports the end of a file, and looks for rotated files that had its name.
     fn leave_file(
         &mut self,
         open_file: &mut OpenFile,
@@ -175,7 +175,7 @@ impl Input {
         if is_last && held_back.is_none() {
             self.field_check.check_end(plan, &self.sources)?;
         }
-        // The copy has it again.
+        // The copy contains the held-back record too.
         let held_back = held_back.filter(|_| !has_copy);
         self.report_file_end(open_file, held_back, plan, sink)?;
         if !has_copy
@@ -211,8 +211,8 @@ impl Input {
         }))
     }
 
-    /// Opens what comes after a file: what was rotated, the file that has its name now, or the next one. After the last one
-    /// the place stays at its end, for it may grow.
+    /// Opens the next file: a rotated one, the file that now has the same path, or the next input. After the last file, the
+    /// position stays at its end, because it may grow.
     fn open_next(&mut self, keeps_name: bool, sink: &mut EventSink<'_>, plan: &ReadPlan) -> anyhow::Result<()> {
         if !self.rotation.is_empty() {
             if !self.rotation.is_next_resumed() {

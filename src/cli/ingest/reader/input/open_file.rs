@@ -1,4 +1,4 @@
-//! An open file of the input.
+//! Open input file.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use crate::cli::ingest::reader::file_position::FilePosition;
 use crate::cli::ingest::reader::follow::TailReader;
 use crate::cli::ingest::reader::record_reader::RecordReader;
 
-/// An open file, and how much is before it.
+/// Open input file, with the counts of lines and bytes before it.
 pub struct OpenFile {
     pub records: Box<dyn RecordReader>,
     pub file_index: usize,
     pub input_file: Arc<InputFile>,
     pub lines_before: u64,
     pub bytes_before: u64,
-    /// Of a format that is read as a whole.
+    /// Digest of the whole file, for formats that are not read sequentially.
     pub digest: Option<ContentDigest>,
-    /// Whether another file has its name now.
+    /// True if the path of the file now names another file.
     pub is_rotated: bool,
     pub followed: Option<FollowedFile>,
-    /// Where its last record begins, if it was taken though it has no end.
+    /// Start of the last record, if it was ingested without a line end.
     pub partial_record_start: Option<InputPosition>,
 }
 
-/// What is known of a file that is followed, beside its records.
+/// Handle and state of a followed file.
 pub struct FollowedFile {
-    /// The file itself.
+    /// Handle of the file, which stays valid after a rotation.
     pub file: Option<File>,
-    /// Set when the file loses what was read of it.
+    /// Set when the file no longer holds the content that was read.
     is_overwritten: Arc<AtomicBool>,
 }
 
@@ -46,19 +46,19 @@ impl FollowedFile {
 }
 
 impl OpenFile {
-    /// Tells whether the file has lost what was read of it.
+    /// Returns whether the file no longer holds the content that was read.
     pub fn is_overwritten(&self) -> bool {
         self.followed.as_ref().is_some_and(FollowedFile::is_overwritten)
     }
 
-    /// Returns the file itself, if it is followed and was left by its name only.
+    /// Takes the handle of a followed file that was rotated but not overwritten.
     pub fn take_rotated_file(&mut self) -> Option<File> {
         let is_overwritten = self.is_overwritten();
         let file = self.followed.as_mut()?.file.take();
         file.filter(|_| !self.is_rotated && !is_overwritten)
     }
 
-    /// Returns how far the input is read.
+    /// Returns the current position in the whole input.
     pub fn position(&self) -> InputPosition {
         let FilePosition { rows, offset, disk_bytes: bytes, digest } = self.records.position();
         let (lines, bytes) = (self.lines_before + rows, self.bytes_before + bytes);

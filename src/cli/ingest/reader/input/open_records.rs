@@ -1,4 +1,4 @@
-//! The reader of each format.
+//! Selects the record reader of a format.
 
 use anyhow::ensure;
 
@@ -16,10 +16,10 @@ use crate::cli::ingest::reader::read_plan::ReadPlan;
 use crate::cli::ingest::reader::record_reader::RecordReader;
 use crate::cli::ingest::reader::text::{TextFile, TextLines};
 
-/// Opens the records of a file, at a position in it if that can be sought, else at its beginning.
+/// Opens the record reader of a file, at the resume position if the format can seek, else at the start.
 ///
 /// # Errors
-/// If it is not of its format, or has no column for the id or the text.
+/// If the file does not have its format, lacks the id or text column, or its path sets the id field by a partition.
 pub fn open_records(
     source: &InputSource,
     content: Option<ContentReader>,
@@ -28,7 +28,7 @@ pub fn open_records(
 ) -> anyhow::Result<Box<dyn RecordReader>> {
     ensure!(
         !source.partitions.contains_key(&plan.mapping.id_field),
-        "its path has the partition column `{}`, and a file's documents can't all have one id; name the field of the id with --id-field",
+        "the path sets the id field `{}` by a partition, so all documents of the file would have one id; pass another --id-field",
         plan.mapping.id_field
     );
     let mapping = FieldMapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
@@ -38,8 +38,8 @@ pub fn open_records(
     Ok(match source.format {
         InputFormat::Text => Box::new(TextFile::new(content, source.clone(), mapping)),
         InputFormat::Lines => {
-            let pieces = LineReader::open(content, resume_at)?;
-            Box::new(TextLines { lines: pieces, name: source.name.clone(), mapping })
+            let lines = LineReader::open(content, resume_at)?;
+            Box::new(TextLines { lines, name: source.name.clone(), mapping })
         }
         InputFormat::Csv => Box::new(csv(content, plan.dialect.clone())?),
         InputFormat::Tsv => Box::new(csv(content, CsvDialect { delimiter: b'\t', ..plan.dialect.clone() })?),
@@ -56,7 +56,7 @@ fn open_parquet(
     Ok(Box::new(ParquetRows::open(&source.path, mapping, resume_at.row)?))
 }
 
-/// Listing refuses such a file before anything is read.
+/// Fails. Not reached in practice: listing the input rejects Parquet files in builds without Parquet support.
 #[cfg(not(feature = "parquet"))]
 fn open_parquet(
     _source: &InputSource,

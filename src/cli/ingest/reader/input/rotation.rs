@@ -1,4 +1,4 @@
-//! What becomes of a file that is followed, when its name is another file's or its content is gone.
+//! Handles rotation and truncation of a followed file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,53 +12,53 @@ use crate::cli::ingest::reader::byte_stream::TextEncoding;
 use crate::cli::ingest::reader::paths::InputSource;
 use crate::cli::ingest::reader::rotated_log::{self, RotatedLog};
 
-/// Files that had the name of one that is read.
+/// Tracks the rotated files of a log.
 #[derive(Default)]
 pub struct RotationTracker {
-    /// The rest of a file that was rotated, and what came between, which is read before the file that has its name now.
+    /// Unread rest of a rotated file and files rotated after it, which are read before the current log.
     unread_files: VecDeque<InputSource>,
-    /// Whether all files are read again after that.
+    /// True if all files are read again after the rotated ones.
     should_restart: bool,
-    /// The copy of a log that was emptied: it is read on where the log was left.
+    /// Copy of a truncated log, in which reading continues at the position reached in the log.
     resumed_copy: Option<PathBuf>,
     previous_file: Option<PreviousFile>,
 }
 
-/// The file that was followed before, to be looked at again.
+/// Followed file that was left, to be checked for late data.
 struct PreviousFile {
     file: File,
-    /// How much was read of it.
+    /// Size of the file when it was left.
     bytes: u64,
     name: String,
 }
 
 impl RotationTracker {
-    /// Begins with files that an earlier run did not read.
+    /// Creates a tracker with the files that an earlier run did not read.
     pub fn new(unread_files: VecDeque<InputSource>, should_restart: bool) -> Self {
         Self { unread_files, should_restart, ..Self::default() }
     }
 
-    /// Tells whether no file waits that had the name before.
+    /// Returns whether no rotated files are left to read.
     pub fn is_empty(&self) -> bool {
         self.unread_files.is_empty()
     }
 
-    /// Tells whether the next file is read on where another one was left.
+    /// Returns whether reading of the next file continues at the current position.
     pub fn is_next_resumed(&self) -> bool {
         self.unread_files.front().is_some_and(|file| self.resumed_copy.as_ref() == Some(&file.path))
     }
 
-    /// Takes the next file that had the name before.
+    /// Takes the next rotated file.
     pub fn take_next(&mut self) -> Option<InputSource> {
         self.unread_files.pop_front()
     }
 
-    /// Tells once whether all files are read again now.
+    /// Returns whether all files are read again now, and clears the flag.
     pub fn take_restart(&mut self) -> bool {
         take(&mut self.should_restart)
     }
 
-    /// Looks for the copy of a log that was emptied while it was followed. Returns whether there is more in it.
+    /// Looks for the copy of a log that was truncated while it was followed. Returns whether the copy has unread content.
     pub fn find_copy(
         &mut self,
         source: &InputSource,
@@ -67,20 +67,20 @@ impl RotationTracker {
         sink: &mut EventSink<'_>,
     ) -> bool {
         let name = &finished_file.input_file.name;
-        // If a notice can't be sent, there is nobody to read it.
+        // A notice that can't be sent has no reader; the next send of records ends the run.
         let Some(found) = find_rotated(source, finished_file, position) else {
-            let message = "was emptied or overwritten, and no copy of it is beside it; lines that were added just before are not read";
+            let message = "was truncated or overwritten, and its directory contains no copy of it; lines added shortly before may be lost";
             let _closed = sink.send_notice(format!("{name} {message}"));
             return false;
         };
-        let _closed =
-            sink.send_notice(format!("{name} was emptied; what was read of it is in {}", found.file.path.display()));
+        let _closed = sink
+            .send_notice(format!("{name} was truncated; the part already read is in {}", found.file.path.display()));
         self.unread_files = found.unread_files(|_| false).into();
         self.resumed_copy = Some(found.file.path);
         self.is_next_resumed()
     }
 
-    /// Looks for files that were rotated after one that was followed, before the log was looked at again.
+    /// Looks for files that were rotated between the followed one and the current log.
     pub fn find_newer(
         &mut self,
         source: &InputSource,
@@ -92,11 +92,11 @@ impl RotationTracker {
         self.resumed_copy = None;
         self.unread_files = found.unread_files(|file| file.path == found.file.path).into();
         for file in &self.unread_files {
-            let _closed = sink.send_notice(format!("{} was rotated in the meantime, and is read", file.path.display()));
+            let _closed = sink.send_notice(format!("{} was rotated in the meantime; reading it", file.path.display()));
         }
     }
 
-    /// Leaves a file that was followed and rotated. Returns whether it is one.
+    /// Keeps the handle of a followed file that was rotated. Returns false for any other file.
     pub fn leave_rotated(&mut self, finished_file: &mut OpenFile, sink: &mut EventSink<'_>) -> bool {
         let Some(file) = finished_file.take_rotated_file() else { return false };
         self.report_late_lines(sink);
@@ -105,12 +105,12 @@ impl RotationTracker {
         true
     }
 
-    /// Reports lines that a rotated file got after it was left.
+    /// Reports data that was added to a rotated file after it was left.
     pub fn report_late_lines(&mut self, sink: &mut EventSink<'_>) {
         let Some(PreviousFile { file, bytes, name }) = self.previous_file.take() else { return };
         if file.metadata().map_or(0, |metadata| metadata.len()) > bytes {
-            let message = "got more lines after it was rotated and read to its end; they are not read";
-            let _closed = sink.send_notice(format!("the file that {name} was {message}"));
+            let message = "lines were added to the rotated file after it was read to its end; they are not ingested";
+            let _closed = sink.send_notice(format!("{name}: {message}"));
         }
     }
 }
