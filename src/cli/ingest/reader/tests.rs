@@ -321,7 +321,7 @@ fn files_that_are_something_else_say_what_to_do() {
     assert!(problem("semicolons.csv", b"id;text\n").contains("--delimiter ';'"));
     assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`, but id, body"));
     assert!(problem("twice.csv", b"text,text\n").contains("two of its columns are called `text`"));
-    assert!(problem("not.parquet", b"id,text\n").contains("no Parquet file"));
+    assert!(problem("not.parquet", b"id,text\n").contains("not a Parquet file"));
     assert!(problem("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\noid").contains("git lfs pull"));
     assert!(problem("short.parquet", b"PAR1\0\0\0\0PAR1").contains("transfer or write it again"));
 }

@@ -1,4 +1,4 @@
-//! Checks of a file before its rows are read.
+//! Checks of a Parquet file before its rows are read.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,33 +10,33 @@ use parquet::schema::types::TypePtr;
 use crate::cli::ingest::mapping::FieldMapping;
 use crate::cli::ingest::reader::byte_stream::LFS_POINTER_PREFIX;
 
-/// Checks the first bytes: what is something else altogether has another remedy.
+/// Checks the first bytes, to give a specific remedy for files that are not Parquet.
 ///
 /// # Errors
-/// If it is no Parquet file, or can't be read.
+/// If the file is not a Parquet file, is encrypted, or can't be read.
 pub fn check_magic_bytes(file: &mut File) -> anyhow::Result<()> {
     let mut head = Vec::new();
     file.take(LFS_POINTER_PREFIX.len() as u64).read_to_end(&mut head)?;
     ensure!(
         head != LFS_POINTER_PREFIX,
-        "it is a pointer of Git LFS and not the file itself; bring that with git lfs pull"
+        "the file is a Git LFS pointer instead of the file itself; fetch the file with git lfs pull"
     );
-    ensure!(!head.starts_with(b"PARE"), "it is encrypted; write it without");
+    ensure!(!head.starts_with(b"PARE"), "the Parquet file is encrypted, which is not supported; write it unencrypted");
     ensure!(
         head.starts_with(b"PAR1"),
-        "it is no Parquet file, for it doesn't begin as one; check its name, or --format"
+        "not a Parquet file: it does not start with the bytes PAR1; check the file name or --format"
     );
     Ok(())
 }
 
-/// Checks that no two columns of one name would become one field.
+/// Checks that no two mapped columns have the same name.
 ///
 /// # Errors
-/// If there are two.
+/// If two mapped columns have the same name.
 pub fn check_duplicate_columns(columns: &[TypePtr], mapping: &FieldMapping) -> anyhow::Result<()> {
     let mut names = HashSet::new();
     for name in columns.iter().map(|column| column.name()).filter(|name| mapping.uses_column(name)) {
-        ensure!(names.insert(name), "two of its columns are called `{name}`; name those to read with --payload-fields");
+        ensure!(names.insert(name), "duplicate column name `{name}`; select the columns to read with --payload-fields");
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! What the values of a column are, by its type.
+//! Value kind of a column, by its Parquet type.
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
 use parquet::schema::types::Type;
 
 use super::time::Unit;
 
-/// The largest decimal type that is read; those of 256 bits have 76 digits.
+/// Maximum precision of a decimal type; 256-bit decimals have 76 digits. Guards against hostile files.
 const MAX_DECIMAL_DIGITS: i32 = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// What the value says by itself: numbers with a sign, true and false.
+    /// Signed numbers and booleans, which need no conversion.
     Plain,
     Unsigned,
     Float16,
@@ -24,9 +24,9 @@ pub enum ColumnKind {
         unit: Unit,
         is_utc: bool,
     },
-    /// A string by its type, so its bytes should be text.
+    /// String type, whose bytes must be UTF-8.
     Text,
-    /// Bytes, which are text if they are UTF-8, as some programs write strings.
+    /// Byte array without a string type. Some writers store strings this way, so it is read as text if it is valid text.
     Bytes,
     Uuid,
 }
@@ -35,7 +35,7 @@ impl ColumnKind {
     /// Returns the kind of a primitive type.
     ///
     /// # Errors
-    /// If no value of that type can be stored; with the name of the type.
+    /// The name of the type, if its values can't be stored as JSON.
     pub fn from_type(ty: &Type) -> Result<Self, String> {
         let info = ty.get_basic_info();
         match info.logical_type_ref() {
@@ -57,14 +57,14 @@ impl ColumnKind {
             }
             LogicalType::Uuid => Self::Uuid,
             LogicalType::Float16 => Self::Float16,
-            // All its values are null.
+            // Columns of this type contain only nulls.
             LogicalType::Unknown => Self::Plain,
             LogicalType::Bson => return Err("BSON".to_owned()),
             other => return Err(describe_logical_type(other)),
         })
     }
 
-    /// The types of old files. Their timestamps are in UTC.
+    /// Returns the kind of a legacy converted type, as in old files. Their timestamps are in UTC.
     fn from_converted_type(converted: ConvertedType, ty: &Type) -> Result<Self, String> {
         Ok(match converted {
             ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON => Self::Text,
@@ -94,7 +94,7 @@ impl ColumnKind {
     }
 }
 
-/// Names a type that can't be stored.
+/// Returns the name of an unsupported type, for messages.
 pub fn describe_logical_type(logical: &LogicalType) -> String {
     match logical {
         LogicalType::Variant(_) => "VARIANT".to_owned(),

@@ -1,4 +1,4 @@
-//! The names of the columns of a file, to look for those that the user gave.
+//! Lists the columns of a Parquet file, to check the field names of flags.
 
 use parquet::basic::ConvertedType;
 use parquet::schema::types::Type;
@@ -6,11 +6,13 @@ use parquet::schema::types::Type;
 use super::schema::{MAX_DEPTH, is_list_element};
 use crate::cli::ingest::mapping::{FieldMapping, InputColumn};
 
-/// How many fields inside columns are listed for suggestions, and how long their names may be.
+/// Maximum number of columns and nested fields that are listed for suggestions.
 const MAX_SUGGESTED_COLUMNS: usize = 1_000;
+/// Maximum length of a listed name, in bytes.
 const MAX_SUGGESTED_NAME_BYTES: usize = 256;
 
-/// Lists the columns of a file with the fields inside them: all that the mapping names, and some to suggest.
+/// Lists the columns of a file and their nested fields: all fields that the mapping names, and others up to a limit, for
+/// suggestions.
 pub fn list_columns(root: &Type, mapping: &FieldMapping) -> Vec<InputColumn> {
     let mut columns = Vec::new();
     for field in root.get_fields() {
@@ -31,7 +33,7 @@ fn list_column(ty: &Type, name: String, mapping: &FieldMapping, depth: usize, co
     }
 }
 
-/// Returns the group inside lists; `None` for values.
+/// Returns the group inside any levels of lists; `None` for primitive values.
 fn find_nested_group(ty: &Type, depth: usize) -> Option<&Type> {
     if ty.is_primitive() || depth == 0 {
         return None;

@@ -1,6 +1,6 @@
-//! Reads the values of a column that holds no others, one after the other, with their levels.
+//! Cursor over the values and levels of a leaf column.
 //!
-//! Values are read in batches of about a MiB: they keep the pages that they are in, and of long texts each may have its own.
+//! Values are read in batches of about 1 MiB: each value keeps its page in memory, and a long text may fill a page alone.
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{
@@ -9,13 +9,13 @@ use parquet::data_type::{
 };
 use parquet::errors::{ParquetError, Result};
 
-/// Maximum number of records that are read at once.
+/// Maximum number of records per batch.
 const MAX_BATCH_RECORDS: usize = 64;
 
-/// Approximate size of a batch.
+/// Approximate size of a batch in bytes.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// A value as it is in the file.
+/// Physical value of a leaf column.
 #[derive(Debug, Clone, Copy)]
 pub enum LeafValue<'a> {
     Bool(bool),
@@ -27,18 +27,18 @@ pub enum LeafValue<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A position in a column: between two calls of `advance` there is a current level, and a value unless it is null.
+/// Cursor over a leaf column. Each position has levels, and a value unless it is null.
 pub trait LeafCursor: Send {
-    /// Goes to the next position, of which there is none at the end of a row group.
+    /// Moves to the next position; at the end of the row group there is none.
     fn advance(&mut self) -> Result<()>;
 
-    /// Returns the current levels; `None` at the end.
+    /// Returns the levels at the current position; `None` at the end.
     fn levels(&self) -> Option<Levels>;
 
-    /// Returns the current value.
+    /// Returns the value at the current position.
     ///
     /// # Errors
-    /// If there is none: then the levels of the file contradict its schema.
+    /// If there is no value although the schema requires one, so the levels of the file contradict its schema.
     fn value(&self) -> Result<LeafValue<'_>>;
 }
 
@@ -48,7 +48,7 @@ pub struct Levels {
     pub repetition: i16,
 }
 
-/// Begins to read a column of which the schema gives the largest levels, before its first position.
+/// Opens a cursor before the first position of a column; `max_levels` are the maximum levels of the schema.
 pub fn open_cursor(column: ColumnReader, max_levels: Levels) -> Box<dyn LeafCursor> {
     match column {
         ColumnReader::BoolColumnReader(reader) => TypedCursor::<BoolType>::boxed(reader, max_levels),
@@ -67,14 +67,16 @@ pub fn open_cursor(column: ColumnReader, max_levels: Levels) -> Box<dyn LeafCurs
 struct TypedCursor<T: DataType> {
     reader: ColumnReaderImpl<T>,
     max_levels: Levels,
-    /// Of the batch: the values that are not null, and the levels of all; none if the schema allows only one.
+    /// Non-null values of the batch.
     values: Vec<T::T>,
+    /// Definition levels of the batch; empty if the schema allows only one.
     definitions: Vec<i16>,
+    /// Repetition levels of the batch; empty if the schema allows only one.
     repetitions: Vec<i16>,
-    /// How many positions the batch has, and which is the current one.
+    /// Number of positions of the batch; `index` is the current one.
     batch_len: usize,
     index: usize,
-    /// How many values are before the current position.
+    /// Number of non-null values before the current position.
     value_index: usize,
     batch_records: usize,
 }
@@ -148,14 +150,14 @@ where
 }
 
 pub fn build_too_few_values_error() -> ParquetError {
-    ParquetError::General("a column has fewer values than the file says".to_owned())
+    ParquetError::General("a column has fewer values than the metadata of the file declares".to_owned())
 }
 
-/// A value of the crate.
+/// Value of the `parquet` crate.
 trait AsLeafValue: Send {
     fn as_leaf_value(&self) -> LeafValue<'_>;
 
-    /// Returns how many bytes it keeps in memory, about.
+    /// Returns the approximate memory use in bytes.
     fn memory_bytes(&self) -> usize {
         size_of::<u64>()
     }

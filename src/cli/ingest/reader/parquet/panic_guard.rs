@@ -1,24 +1,24 @@
-//! A panic of the Parquet crate becomes an error, and says nothing by itself.
+//! Converts panics of the `parquet` crate to errors, without printing them.
 
 use anyhow::bail;
 
 use crate::panics::catch_quietly;
 
-/// As much of a message is told; some repeat values.
+/// Maximum length of a reported message; some messages of the crate repeat whole values.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// Calls something that may panic on a hostile file. After an error, nothing that it was doing is used again.
+/// Runs a closure that may panic on a malformed file. After an error, its state must not be used again.
 ///
 /// # Errors
-/// Its error, or its panic.
+/// The error of the closure, or its panic as an error.
 pub fn catch_panic<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     match catch_quietly(work) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => bail!("{}", truncate_message(&format!("{error:#}"))),
         Err(panic) => {
             bail!(
-                "it contradicts itself: {}",
-                truncate_message(panic.message().unwrap_or("for no reason that it told"))
+                "invalid Parquet file: {}",
+                truncate_message(panic.message().unwrap_or("the parser panicked without a message"))
             )
         }
     }
@@ -38,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panics_and_long_errors_are_short_errors() {
+    fn panics_become_errors_and_long_messages_are_truncated() {
         let panic = catch_panic(|| -> anyhow::Result<()> { panic!("levels {}", 7) }).unwrap_err().to_string();
-        assert_eq!(panic, "it contradicts itself: levels 7");
+        assert_eq!(panic, "invalid Parquet file: levels 7");
         let error = catch_panic(|| -> anyhow::Result<()> { bail!("{}", "é".repeat(900)) }).unwrap_err().to_string();
         assert_eq!(error.chars().count(), MAX_MESSAGE_CHARS + 1);
         assert_eq!(catch_panic(|| Ok(1)).unwrap(), 1);

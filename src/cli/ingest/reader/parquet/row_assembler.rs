@@ -1,4 +1,4 @@
-//! Puts rows together out of the values of columns and their levels.
+//! Assembles rows from the values and levels of columns (Dremel record assembly).
 
 use parquet::errors::Result;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::types::FieldPath;
 /// Reads the next row of a row group.
 ///
 /// # Errors
-/// If a column ends before, or its levels contradict the schema.
+/// If a column ends early, or its levels contradict the schema.
 pub fn read_row(
     schema: &Schema,
     cursors: &mut [Box<dyn LeafCursor>],
@@ -67,7 +67,7 @@ impl RowAssembler<'_> {
         }
     }
 
-    /// Reads what is repeated, until it is another list's or row's; of an empty list there is one position.
+    /// Calls `read` for each element of a list or map. An empty one has a single position without a value, which is skipped.
     fn read_repeated(
         &mut self,
         node: &SchemaNode,
@@ -86,7 +86,7 @@ impl RowAssembler<'_> {
         }
     }
 
-    /// Reads an entry of a map. Keys that are no strings are written as JSON.
+    /// Reads an entry of a map. Keys other than strings are converted to JSON text.
     fn read_entry(
         &mut self,
         object: &mut Map<String, Value>,

@@ -1,4 +1,4 @@
-//! The rows of a file, one after the other.
+//! Record reader of a Parquet file.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,15 +21,16 @@ use crate::cli::ingest::mapping::{FieldMapping, Fields};
 use crate::cli::ingest::reader::{FilePosition, NextRecord, Record, RecordReader};
 use crate::proto::ItemError;
 
-const DAMAGED_REMEDY: &str = "it can't be read on as Parquet; if it is damaged or cut short, bring or write it anew";
+const DAMAGED_REMEDY: &str =
+    "reading the Parquet data failed; if the file is corrupt or truncated, transfer or write it again";
 
-/// The rows of a file.
+/// Reader of the rows of a Parquet file.
 pub struct ParquetRows {
     reader: SerializedFileReader<File>,
     schema: Schema,
     converter: ValueConverter,
     mapping: FieldMapping,
-    /// The columns of the row group that is read, and how many of its rows are left.
+    /// Cursors of the columns of the current row group.
     cursors: Vec<Box<dyn LeafCursor>>,
     group_rows_remaining: u64,
     next_group: usize,
@@ -39,10 +40,10 @@ pub struct ParquetRows {
 }
 
 impl ParquetRows {
-    /// Opens a file at the row group that holds the row after so many.
+    /// Opens a file at the row group that contains the row after the first `resume_at` rows.
     ///
     /// # Errors
-    /// If it is no Parquet file, is not whole, has no column for the text or one that can't be read.
+    /// If the file is not a complete Parquet file, lacks the id or text column, or a mapped column has an unsupported type.
     pub fn open(path: &Path, mapping: FieldMapping, resume_at: u64) -> anyhow::Result<Self> {
         let mut file = with_file_context(File::open(path), "open", path)?;
         let file_bytes = with_file_context(file.metadata(), "read", path)?.len();
@@ -59,7 +60,7 @@ impl ParquetRows {
     ) -> anyhow::Result<Self> {
         let metadata = reader.metadata();
         let total_rows = count_rows_before(metadata, usize::MAX);
-        // The last group that begins at that row or before.
+        // The last row group that starts at `resume_at` or before it.
         let next_group = (0..metadata.num_row_groups())
             .rev()
             .find(|&group| count_rows_before(metadata, group) <= resume_at)
@@ -71,9 +72,11 @@ impl ParquetRows {
         check_duplicate_columns(root.get_fields(), &mapping)?;
         let schema = Schema::new(root, &mapping)?;
         let mut converter = ValueConverter::new(mapping.binary_text);
-        converter.notices.extend(schema.skipped_index_columns.iter().map(|name| format!(
-            "column {name} is an index of pandas without a name, so it is not stored; name it with --payload-fields to store it"
-        )));
+        converter.notices.extend(schema.skipped_index_columns.iter().map(|name| {
+            format!(
+                "column {name} is an unnamed pandas index and is not stored; list it in --payload-fields to store it"
+            )
+        }));
         Ok(Self {
             reader,
             schema,
@@ -93,13 +96,16 @@ impl ParquetRows {
             self.open_group()?;
         }
         self.group_rows_remaining -= 1;
-        // Without a wanted column, such as of a file whose text is in its path, rows are empty.
+        // Rows are empty if no column is mapped, for example if the text comes from a partition of the path.
         let fields = read_row(&self.schema, &mut self.cursors, &mut self.converter)?;
         Ok((fields, self.converter.error.take()))
     }
 
     fn open_group(&mut self) -> anyhow::Result<()> {
-        ensure!(self.next_group < self.reader.num_row_groups(), "it has too few rows");
+        ensure!(
+            self.next_group < self.reader.num_row_groups(),
+            "the row groups hold fewer rows than the metadata declares"
+        );
         let group = self.reader.get_row_group(self.next_group)?;
         let open = |column: &ParquetColumn| {
             let mut cursor = leaf_cursor::open_cursor(group.get_column_reader(column.index)?, column.max_levels);
@@ -121,7 +127,7 @@ impl RecordReader for ParquetRows {
         let (fields, error) = catch_panic(|| self.next_row()).context(DAMAGED_REMEDY)?;
         self.rows_read += 1;
         let content = Value::Object(fields.clone()).to_string().into_bytes();
-        // What stands for a value that can't be stored is not that value: such a row is not written to the rejects.
+        // The content of a row with an unsupported value has a placeholder, so it is not written to the rejects file.
         let is_complete = error.is_none();
         let document = error.map_or_else(|| self.mapping.map_record(fields), Err);
         Ok(NextRecord::Record(Record { number: self.rows_read, content, is_complete, is_terminated: true, document }))
@@ -132,7 +138,7 @@ impl RecordReader for ParquetRows {
     }
 
     fn position(&self) -> FilePosition {
-        // Columns are read beside each other, so rows tell better how far it is than bytes do.
+        // Columns are stored one after another in a row group, so progress is estimated by rows, not by file offset.
         let fraction = if self.total_rows == 0 { 1.0 } else { self.rows_read as f64 / self.total_rows as f64 };
         FilePosition {
             rows: self.rows_read,
@@ -143,7 +149,7 @@ impl RecordReader for ParquetRows {
     }
 }
 
-/// How many rows are before a row group.
+/// Returns the number of rows before a row group.
 fn count_rows_before(metadata: &ParquetMetaData, group: usize) -> u64 {
     let groups = metadata.row_groups().iter().take(group);
     groups.map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).sum()

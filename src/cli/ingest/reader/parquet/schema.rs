@@ -1,4 +1,4 @@
-//! The tree of the columns that are read, by the types of a file.
+//! Tree of the mapped columns, built from the schema of a Parquet file.
 
 use std::ops::Range;
 
@@ -10,29 +10,29 @@ use super::column_kind::{self, ColumnKind};
 use super::leaf_cursor::Levels;
 use crate::cli::ingest::mapping::{self, FieldMapping, is_within};
 
-/// Deeper values could not be stored.
+/// Maximum nesting depth of a column; the server rejects deeper payloads.
 pub const MAX_DEPTH: usize = 100;
 
-/// A column that holds values.
+/// Leaf column.
 #[derive(Debug, Clone)]
 pub struct ParquetColumn {
-    /// Its place in the row groups of the file.
+    /// Index of the column in the row groups of the file.
     pub index: usize,
-    /// Its dotted name, in which lists are no step.
+    /// Dotted name; list levels are not part of it.
     pub name: String,
     pub kind: ColumnKind,
-    /// Whether its values are ids.
+    /// True if the values are document ids.
     pub is_id: bool,
     pub max_levels: Levels,
 }
 
-/// A field, or a list's element.
+/// Field or list element.
 #[derive(Debug)]
 pub struct SchemaNode {
     pub name: String,
-    /// The columns below.
+    /// Range of leaf columns below this node.
     pub columns: Range<usize>,
-    /// The definition level from which on it is not null.
+    /// Minimum definition level at which the value is not null.
     pub min_definition_level: i16,
     pub shape: NodeShape,
 }
@@ -41,7 +41,8 @@ pub struct SchemaNode {
 pub enum NodeShape {
     Value,
     Struct(Vec<SchemaNode>),
-    /// There is an element where the definition level is beyond this one, and a further one where the repetition level is.
+    /// List. A position with a higher definition level than `outer_levels` has an element; one with a higher repetition level
+    /// continues the list.
     List {
         outer_levels: Levels,
         element: Box<SchemaNode>,
@@ -53,22 +54,22 @@ pub enum NodeShape {
     },
 }
 
-/// What is read of a file.
+/// Mapped columns of a file.
 #[derive(Debug, Default)]
 pub struct Schema {
     pub fields: Vec<SchemaNode>,
     pub columns: Vec<ParquetColumn>,
-    /// The names of pandas' index columns, which are not read.
+    /// Names of unnamed pandas index columns, which are not read.
     pub skipped_index_columns: Vec<String>,
-    /// How many columns of the file come before the next one.
+    /// Index in the file of the next leaf column.
     next_column_index: usize,
 }
 
 impl Schema {
-    /// Builds the tree of what a mapping wants.
+    /// Builds the tree of the columns that a mapping uses.
     ///
     /// # Errors
-    /// If one of these columns has a type that can't be read.
+    /// If one of these columns has an unsupported type or is nested too deeply.
     pub fn new(root: &Type, mapping: &FieldMapping) -> anyhow::Result<Self> {
         let mut schema = Self::default();
         for field in root.get_fields() {
@@ -94,7 +95,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Builds what a type is; `None` if nothing inside it is wanted.
+    /// Builds the node of a type; `None` if the mapping uses nothing inside it.
     fn build_node(
         &mut self,
         ty: &Type,
@@ -104,7 +105,7 @@ impl Schema {
         match ty.get_basic_info().repetition() {
             Repetition::REQUIRED => self.build_value(ty, position, mapping),
             Repetition::OPTIONAL => self.build_value(ty, &position.with_added_levels(1, 0), mapping),
-            // A repeated field without a list around it.
+            // A repeated field outside of a LIST group is a list of required elements (legacy rule of the format).
             Repetition::REPEATED => {
                 let element = self.build_value(ty, &position.with_added_levels(1, 1), mapping)?;
                 Ok(element.map(|element| build_list(ty, position, element)))
@@ -112,7 +113,7 @@ impl Schema {
         }
     }
 
-    /// Builds what a type is without its repetition.
+    /// Builds the node of a type, ignoring its own repetition.
     fn build_value(
         &mut self,
         ty: &Type,
@@ -121,7 +122,7 @@ impl Schema {
     ) -> anyhow::Result<Option<SchemaNode>> {
         ensure!(
             position.depth <= MAX_DEPTH,
-            "its column {} is nested too deep; {LEAVE_OUT}",
+            "column {} is nested more than {MAX_DEPTH} levels deep; {LEAVE_OUT}",
             mapping::shorten(&position.name)
         );
         if ty.is_primitive() {
@@ -130,7 +131,7 @@ impl Schema {
         let info = ty.get_basic_info();
         if let Some(logical @ (LogicalType::Variant(_) | LogicalType::_Unknown { .. })) = info.logical_type_ref() {
             bail!(
-                "its column {} is of the type {}, which can't be read; {LEAVE_OUT}",
+                "column {} has the unsupported type {}; {LEAVE_OUT}",
                 position.name,
                 column_kind::describe_logical_type(logical)
             );
@@ -151,7 +152,7 @@ impl Schema {
                 self.build_map(ty, entries.get_fields(), position)
             }
             (_, ConvertedType::LIST | ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE) => {
-                bail!("its column {} is a {converted} of an unknown form; {LEAVE_OUT}", position.name)
+                bail!("column {} is a {converted} with an unsupported structure; {LEAVE_OUT}", position.name)
             }
             (fields, _) => self.build_struct(ty, fields, position, mapping),
         }
@@ -179,11 +180,11 @@ impl Schema {
             min_definition_level: position.levels.definition,
             shape: NodeShape::Struct(nodes),
         };
-        // Without a column it is not known which rows have it.
+        // Nullness of a struct is only known from the levels of a column inside it.
         Ok((!node.columns.is_empty()).then_some(node))
     }
 
-    /// Builds a map, of which all is read; one without values is a list of its keys.
+    /// Builds the node of a map, which is read completely; a map without values becomes a list of its keys.
     fn build_map<T: AsRef<Type>>(
         &mut self,
         ty: &Type,
@@ -195,7 +196,7 @@ impl Schema {
             fields.iter().map(|field| self.build_node(field.as_ref(), &below, &all)).collect::<Result<Vec<_>, _>>()?;
         let mut nodes = nodes.into_iter().flatten();
         let (Some(key), value, None) = (nodes.next(), nodes.next(), nodes.next()) else {
-            bail!("its column {} is a map of an unknown form; {LEAVE_OUT}", position.name)
+            bail!("column {} is a map with an unsupported structure; {LEAVE_OUT}", position.name)
         };
         let Some(value) = value else { return Ok(Some(build_list(ty, position, key))) };
         Ok(Some(SchemaNode {
@@ -214,7 +215,7 @@ impl Schema {
     ) -> anyhow::Result<SchemaNode> {
         let kind = match ColumnKind::from_type(ty) {
             Ok(kind) => kind,
-            Err(name) => bail!("its column {} is of the type {name}, which can't be read; {LEAVE_OUT}", position.name),
+            Err(name) => bail!("column {} has the unsupported type {name}; {LEAVE_OUT}", position.name),
         };
         let is_id = is_within(&position.name, &mapping.id_field);
         let at = self.columns.len();
@@ -236,9 +237,9 @@ impl Schema {
     }
 }
 
-const LEAVE_OUT: &str = "name others with --payload-fields";
+const LEAVE_OUT: &str = "leave it out by listing the other columns in --payload-fields";
 
-/// Where in the schema a type is.
+/// Position of a type in the schema.
 struct SchemaPosition {
     name: String,
     levels: Levels,
@@ -270,8 +271,8 @@ fn is_repeated(ty: &Type) -> bool {
     ty.get_basic_info().repetition() == Repetition::REPEATED
 }
 
-/// Whether the repeated group of a list, which has one field, is the element itself and not only what repeats it. The rules
-/// are those of the format for lists of old writers.
+/// Returns whether the repeated group of a list is the element itself, not a wrapper around it, by the backward
+/// compatibility rules of the format: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>.
 pub fn is_list_element(repeated: &Type) -> bool {
     let holds_repeated = repeated.get_fields().iter().any(|field| is_repeated(field));
     match repeated.get_basic_info().converted_type() {
@@ -280,16 +281,16 @@ pub fn is_list_element(repeated: &Type) -> bool {
     }
 }
 
-/// How many columns a type has in the row groups.
+/// Returns the number of leaf columns of a type.
 fn count_leaf_columns(ty: &Type, depth: usize) -> anyhow::Result<usize> {
-    ensure!(depth <= 2 * MAX_DEPTH, "its column {} is nested too deep", mapping::shorten(ty.name()));
+    ensure!(depth <= 2 * MAX_DEPTH, "column {} is nested too deeply", mapping::shorten(ty.name()));
     if ty.is_primitive() {
         return Ok(1);
     }
     ty.get_fields().iter().map(|field| count_leaf_columns(field, depth + 1)).sum()
 }
 
-/// Whether a column is the index of a pandas table without a name of its own: row numbers, usually.
+/// Returns whether a column is an unnamed index of pandas (`__index_level_N__`), which usually holds row numbers.
 fn is_unnamed_index(name: &str) -> bool {
     let level = name.strip_prefix("__index_level_").and_then(|name| name.strip_suffix("__"));
     level.is_some_and(|level| !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()))

@@ -18,7 +18,7 @@ fn mapping() -> FieldMapping {
     FieldMapping::default()
 }
 
-/// All rows, as JSON.
+/// Returns all rows as JSON.
 fn rows(path: &Path, mapping: FieldMapping) -> anyhow::Result<Vec<Value>> {
     let mut reader = ParquetRows::open(path, mapping, 0)?;
     let mut rows = Vec::new();
@@ -30,7 +30,7 @@ fn rows(path: &Path, mapping: FieldMapping) -> anyhow::Result<Vec<Value>> {
 }
 
 #[test]
-fn each_type_is_what_it_is_in_json() {
+fn each_type_is_converted_to_json() {
     let expected: Vec<Value> = serde_json::from_slice(&std::fs::read(fixture("types.json")).unwrap()).unwrap();
     let found = rows(&fixture("types.parquet"), mapping()).unwrap();
     assert_eq!(found.len(), expected.len());
@@ -42,7 +42,7 @@ fn each_type_is_what_it_is_in_json() {
     }
 }
 
-/// What each row of a column becomes, if it is the only one beside the text; `None` for one that is no document.
+/// Returns the document or rejection of each row.
 fn documents(file: &str, mapping: &FieldMapping) -> Vec<Result<Document, ItemError>> {
     let mut reader = ParquetRows::open(&fixture(file), mapping.clone(), 0).unwrap();
     std::iter::from_fn(|| match reader.next_record().unwrap() {
@@ -57,7 +57,7 @@ fn golden(name: &str) -> Map<String, Value> {
 }
 
 #[test]
-fn an_id_is_the_same_whatever_its_type() {
+fn ids_do_not_depend_on_the_column_type() {
     for (column, expected) in golden("ids.json") {
         let mapping = FieldMapping { id_field: column.clone(), payload_fields: Some(Vec::new()), ..mapping() };
         for (row, (document, expected)) in
@@ -80,14 +80,14 @@ fn an_id_is_the_same_whatever_its_type() {
     }
 }
 
-/// Compares the payload of each column and row with what `NAME.json` says it is.
+/// Compares the payload of each column and row with `NAME.json`.
 fn check_columns_of(name: &str) {
     for (column, expected) in golden(&format!("{name}.json")) {
         let mapping = FieldMapping { payload_fields: Some(vec![column.clone()]), ..mapping() };
         for (row, (document, expected)) in
             documents(&format!("{name}.parquet"), &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
         {
-            // What is whole is an integer, as the server has it.
+            // Numbers without a fraction are integers, as on the server.
             let limits = PayloadLimits { max_bytes: 1 << 20, max_depth: 32 };
             let found = document.map_err(|rejection| rejection.field).and_then(|document| {
                 parse_payload(None, &document.payload_json, limits).map_err(|fault| fault.field.replace("payload.", ""))
@@ -104,17 +104,17 @@ fn check_columns_of(name: &str) {
 }
 
 #[test]
-fn numbers_are_exact_or_refused() {
+fn numbers_are_exact_or_rejected() {
     check_columns_of("numbers");
 }
 
 #[test]
-fn decimals_times_and_bytes_of_warehouses_are_exact_or_refused() {
+fn warehouse_types_are_exact_or_rejected() {
     check_columns_of("warehouse");
 }
 
 #[test]
-fn bytes_that_are_no_text_name_the_remedies_and_lose_nothing() {
+fn binary_values_are_rejected_with_remedies_and_kept() {
     let mapping = FieldMapping { payload_fields: Some(vec!["bytes".to_owned()]), ..mapping() };
     let mut reader = ParquetRows::open(&fixture("warehouse.parquet"), mapping, 0).unwrap();
     let NextRecord::Record(record) = reader.next_record().unwrap() else { panic!("it has rows") };
@@ -189,7 +189,7 @@ fn nested_fields_make_the_text_the_id_and_the_payload() {
 }
 
 #[test]
-fn a_nested_name_that_is_not_there_is_told_before_anything_is_read() {
+fn missing_nested_columns_are_reported_before_reading() {
     let problem = |mapping| match ParquetRows::open(&fixture("types.parquet"), mapping, 0) {
         Err(error) => format!("{error:#}"),
         Ok(_) => String::new(),
@@ -234,9 +234,9 @@ fn every_writer_is_read() {
     for (writer, expected) in [
         ("duckdb", expected(lists.clone(), local)),
         ("polars", expected(lists.clone(), local)),
-        // Of the old timestamps nobody knows the time zone; the crate takes UTC.
+        // INT96 timestamps have no time zone; they are read as UTC.
         ("int96", expected(lists, "2024-02-29T12:30:00Z")),
-        // It writes JSON into one string.
+        // fastparquet writes lists as one JSON string.
         ("fastparquet", expected([json!(r#"["x","y"]"#), json!("[]")], local)),
     ] {
         assert_eq!(rows(&fixture(&format!("{writer}.parquet")), mapping()).unwrap(), expected, "{writer}");
@@ -244,7 +244,7 @@ fn every_writer_is_read() {
 }
 
 #[test]
-fn reading_begins_at_the_row_group_and_only_what_is_wanted_is_read() {
+fn reading_starts_at_the_row_group_and_reads_only_mapped_columns() {
     let groups = fixture("groups.parquet");
     for (done, begins) in [(0, 0), (29, 0), (30, 30), (59, 30), (95, 90), (100, 90), (1000, 90)] {
         assert_eq!(ParquetRows::open(&groups, mapping(), done).unwrap().position().rows, begins, "{done}");
@@ -254,11 +254,11 @@ fn reading_begins_at_the_row_group_and_only_what_is_wanted_is_read() {
 }
 
 #[test]
-fn what_cannot_be_read_says_what_to_do() {
+fn unsupported_types_are_reported_with_a_remedy() {
     let problem = |mapping| format!("{:#}", rows(&fixture("interval.parquet"), mapping).unwrap_err());
     let interval = problem(mapping());
     assert!(
-        interval.contains("column span is of the type INTERVAL") && interval.contains("--payload-fields"),
+        interval.contains("column span has the unsupported type INTERVAL") && interval.contains("--payload-fields"),
         "{interval}"
     );
     let none = FieldMapping { payload_fields: Some(Vec::new()), ..mapping() };
@@ -267,7 +267,7 @@ fn what_cannot_be_read_says_what_to_do() {
     assert!(problem(body).contains("no column `body`, but id, text, span"));
 }
 
-/// Forms that no writer at hand makes.
+/// Schemas that no available writer produces.
 mod forms;
 
 fn damaged(content: &[u8]) {
@@ -282,9 +282,9 @@ fn damaged(content: &[u8]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Law: a damaged file is an error or other rows, and never a panic.
+    /// Property: a corrupt file gives an error or other rows, never a panic.
     #[test]
-    fn damage_is_survived(
+    fn corrupt_files_never_panic(
         name in prop::sample::select(vec!["types", "groups", "codec-zstd-2", "codec-gzip-1", "codec-snappy-1", "duckdb", "polars", "warehouse"]),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),

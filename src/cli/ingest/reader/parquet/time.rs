@@ -1,6 +1,7 @@
-//! Dates and times as Parquet counts them → text in the form of RFC 3339, which Qdrant's filters read.
+//! Formats Parquet dates and times as RFC 3339 text, which Qdrant's datetime filters accept.
 //!
-//! All functions return `None` for what that form has no text for: years before 0000 or after 9999, and times beyond a day.
+//! All functions return `None` for values that RFC 3339 can't express: years before 0000 or after 9999, and times outside of
+//! a day.
 
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, Time};
@@ -11,10 +12,10 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// 1970-01-01T00:00:00.
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// The day 1970-01-01 by the count of days that INT96 has.
+/// Julian day number of 1970-01-01; INT96 timestamps count Julian days.
 const JULIAN_DAY_OF_EPOCH: i64 = 2_440_588;
 
-/// What is counted.
+/// Time unit of a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,
@@ -44,22 +45,22 @@ pub fn format_date(days: i64) -> Option<String> {
     Some(add_to_epoch(SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?))?.date().to_string())
 }
 
-/// Formats a count since midnight as `12:30:00.25`, with as many digits as are needed.
+/// Formats a count since midnight as `12:30:00.25`, without trailing zeros.
 pub fn format_time(count: i64, unit: Unit) -> Option<String> {
     let is_within_a_day = (0..SECONDS_PER_DAY * unit.ticks_per_second()).contains(&count);
     is_within_a_day.then(|| Time::midnight().wrapping_add(unit.to_duration(count)).to_string())
 }
 
-/// Formats a count since 1970 as `2024-02-29T12:30:00Z`; without the `Z` if it has no time zone.
+/// Formats a count since 1970 as `2024-02-29T12:30:00Z`; without the `Z` if `is_utc` is false.
 pub fn format_timestamp(count: i64, unit: Unit, is_utc: bool) -> Option<String> {
     let zone = if is_utc { "Z" } else { "" };
     Some(format!("{}{zone}", add_to_epoch(unit.to_duration(count))?))
 }
 
-/// Formats the timestamps of old files: nanoseconds of a Julian day, in UTC, as three words of 32 bits.
+/// Formats a legacy INT96 timestamp in UTC: two words with the nanoseconds of the day, then the Julian day.
 pub fn format_int96([low, high, day]: [u32; 3]) -> Option<String> {
     let nanos = (i64::from(high) << 32) | i64::from(low);
-    // The day is signed.
+    // Writers store days before Julian day 0 as negative numbers.
     let days = i64::from(day.cast_signed()) - JULIAN_DAY_OF_EPOCH;
     let duration = SignedDuration::from_secs(days * SECONDS_PER_DAY).checked_add(SignedDuration::from_nanos(nanos))?;
     Some(format!("{}Z", add_to_epoch(duration)?))
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_in_words() {
+    fn dates_and_times_are_formatted() {
         let text = |text: Option<String>| text.unwrap_or_default();
         assert_eq!(text(format_date(0)), "1970-01-01");
         assert_eq!(text(format_date(-1)), "1969-12-31");
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_text_is_none() {
+    fn unrepresentable_times_are_none() {
         let (first, last) = (-719_528, 2_932_896);
         assert_eq!(format_date(first).as_deref(), Some("0000-01-01"));
         assert_eq!(format_date(last).as_deref(), Some("9999-12-31"));
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(format_int96([0, 0, i32::MAX.cast_unsigned()]), None);
     }
 
-    /// The calendar by itself: Howard Hinnant's algorithm, in which years begin in March and 400 of them are an era.
+    /// Independent calendar for comparison: Howard Hinnant's `civil_from_days`, in which years start in March.
     fn civil(days: i64) -> (i64, i64, i64) {
         let days = days + 719_468;
         let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -124,16 +125,16 @@ mod tests {
     }
 
     proptest! {
-        /// Law: whole seconds are what another program makes of them.
+        /// Property: whole seconds are formatted as by the humantime crate.
         #[test]
-        fn as_others_say_it(seconds in 0_u64..250_000_000_000) {
+        fn seconds_match_humantime(seconds in 0_u64..250_000_000_000) {
             let other = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
             prop_assert_eq!(format_timestamp(seconds as i64 * 1_000, Unit::Millis, true), Some(other.to_string()));
         }
 
-        /// Law: a moment of any year from 0000 to 9999 has exactly this form, to the last digit.
+        /// Property: times of the years 0000 to 9999 are formatted exactly, to the nanosecond.
         #[test]
-        fn every_digit_is_there(days in -719_528_i64..=2_932_896, nanos in 0..86_400 * NANOS_PER_SECOND) {
+        fn all_digits_are_exact(days in -719_528_i64..=2_932_896, nanos in 0..86_400 * NANOS_PER_SECOND) {
             let (year, month, day) = civil(days);
             let (seconds, fraction) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
             let digits = format!(".{fraction:09}");

@@ -1,9 +1,9 @@
-//! Values of Parquet → JSON.
+//! Converts Parquet values to JSON.
 //!
-//! A number is the number that its text would be in JSON, whatever its type: whole numbers are exact, decimals without a
-//! fraction are whole numbers, others the nearest double. Times are text in the form of RFC 3339. Bytes are text if they
-//! are UTF-8, as some programs write strings. What JSON doesn't have (NaN, infinities, a whole number beyond 64 bits, bytes
-//! that are no text, a year of five digits, a map that has a key twice) makes the row no document.
+//! Integers are exact, decimals without a fraction become integers, and other decimals the nearest double. Times become RFC
+//! 3339 text. Byte arrays become text if they are valid in the encoding of the input, because some writers store strings this
+//! way. A row is rejected if a value has no JSON equivalent: NaN, infinities, integers beyond 64 bits, other bytes, years of
+//! five digits, or maps with duplicate keys.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -22,24 +22,24 @@ use crate::cli::ingest::mapping::{BinaryText, reject_malformed};
 use crate::proto::ItemError;
 use crate::types::FieldPath;
 
-/// From here on, several whole numbers are one 32-bit float. 2^24.
+/// 2^24: from here on, 32-bit floats can't represent every integer.
 const INEXACT_FROM_F32: f32 = 16_777_216.0;
 
-/// From here on, several whole numbers are one double. 2^53.
+/// 2^53: from here on, doubles can't represent every integer.
 const INEXACT_FROM_F64: f64 = 9_007_199_254_740_992.0;
 
-/// The longest decimal that is read; those of 256 bits have 32 bytes.
+/// Maximum length of a decimal in bytes; 256-bit decimals have 32 bytes. Guards against hostile files.
 const MAX_DECIMAL_BYTES: usize = 40;
 
-/// Converts the values of rows.
+/// Converter of Parquet values to JSON, with the errors and notices of a file.
 #[derive(Debug, Default)]
 pub struct ValueConverter {
     binary_text: BinaryText,
-    /// The first value of the row that can't be a document's.
+    /// Error of the first unsupported value of the current row.
     pub error: Option<ItemError>,
-    /// What to report once about the file.
+    /// Notices about the file, not yet reported.
     pub notices: Vec<String>,
-    /// The columns of which a decimal was rounded.
+    /// Indexes of the columns with a rounded decimal, so that each is reported once.
     rounded_columns: BTreeSet<usize>,
 }
 
@@ -48,18 +48,19 @@ impl ValueConverter {
         Self { binary_text, ..Self::default() }
     }
 
-    /// Converts a value that is not null.
+    /// Converts a non-null value. An unsupported value sets `error` and is replaced by a placeholder.
     pub fn convert(&mut self, raw: LeafValue<'_>, column: &ParquetColumn, path: &FieldPath<'_>) -> Value {
         match (raw, column.kind) {
             (LeafValue::Int96(words), _) => self.convert_temporal(format_int96(words), path, || format!("{words:?}")),
             (LeafValue::Bool(value), _) => value.into(),
-            // An id that may have been rounded is none.
+            // A rounded id could collide with another one.
             (LeafValue::Float(value), _) if column.is_id && value.abs() >= INEXACT_FROM_F32 => {
-                let problem =
-                    format!("{value} is a 32-bit float from 2^24 on, which may have been rounded; write integers");
+                let problem = format!(
+                    "the id {value} is a 32-bit float of at least 2^24 and may have been rounded; write the ids as integers"
+                );
                 self.reject(path, problem, &value.to_string())
             }
-            // The shortest digits that are this float: 0.1, and not 0.10000000149011612.
+            // Formatted first, for the shortest digits of the 32-bit float: 0.1, not 0.10000000149011612.
             (LeafValue::Float(value), _) => self.convert_float(&value.to_string(), path),
             (LeafValue::Double(value), _) => self.convert_float(&value.to_string(), path),
             (LeafValue::Int32(value), ColumnKind::Unsigned) => value.cast_unsigned().into(),
@@ -76,10 +77,10 @@ impl ValueConverter {
         }
     }
 
-    /// Makes an object, which has no key twice.
+    /// Inserts a field into an object; a duplicate key is an error.
     pub fn insert_field(&mut self, object: &mut Map<String, Value>, name: &str, value: Value, path: &FieldPath<'_>) {
         if object.insert(name.to_owned(), value).is_some() {
-            self.reject(path, format!("the key `{name}` is there twice; give each key once"), "");
+            self.reject(path, format!("duplicate key `{name}`; write each key once"), "");
         }
     }
 
@@ -98,7 +99,7 @@ impl ValueConverter {
             Some(text) => text.into(),
             None => {
                 let problem = format!(
-                    "the date or time, stored as {}, is outside of the years 0000 to 9999 or of a day; write null, or a string",
+                    "the date or time (stored value {}) is outside of the years 0000 to 9999 or of a day; write null or a string",
                     count()
                 );
                 self.reject(path, problem, &count())
@@ -109,7 +110,10 @@ impl ValueConverter {
     fn convert_bytes(&mut self, bytes: &[u8], kind: ColumnKind, column: &ParquetColumn, path: &FieldPath<'_>) -> Value {
         match kind {
             ColumnKind::Decimal { .. } if bytes.len() > MAX_DECIMAL_BYTES => {
-                let problem = format!("the decimal has {} bytes, which is too long; make it a string", bytes.len());
+                let problem = format!(
+                    "the decimal has {} bytes, more than {MAX_DECIMAL_BYTES}; write it as a string",
+                    bytes.len()
+                );
                 self.reject(path, problem, "")
             }
             ColumnKind::Decimal { precision, scale } => self.convert_decimal(
@@ -119,13 +123,17 @@ impl ValueConverter {
             ),
             ColumnKind::Float16 => match bytes.try_into() {
                 Ok(bytes) => self.convert_float(&f16::from_le_bytes(bytes).to_string(), path),
-                Err(_) => self.reject(path, "it has not two bytes; write it as a 32-bit float".to_owned(), ""),
+                Err(_) => self.reject(
+                    path,
+                    "the 16-bit float does not have 2 bytes; write it as a 32-bit float".to_owned(),
+                    "",
+                ),
             },
             ColumnKind::Uuid => match Uuid::from_slice(bytes) {
                 Ok(uuid) => uuid.to_string().into(),
-                Err(_) => self.reject(path, "the UUID has not 16 bytes; write it as a string".to_owned(), ""),
+                Err(_) => self.reject(path, "the UUID does not have 16 bytes; write it as a string".to_owned(), ""),
             },
-            // A string is UTF-8 by its type.
+            // String types are UTF-8 by definition, so --encoding applies only to plain byte arrays.
             ColumnKind::Text => self.convert_text(bytes, BinaryText::Utf8, path),
             _ => self.convert_text(bytes, self.binary_text, path),
         }
@@ -135,8 +143,8 @@ impl ValueConverter {
         match encoding.decode(bytes) {
             Some(text) => text.into(),
             None => {
-                let problem = "its bytes are not UTF-8; leave the column out with --payload-fields, write it as a string \
-                               column, or name the encoding of its text with --encoding";
+                let problem = "the bytes are not valid text; leave the column out with --payload-fields, write it as a string \
+                               column, or set the encoding of its text with --encoding";
                 self.reject(path, problem.to_owned(), &encode_hex(bytes))
             }
         }
@@ -146,14 +154,13 @@ impl ValueConverter {
         match digits.parse().ok().and_then(Number::from_f64) {
             Some(number) => Value::Number(number),
             None => {
-                let problem =
-                    format!("it is {digits}, which is no number that can be stored; write null, or leave it out");
+                let problem = format!("{digits} can't be stored as a JSON number; write null or leave it out");
                 self.reject(path, problem, digits)
             }
         }
     }
 
-    /// Converts a decimal by its digits, not by the digits that its type allows.
+    /// Converts a decimal by its significant digits: without trailing zeros, a decimal such as `5.00` is an integer.
     fn convert_decimal(&mut self, decimal: Decimal, column: &ParquetColumn, path: &FieldPath<'_>) -> Value {
         let digits = Field::Decimal(decimal).to_string();
         let shortened = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
@@ -165,31 +172,31 @@ impl ValueConverter {
             Ok(number) => Value::Number(number),
             Err(_) => {
                 let problem =
-                    format!("{shortened} does not fit 64 bits, so it can't be stored exactly; make it a string");
+                    format!("{shortened} does not fit into 64 bits and can't be stored exactly; write it as a string");
                 self.reject(path, problem, shortened)
             }
         }
     }
 
-    /// Converts a decimal with a fraction to the nearest double, as JSON has it. The first one that has other digits then is
-    /// reported; where even whole numbers would be rounded, the row is rejected.
+    /// Converts a decimal with a fraction to the nearest double, as in JSON. The first rounded value of a column is reported; a
+    /// value so large that integers would be rounded too is rejected.
     fn convert_fraction(&mut self, digits: &str, column: &ParquetColumn, path: &FieldPath<'_>) -> Value {
         let double: f64 = digits.parse().unwrap_or(f64::NAN);
         if double.abs() >= INEXACT_FROM_F64 {
-            let problem = format!("{digits} has more digits than a number that can be stored; make it a string");
+            let problem = format!("{digits} has more digits than a double can store; write it as a string");
             return self.reject(path, problem, digits);
         }
         if double.to_string() != digits && self.rounded_columns.insert(column.index) {
             self.notices.push(format!(
-                "column {}: {digits} has more digits than a number that can be stored, so the nearest, {double}, is; write the \
-                 column as strings to keep all digits",
+                "column {}: {digits} has more digits than a double can store and was rounded to {double}; write the column as \
+                 strings to keep all digits",
                 column.name
             ));
         }
         self.convert_float(digits, path)
     }
 
-    /// Notes what is wrong; gives what is shown in its place.
+    /// Records the first error of the row; returns the placeholder of the value.
     fn reject(&mut self, path: &FieldPath<'_>, problem: String, placeholder: &str) -> Value {
         self.error.get_or_insert_with(|| reject_malformed(&path.to_string(), problem));
         placeholder.into()

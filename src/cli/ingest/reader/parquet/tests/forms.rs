@@ -12,7 +12,7 @@ use super::*;
 
 type Levels<'a> = Option<&'a [i16]>;
 
-/// A file that is written a column at a time, by its values and levels.
+/// File written one column at a time, by values and levels.
 struct Written {
     writer: SerializedFileWriter<std::fs::File>,
     file: NamedTempFile,
@@ -67,7 +67,7 @@ fn texts(rows: usize) -> Vec<ByteArray> {
 #[test]
 fn lists_of_two_and_three_levels_are_lists() {
     let repeated = [
-        // Each has the values 1, 2 in its first row and none in its second.
+        // Each schema has the values 1 and 2 in its first row and none in its second.
         ("optional group list (LIST) { repeated int32 element; }", json!([1, 2]), 2),
         ("optional group list (LIST) { repeated group list { required int32 element; } }", json!([1, 2]), 2),
         ("optional group list (LIST) { repeated group bag { optional int32 array_element; } }", json!([1, 2]), 3),
@@ -133,7 +133,7 @@ fn with_column(column: Type) -> Type {
 }
 
 #[test]
-fn types_that_have_no_json_are_refused_by_name() {
+fn unsupported_types_are_rejected_by_name() {
     let binary = |name: &str| Arc::new(Type::primitive_type_builder(name, PhysicalType::BYTE_ARRAY).build().unwrap());
     let variant = Type::group_type_builder("odd")
         .with_repetition(Repetition::OPTIONAL)
@@ -148,7 +148,7 @@ fn types_that_have_no_json_are_refused_by_name() {
         [(variant, "VARIANT"), (bson.build().unwrap(), "BSON"), (geometry.build().unwrap(), "GEOMETRY")]
     {
         let problem = format!("{:#}", Written::new(with_column(column.clone())).rows(mapping()).unwrap_err());
-        assert!(problem.contains(&format!("column odd is of the type {name}")), "{problem}");
+        assert!(problem.contains(&format!("column odd has the unsupported type {name}")), "{problem}");
         assert!(problem.contains("--payload-fields"), "{problem}");
         let none = FieldMapping { payload_fields: Some(Vec::new()), ..mapping() };
         assert!(Written::new(with_column(column)).rows(none).unwrap().is_empty());
@@ -169,12 +169,12 @@ fn enums_and_json_are_strings_and_hostile_decimals_are_refused() {
     assert_eq!(found.unwrap(), [json!({"text": "a", "kind": "RED", "more": "{\"a\": 1}"})]);
     let huge = "message m { required binary text (UTF8); required binary odd (DECIMAL(2000000000, 2000000000)); }";
     let problem = format!("{:#}", Written::of(huge).rows(mapping()).unwrap_err());
-    assert!(problem.contains("column odd is of the type DECIMAL(2000000000, 2000000000)"), "{problem}");
+    assert!(problem.contains("column odd has the unsupported type DECIMAL(2000000000, 2000000000)"), "{problem}");
 }
 
 type Lists = Vec<Option<Vec<Option<i32>>>>;
 
-/// Lists of lists as columns have them: values, definition and repetition levels.
+/// Shreds lists of lists into values, definition levels and repetition levels.
 fn shred(rows: &[Option<Lists>]) -> (Vec<i32>, Vec<i16>, Vec<i16>) {
     let (mut values, mut definitions, mut repetitions) = (Vec::new(), Vec::new(), Vec::new());
     let mut push = |definition, repetition| {
@@ -208,9 +208,9 @@ fn shred(rows: &[Option<Lists>]) -> (Vec<i32>, Vec<i16>, Vec<i16>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Law: what was taken apart is put together again, over pages, batches and row groups.
+    /// Property: assembly reverses shredding, across pages, batches and row groups.
     #[test]
-    fn rows_are_what_they_were(
+    fn assembly_reverses_shredding(
         groups in prop::collection::vec(
             prop::collection::vec(
                 prop::option::of(prop::collection::vec(
