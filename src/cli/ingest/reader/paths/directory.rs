@@ -1,4 +1,4 @@
-//! The files of a folder that was given.
+//! Lists the files of an input directory.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,22 +15,22 @@ use super::unsupported_files::FileRole;
 use super::{links, table_formats, unsupported_files};
 use crate::cli::ingest::reader::InputFormat;
 
-/// What has been found in a folder so far.
+/// Recursive scan of an input directory.
 pub struct DirectoryScan<'a> {
     dir: &'a Path,
     selection: &'a FileSelection,
     own_files: Vec<PathBuf>,
     sources: Vec<InputSource>,
     skipped: SkippedFiles,
-    /// The refusal of the first file of each role that is not read.
+    /// Error of the first unsupported file of each role.
     unsupported: BTreeMap<FileRole, anyhow::Error>,
 }
 
 impl<'a> DirectoryScan<'a> {
-    /// Lists the files to read, and describes in one line what was skipped. Blocks.
+    /// Lists the files to read, and returns a one-line notice about skipped files. Blocks.
     ///
     /// # Errors
-    /// If there are none, something can't be opened, or files would be missing without a word.
+    /// If there are no files to read, an entry can't be opened, or an unsupported file holds documents.
     pub fn run(dir: &'a Path, selection: &'a FileSelection) -> anyhow::Result<(Vec<InputSource>, Option<String>)> {
         let (sources, skipped) = Self::scan_all(dir, selection)?;
         let notice = skipped.summarize(selection).map(|summary| format!("{}: skipped: {summary}", display_path(dir)));
@@ -78,7 +78,7 @@ impl<'a> DirectoryScan<'a> {
         self.selection.format.is_none_or(|format| format == InputFormat::Parquet)
     }
 
-    /// Whether a folder's files are read.
+    /// Returns whether to descend into a directory.
     fn should_enter(&mut self, entry: &DirEntry) -> anyhow::Result<bool> {
         let path = entry.path();
         if is_hidden_dir(path) {
@@ -113,7 +113,7 @@ impl<'a> DirectoryScan<'a> {
         let path = entry.path();
         let name = entry.file_name();
         if is_hidden(name) {
-            // `.gitattributes` and `_SUCCESS` are of no interest to anybody here.
+            // Hidden files without a data extension, such as `.gitattributes` and `_SUCCESS`, are not worth a notice.
             return if has_known_extension(path) { FileAction::Skip(SkipReason::Hidden) } else { FileAction::Ignore };
         }
         let reason = if self.is_own_file(path) {
@@ -130,7 +130,7 @@ impl<'a> DirectoryScan<'a> {
         FileAction::Skip(reason)
     }
 
-    /// What can't be opened might hold documents, unless its name says that they are not wanted.
+    /// Skips an unreadable entry if its name would be skipped anyway; any other one may hold documents and is an error.
     fn handle_walk_error(&mut self, error: walkdir::Error) -> anyhow::Result<()> {
         let path = error.path().unwrap_or(self.dir).to_owned();
         if path == self.dir {
@@ -183,7 +183,7 @@ impl<'a> DirectoryScan<'a> {
     }
 
     fn is_own_file(&self, path: &Path) -> bool {
-        !self.own_files.is_empty() && path.canonicalize().is_ok_and(|whole| self.own_files.contains(&whole))
+        !self.own_files.is_empty() && path.canonicalize().is_ok_and(|absolute| self.own_files.contains(&absolute))
     }
 
     fn is_in_split(&self, path: &Path) -> bool {
@@ -192,11 +192,11 @@ impl<'a> DirectoryScan<'a> {
     }
 }
 
-/// What becomes of a file.
+/// Action for a file of the directory.
 enum FileAction {
     Read(InputFormat),
     Skip(SkipReason),
-    /// It is nobody's document, and not worth a word.
+    /// Skip the file without counting it.
     Ignore,
 }
 
@@ -211,7 +211,7 @@ fn classify_by_extension(path: &Path, wanted: Option<InputFormat>) -> FileAction
         }
         (Some(_), _) => FileAction::Skip(SkipReason::OtherFormat),
         (None, _) if unsupported.is_some() => FileAction::Skip(SkipReason::Unsupported),
-        // Beside data, a .json file describes them; alone, it is seldom lines.
+        // Next to data files, a .json file usually holds metadata; alone, it is rarely JSON Lines.
         (None, Some(_)) if has_extension(path, "json") => FileAction::Skip(SkipReason::Json),
         (None, Some(found)) => FileAction::Read(found),
         (None, None) if path.extension().is_none() => FileAction::Skip(SkipReason::NoExtension),
@@ -223,7 +223,7 @@ fn is_hidden(name: &OsStr) -> bool {
     [b".", b"_"].iter().any(|mark| name.as_encoded_bytes().starts_with(*mark))
 }
 
-/// A partition column may begin with `_`.
+/// Returns whether a directory is hidden. A partition directory (`_key=value`) may start with `_`.
 fn is_hidden_dir(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let is_partition = name.as_encoded_bytes().starts_with(b"_") && name.as_encoded_bytes().contains(&b'=');
@@ -242,8 +242,8 @@ fn has_extension(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-/// Whether a split is a word of a path: `train` of `data/train-00000-of-00002.parquet` and of `train/0000.parquet`, but not of
-/// `train_sft.parquet`.
+/// Returns whether a split is a word of a path: `train` is one of `data/train-00000-of-00002.parquet` and
+/// `train/0000.parquet`, but not of `train_sft.parquet`.
 fn contains_word(name: &str, split: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     name.match_indices(split).any(|(at, found)| {
@@ -259,7 +259,7 @@ fn describe_no_files(dir: &Path, selection: &FileSelection, skipped: &SkippedFil
     let split = split.map(|split| format!(" with the word `{split}` in their names (--split)")).unwrap_or_default();
     let found = skipped.summarize(selection).map(|summary| format!(" (skipped: {summary})")).unwrap_or_default();
     format!(
-        "the folder {dir} has no files to read{split}{found}; those end in .jsonl, .ndjson, .csv, .tsv, .parquet, .txt or \
-         .md, or, with --format jsonl, in .json"
+        "the directory {dir} has no files to read{split}{found}; supported extensions are .jsonl, .ndjson, .csv, .tsv, \
+         .parquet, .txt and .md, and with --format jsonl also .json"
     )
 }

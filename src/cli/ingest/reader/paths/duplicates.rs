@@ -1,4 +1,4 @@
-//! Files that were reached more than once, and texts that would have one id.
+//! Removes files that were listed more than once, and detects text files that would have the same id.
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
@@ -11,16 +11,16 @@ use super::skipped_files::list_names;
 use super::source::InputSource;
 use crate::cli::ingest::reader::InputFormat;
 
-/// What makes two paths those of one file.
+/// Identity of a file, equal for all its paths.
 #[derive(PartialEq, Eq, Hash)]
 enum FileIdentity {
-    /// A whole-file document is named after its path, so a hard link is another one.
+    /// Canonical path. Used for whole-file documents: their id is the path, so a hard link is another document.
     Path(PathBuf),
-    /// With size and time, since not every file system has numbers that can be relied on.
+    /// Inode, with size and modification time because inode numbers are not reliable on every file system.
     Inode { device: u64, inode: u64, bytes: u64, modified: (i64, i64) },
 }
 
-/// Keeps the first of the sources that are one file; returns a notice if there were others.
+/// Removes duplicate sources, keeping the first; returns a notice if any were removed.
 pub fn remove_duplicates(sources: &mut Vec<InputSource>) -> Option<String> {
     let mut seen = HashSet::new();
     let (mut count, mut names) = (0, Vec::new());
@@ -34,7 +34,7 @@ pub fn remove_duplicates(sources: &mut Vec<InputSource>) -> Option<String> {
         }
         is_first
     });
-    (count > 0).then(|| format!("{count} more paths of files that are read already ({})", list_names(count, &names)))
+    (count > 0).then(|| format!("duplicate paths skipped: {count} ({})", list_names(count, &names)))
 }
 
 fn identify(source: &InputSource) -> FileIdentity {
@@ -45,21 +45,21 @@ fn identify(source: &InputSource) -> FileIdentity {
             bytes: found.len(),
             modified: (found.mtime(), found.mtime_nsec()),
         },
-        // What has no whole path, such as a pipe, is called what it was called.
+        // A pipe may have no canonical path.
         _ => FileIdentity::Path(source.path.canonicalize().unwrap_or_else(|_| source.path.clone())),
     }
 }
 
-/// Refuses texts of the same name, of which one would replace the other.
+/// Checks that no two text files have the same name, since one document would overwrite the other.
 ///
 /// # Errors
-/// If there are some.
+/// If two text files would have the same id.
 pub fn check_unique_ids(sources: &[InputSource]) -> anyhow::Result<()> {
     let mut seen = HashMap::new();
     for source in sources.iter().filter(|source| source.format == InputFormat::Text) {
         if let Some(other) = seen.insert(source.name.as_str(), &source.path) {
             bail!(
-                "{} and {} would have the same id, {}; give the folder that both are in, or ingest them in two runs with \
+                "{} and {} would have the same id, {}; pass their common parent directory, or ingest them in two runs with \
                  --id-prefix",
                 display_path(other),
                 display_path(&source.path),

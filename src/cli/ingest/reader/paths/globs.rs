@@ -1,4 +1,4 @@
-//! Patterns such as `data/**/part-*.jsonl`, where no shell has expanded them.
+//! Expands glob patterns such as `data/**/part-*.jsonl` that no shell has expanded.
 
 use std::fs::canonicalize;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,27 @@ use super::links;
 use super::path_display::display_path;
 use super::source::is_stdin;
 
-/// As in a shell: `*` is a part of one name, and matches no hidden one.
+/// Matching as in a shell: `*` does not match `/` or a leading dot.
 const MATCH_OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 const ANY_DIRECTORIES: &str = "**";
 
-/// Whether an argument that does not exist as a path is to be expanded.
+/// Returns whether a path contains wildcards. Callers first check that it does not exist literally.
 pub fn is_pattern(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
-/// Returns the same pattern as it would be given from any folder.
+/// Returns the pattern with an absolute base, independent of the current directory; `None` if the base does not exist.
 pub fn to_absolute_pattern(path: &Path) -> Option<PathBuf> {
     let (base, relative_pattern) = split_base(path);
     Some(canonicalize(default_to_current_dir(&base)).ok()?.join(relative_pattern))
 }
 
-/// Returns the paths that match, sorted. Blocks.
+/// Returns the matching paths, sorted. Blocks.
 ///
 /// # Errors
-/// If there are none, the pattern is not valid, or a folder on the way can't be read.
+/// If nothing matches, the pattern is invalid, or a directory that may contain matches can't be read.
 pub fn expand_pattern(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (base, relative_pattern) = split_base(path);
     let mut matches = if relative_pattern.as_os_str().is_empty() {
@@ -41,15 +41,15 @@ pub fn expand_pattern(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     };
     ensure!(
         !matches.is_empty(),
-        "no file matches {}; check the pattern, in which * ? [ ] and ** stand for names and {{a,b}} does not",
+        "no file matches {}; check the pattern: the wildcards are * ? [ ] and **, and {{a,b}} is not supported",
         display_path(path)
     );
     matches.sort();
     Ok(matches)
 }
 
-/// Splits off the folders before the first name with a wildcard. `**` at the end is the folder itself: all that is in it is
-/// read anyway.
+/// Splits a pattern into the directories before the first wildcard and the rest. A trailing `**` is removed, because
+/// directories are read recursively anyway.
 fn split_base(path: &Path) -> (PathBuf, PathBuf) {
     let mut components: Vec<_> = path.components().collect();
     while components.last().is_some_and(|last| last.as_os_str() == ANY_DIRECTORIES) {
@@ -66,11 +66,11 @@ fn default_to_current_dir(base: &Path) -> &Path {
 
 fn find_matches(path: &Path, base: &Path, relative_pattern: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let matcher =
-        GlobMatcher::new(relative_pattern).with_context(|| format!("{} is no pattern", display_path(path)))?;
+        GlobMatcher::new(relative_pattern).with_context(|| format!("{} is not a valid pattern", display_path(path)))?;
     let root = default_to_current_dir(base);
     let only_directories = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let mut matches = Vec::new();
-    // As in a shell, a folder that is not there has no matches.
+    // As in a shell, a missing directory has no matches.
     if !root.is_dir() {
         return Ok(matches);
     }
@@ -89,11 +89,11 @@ fn find_matches(path: &Path, base: &Path, relative_pattern: &Path) -> anyhow::Re
             matches.push(base.join(relative));
         }
     }
-    // A file called `-` is not standard input here.
+    // `./-` instead of `-`: a file with this name is not standard input.
     Ok(matches.into_iter().map(|found| if is_stdin(&found) { Path::new(".").join(found) } else { found }).collect())
 }
 
-/// A pattern as a whole, and by its names, so that no folder is read in vain.
+/// Compiled pattern, as a whole and per path component; the components prune directories without matches.
 struct GlobMatcher {
     full_pattern: Pattern,
     component_patterns: Vec<Pattern>,
@@ -102,7 +102,7 @@ struct GlobMatcher {
 
 impl GlobMatcher {
     fn new(relative_pattern: &Path) -> anyhow::Result<Self> {
-        let text = relative_pattern.to_str().context("it is not UTF-8; give the files by their names")?;
+        let text = relative_pattern.to_str().context("the pattern is not UTF-8; pass the file names instead")?;
         let full_pattern = Pattern::new(text)?;
         let component_patterns = relative_pattern.components().take_while(|name| name.as_os_str() != ANY_DIRECTORIES);
         let component_patterns = component_patterns
@@ -120,7 +120,7 @@ impl GlobMatcher {
         self.full_pattern.matches_with(&relative.to_string_lossy(), MATCH_OPTIONS)
     }
 
-    /// Whether something in a folder may match.
+    /// Returns whether an entry below a directory may match.
     fn may_contain_match(&self, dir: &Path) -> bool {
         let mut depth = 0;
         let has_matching_prefix = dir.components().zip(&self.component_patterns).all(|(component, name)| {
@@ -131,8 +131,8 @@ impl GlobMatcher {
         let count = dir.components().count();
         has_matching_prefix && count < self.max_depth() && !dir.components().skip(depth).any(is_hidden)
     }
-    /// Whether matches may be missing for this error. A link that leads nowhere is none of it: if it matches, it is given, and
-    /// has an error of its own.
+    /// Returns whether matches may be missing because of a walk error. A dangling link hides nothing: if it matches, it is
+    /// returned as a match and fails when it is opened.
     fn hides_matches(&self, relative: &Path, found: &Path, error: &walkdir::Error) -> bool {
         if error.loop_ancestor().is_some() { self.may_contain_match(relative) } else { found.is_dir() }
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_expanded_as_a_shell_does_it() {
+    fn patterns_are_expanded_as_in_a_shell() {
         let folder = folder();
         symlink("nowhere", folder.path().join("a/z.jsonl")).unwrap();
         let expand = |pattern: &str| {
@@ -184,11 +184,11 @@ mod tests {
         for pattern in ["*.tsv", "absent/*", "**/absent", "*/*/*/*"] {
             assert!(expand(pattern).unwrap_err().contains("no file matches"), "{pattern}");
         }
-        assert!(expand("a**b").unwrap_err().contains("is no pattern"));
+        assert!(expand("a**b").unwrap_err().contains("is not a valid pattern"));
     }
 
     #[test]
-    fn what_hides_matches_is_refused() {
+    fn errors_that_hide_matches_are_reported() {
         let folder = folder();
         symlink("..", folder.path().join("a/up")).unwrap();
         let error = expand_pattern(&folder.path().join("**/x.csv")).unwrap_err().to_string();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_the_same_from_everywhere() {
+    fn absolute_patterns_do_not_depend_on_the_current_directory() {
         let folder = folder();
         let here = folder.path().canonicalize().unwrap();
         for (pattern, expected) in [("a/../b/*.jsonl", "b/*.jsonl"), ("**/x", "**/x"), ("a/**", "a")] {

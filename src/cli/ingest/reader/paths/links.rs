@@ -1,4 +1,4 @@
-//! Errors of files and folders that can't be opened, with those that links cause.
+//! Errors of files and directories that can't be opened, including broken and circular links.
 
 use std::fs::Metadata;
 use std::io;
@@ -8,18 +8,18 @@ use anyhow::anyhow;
 
 use super::path_display::display_path;
 
-/// Returns the metadata of the file or folder that a path leads to.
+/// Returns the metadata of a file or directory, following links.
 ///
 /// # Errors
-/// If it can't be opened; of a link, the message names its target.
+/// If the path can't be opened; for a link, the message names its target.
 pub fn read_metadata(path: &Path) -> anyhow::Result<Metadata> {
     std::fs::metadata(path).map_err(|error| explain_open_error(path, error))
 }
 
-/// Refuses a link to a folder that the link is in.
+/// Checks that a link does not point to one of its own parent directories.
 ///
 /// # Errors
-/// If it is one.
+/// If the link would cause an endless recursion.
 pub fn reject_loop(link: &Path) -> anyhow::Result<()> {
     let (target, parent) = (link.canonicalize(), link.parent().map(Path::canonicalize));
     match (target, parent) {
@@ -30,14 +30,14 @@ pub fn reject_loop(link: &Path) -> anyhow::Result<()> {
 
 fn explain_loop(link: &Path, above: &Path) -> anyhow::Error {
     anyhow!(
-        "the link {} leads to {}, a folder that it is in itself, so there would be no end of files; remove the link, or give \
-         the other files and folders by their names",
+        "the link {} points to its parent directory {}, so the scan would never end; remove the link, or pass the other \
+         files and directories by name",
         display_path(link),
         display_path(above)
     )
 }
 
-/// Describes why a folder can't be read on.
+/// Converts an error of a directory walk to one with a remedy.
 pub fn explain_walk_error(dir: &Path, error: walkdir::Error) -> anyhow::Error {
     let path = error.path().unwrap_or(dir).to_owned();
     if let Some(above) = error.loop_ancestor() {
@@ -48,7 +48,7 @@ pub fn explain_walk_error(dir: &Path, error: walkdir::Error) -> anyhow::Error {
         return explain_open_error(&path, error);
     }
     anyhow!(
-        "can't read {}: {error}; make it readable, or give the other files and folders by their names",
+        "can't read {}: {error}; make it readable, or pass the other files and directories by name",
         display_path(&path)
     )
 }
@@ -59,9 +59,9 @@ fn explain_open_error(path: &Path, error: io::Error) -> anyhow::Error {
     };
     let (link, to) = (display_path(path), display_path(&target));
     if error.kind() != io::ErrorKind::NotFound {
-        return anyhow!("can't follow the link {link} to {to}: {error}; correct the link, or remove it");
+        return anyhow!("can't follow the link {link} to {to}: {error}; correct or remove the link");
     }
-    // What git-annex has not fetched is a link that leads nowhere.
-    let remedy = if to.contains(".git/annex/") { "fetch it with git annex get" } else { "restore what it leads to" };
+    // git-annex represents a file that is not fetched yet by a dangling link.
+    let remedy = if to.contains(".git/annex/") { "fetch it with git annex get" } else { "restore the target" };
     anyhow!("{link} is a link to {to}, which does not exist; {remedy}, or remove the link")
 }

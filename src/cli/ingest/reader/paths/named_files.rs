@@ -1,4 +1,4 @@
-//! Files that are named on the command line.
+//! Describes files that are named on the command line.
 
 use std::path::Path;
 
@@ -13,20 +13,20 @@ use crate::cli::ingest::reader::input_format::InputFormat;
 /// Describes standard input.
 ///
 /// # Errors
-/// If its format can't be read from it.
+/// If the selected format can't be read from a stream.
 pub fn describe_stdin(path: &Path, selection: &FileSelection) -> anyhow::Result<InputSource> {
     let format = selection.format.unwrap_or(InputFormat::Jsonl);
     check_seekable(path, format, None)?;
     InputSource::new(path, "-".to_owned(), format, None, selection)
 }
 
-/// Describes a file that was named. What is no file on a disk, such as a pipe, is taken as standard input is.
+/// Describes a named file. Anything but a regular file, such as a pipe, is read like standard input.
 ///
 /// # Errors
-/// If it is not there, or its format is not known or not read.
+/// If the file does not exist, or its format is unknown or unsupported.
 pub fn describe_file(path: &Path, selection: &FileSelection) -> anyhow::Result<InputSource> {
     let metadata = links::read_metadata(path)?;
-    // Who says the format has looked into the file; what is compressed is so whatever they say.
+    // `--format` overrides the extension, except that of an unsupported compression.
     if let Some(unsupported) =
         unsupported_files::detect(path).filter(|unread| selection.format.is_none() || unread.inner_format.is_some())
     {
@@ -36,7 +36,7 @@ pub fn describe_file(path: &Path, selection: &FileSelection) -> anyhow::Result<I
     let default_format = if bytes.is_some() { InputFormat::from_path(path) } else { Some(InputFormat::Jsonl) };
     let format = selection.format.or(default_format).with_context(|| {
         format!(
-            "the name of {} doesn't tell its format; say it with --format, such as --format jsonl",
+            "can't detect the format of {} by its extension; set it with --format, such as --format jsonl",
             display_path(path)
         )
     })?;
@@ -45,12 +45,12 @@ pub fn describe_file(path: &Path, selection: &FileSelection) -> anyhow::Result<I
     InputSource::new(path, name, format, bytes, selection)
 }
 
-/// Parquet has its index at its end.
+/// Checks that Parquet is not read from a stream: its footer is at the end of the file.
 fn check_seekable(path: &Path, format: InputFormat, bytes: Option<u64>) -> anyhow::Result<()> {
     let description = describe_path(path);
     ensure!(
         format != InputFormat::Parquet || bytes.is_some(),
-        "Parquet can't be read from {description}, since its index is at its end; write it to a file and give that"
+        "Parquet can't be read from {description}, because its index is at the end of the file; write it to a file and pass that file"
     );
     Ok(())
 }

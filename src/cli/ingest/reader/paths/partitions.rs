@@ -1,4 +1,4 @@
-//! Partition columns: folders such as `year=2023/country=DE/`, as Hive, Spark and others write them.
+//! Hive-style partition columns: directories such as `year=2023/country=DE/`, as written by Hive, Spark and others.
 
 use std::path::{Component, Path};
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::path_display::display_path;
 use crate::cli::ingest::mapping::Fields;
 
-/// What stands for null, and for an empty string.
+/// Partition value that Hive writes for null and for an empty string.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Returns the partition columns that the folders of a file's path name.
+/// Parses the partition columns from the directories of a path.
 ///
 /// # Errors
-/// If one is not UTF-8, or is named twice with different values.
+/// If a partition is not UTF-8, or occurs twice with different values.
 pub fn parse_partitions(file: &Path) -> anyhow::Result<Fields> {
     let mut fields = Fields::new();
     for component in file.parent().into_iter().flat_map(Path::components) {
@@ -25,7 +25,7 @@ pub fn parse_partitions(file: &Path) -> anyhow::Result<Fields> {
         }
         let field = name.to_str().and_then(parse_name).with_context(|| {
             format!(
-                "the partition {} of {} is not UTF-8; rename the folder",
+                "the partition {} of {} is not UTF-8; rename the directory",
                 display_path(name.as_ref()),
                 display_path(file)
             )
@@ -34,7 +34,7 @@ pub fn parse_partitions(file: &Path) -> anyhow::Result<Fields> {
             let other = fields.get(&key).filter(|other| **other != value);
             ensure!(
                 other.is_none(),
-                "the path {} names the partition `{key}` twice, with different values; rename one of the folders",
+                "the path {} has the partition `{key}` twice with different values; rename one of the directories",
                 display_path(file)
             );
             fields.insert(key, value);
@@ -43,7 +43,7 @@ pub fn parse_partitions(file: &Path) -> anyhow::Result<Fields> {
     Ok(fields)
 }
 
-/// Splits `key=value`. `None` if it is not UTF-8 when it is decoded, `Some(None)` if it is no partition.
+/// Splits `key=value`. `None` if the decoded text is not UTF-8, `Some(None)` if the name is not a partition.
 fn parse_name(name: &str) -> Option<Option<(String, Value)>> {
     match name.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
@@ -53,12 +53,12 @@ fn parse_name(name: &str) -> Option<Option<(String, Value)>> {
     }
 }
 
-/// Decodes `%20`; a `%` without two hexadecimal digits stays, as in Spark.
+/// Decodes percent escapes such as `%20`; a `%` without two hexadecimal digits stays, as in Spark.
 fn decode_percent(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(|decoded| decoded.into_owned())
 }
 
-/// A number is one only if it is written in the one way that gives the same text again: `007` is a name.
+/// Parses a value: an integer only if formatting it gives the same text again, so `007` is a string.
 fn parse_value(text: &str) -> Value {
     match text.parse::<i64>() {
         _ if text == HIVE_NULL => Value::Null,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_name_columns() {
+    fn directories_give_partition_columns() {
         for (path, expected) in [
             ("a.parquet", json!({})),
             ("year=2023/a.parquet", json!({"year": 2023})),
@@ -96,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_column_is_refused() {
+    fn invalid_partitions_are_rejected() {
         let latin = Path::new(OsStr::from_bytes(b"data/caf\xe9=1/x.csv"));
         for (path, problem) in [
-            (Path::new("k=1/k=2/x.csv"), "names the partition `k` twice"),
+            (Path::new("k=1/k=2/x.csv"), "has the partition `k` twice"),
             (Path::new("k=%E9/x.csv"), "the partition k=%E9 of k=%E9/x.csv is not UTF-8"),
             (latin, r#"the partition "caf\xE9=1" of "data/caf\xE9=1/x.csv" is not UTF-8"#),
         ] {
@@ -109,9 +109,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: a value that is escaped as Hive does it comes back, as a number where that is what it looks like.
+        /// Property: parsing reverses Hive's escaping; values that look like integers become integers.
         #[test]
-        fn values_come_back(value in "[ -~äß]{0,12}", number: i64) {
+        fn parsing_reverses_escaping(value in "[ -~äß]{0,12}", number: i64) {
             let escaped: String = value.chars().map(|c| match c {
                 '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^' | '.' => format!("%{:02X}", c as u32),
                 c => c.to_string(),

@@ -1,4 +1,4 @@
-//! Paths as text.
+//! Conversion of paths to text.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use crate::cli::ingest::reader::input_format::InputFormat;
 
-/// Returns a path for messages: control characters can't reach the terminal, and bytes that are not UTF-8 are escaped.
+/// Formats a path for messages. Control characters and bytes that are not UTF-8 are escaped, to protect the terminal.
 pub fn display_path(path: &Path) -> String {
     match path.to_str() {
         Some(text) if !text.contains(char::is_control) => text.to_owned(),
@@ -14,15 +14,15 @@ pub fn display_path(path: &Path) -> String {
     }
 }
 
-/// Returns a path as the name of a source. Of whole-file documents it is the id and of lines the field `path`, so there it
-/// has to be text: with replacement characters, two files could have one name.
+/// Converts a path to the name of a source. For plain text formats the name is stored, as the document id or the field
+/// `path`, so it must be UTF-8: with replacement characters, two files could have the same name.
 ///
 /// # Errors
-/// If it is not UTF-8 there.
+/// If the format is plain text and the path is not UTF-8.
 pub fn to_source_name(name: &Path, path: &Path, format: InputFormat) -> anyhow::Result<String> {
     ensure!(
         !format.is_plain_text() || name.to_str().is_some(),
-        "the name of {} is not UTF-8, and it would be stored; rename the file, such as with convmv -f latin1 -t utf8 --notest",
+        "the name of {} is stored with its documents, but is not UTF-8; rename the file, for example with convmv -f latin1 -t utf8 --notest",
         display_path(path)
     );
     Ok(name.display().to_string())

@@ -1,4 +1,4 @@
-//! Addresses of files elsewhere: not read, but the command that brings them is named.
+//! Rejects remote URLs with a command that downloads them.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use anyhow::bail;
 use super::path_display::display_path;
 use crate::cli::ingest::reader::InputFormat;
 
-/// Refuses `scheme://…`.
+/// Rejects URLs (`scheme://…`).
 ///
 /// # Errors
-/// If it is an address; the message has the command that helps.
+/// If the path is a URL; the message contains a command that downloads or pipes it.
 pub fn reject_address(path: &Path) -> anyhow::Result<()> {
     let text = path.to_string_lossy();
     let Some((scheme, location)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
@@ -19,8 +19,8 @@ pub fn reject_address(path: &Path) -> anyhow::Result<()> {
     let (address, scheme) = (display_path(path), scheme.to_ascii_lowercase());
     let remedy = suggest_command(&scheme, &address, location);
     match scheme.as_str() {
-        "file" => bail!("{address} is an address; give the path: {}", display_path(Path::new(location))),
-        _ => bail!("{address} is a remote address, and only files are read; {remedy}"),
+        "file" => bail!("{address} is a URL; pass the path: {}", display_path(Path::new(location))),
+        _ => bail!("{address} is a remote URL, but only local files are supported; {remedy}"),
     }
 }
 
@@ -35,7 +35,7 @@ fn suggest_command(scheme: &str, address: &str, location: &str) -> String {
     }
     let name = location.split(['?', '#']).next().unwrap_or_default();
     let format = InputFormat::from_path(Path::new(name)).filter(|format| format.is_line_based());
-    // A folder, or what can't be read from a pipe.
+    // Directories, and formats that can't be read from a pipe, have to be downloaded.
     let (copy, pipe) = find_commands(scheme, name.ends_with('/'));
     match (format.and_then(InputFormat::flag_value), pipe) {
         (Some(format), Some(pipe)) => {
@@ -49,7 +49,7 @@ fn suggest_command(scheme: &str, address: &str, location: &str) -> String {
     }
 }
 
-/// The commands that copy an address (`@`) into the current folder, and that write it to standard output.
+/// Returns the commands that copy a URL (`@`) to the current directory and that write it to standard output.
 fn find_commands(scheme: &str, is_directory: bool) -> (Option<&'static str>, Option<&'static str>) {
     match scheme {
         "s3" | "s3a" | "s3n" if is_directory => (Some("aws s3 sync @ data"), None),
@@ -65,7 +65,7 @@ fn find_commands(scheme: &str, is_directory: bool) -> (Option<&'static str>, Opt
     }
 }
 
-/// The id of a dataset on the Hugging Face Hub.
+/// Returns the id of a dataset on the Hugging Face Hub.
 fn parse_hub_dataset(scheme: &str, location: &str) -> Option<String> {
     let path = match scheme {
         "hf" => location,
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_refused_with_the_command_that_helps() {
+    fn urls_are_rejected_with_a_download_command() {
         for (address, command) in [
             ("s3://bucket/a.jsonl.gz", "aws s3 cp 's3://bucket/a.jsonl.gz' - | splade-sidecar ingest - --format jsonl"),
             ("S3://bucket/a.parquet", "aws s3 cp 'S3://bucket/a.parquet' ."),

@@ -1,18 +1,18 @@
-//! Which files are wanted.
+//! Selection of input files.
 
 use std::path::PathBuf;
 
 use crate::cli::ingest::reader::input_format::InputFormat;
 
-/// Which files are wanted of what was given, and how they are read.
+/// Selection of input files, and how they are read.
 #[derive(Debug, Clone, Default)]
 pub struct FileSelection {
-    /// Format of all files; `None` to tell it by their endings.
+    /// Format of all files; `None` to detect it by their extensions.
     pub format: Option<InputFormat>,
-    /// Word that the names of a folder's files must have.
+    /// Word that the path of a file below an input directory must contain (`--split`).
     pub split: Option<String>,
     /// Prefix of the ids of whole-file documents.
     pub id_prefix: String,
-    /// Files that the run writes, which are not read even if they lie in a folder that was given.
+    /// Files that this run writes, such as checkpoints; skipped in input directories.
     pub own_files: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What was skipped in a folder, and why: counted, with a few names of each.
+//! Counts the skipped files of a directory by reason, with a few names of each.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,17 +7,17 @@ use super::path_display::display_path;
 use super::selection::FileSelection;
 use crate::cli::ingest::reader::InputFormat;
 
-/// How many names of each reason are kept.
+/// Maximum number of names kept per reason.
 const MAX_NAMES: usize = 3;
 
-/// Why a file is skipped, in the order in which it is reported.
+/// Reason for which a file is skipped; reported in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkipReason {
     TextWithData,
     Json,
     NoExtension,
     UnknownExtension,
-    /// It holds documents in a form that is not read.
+    /// Holds documents in an unsupported format.
     Unsupported,
     OtherFormat,
     OtherSplit,
@@ -28,12 +28,12 @@ pub enum SkipReason {
     OwnFile,
 }
 
-/// Files that are skipped, by the reason.
+/// Counts and names of skipped files by reason.
 #[derive(Debug, Default)]
 pub struct SkippedFiles(BTreeMap<SkipReason, (usize, Vec<String>)>);
 
 impl SkippedFiles {
-    /// Counts a file, by its path below the folder.
+    /// Counts a skipped file; `name` is its path below the directory.
     pub fn add(&mut self, reason: SkipReason, name: &Path) {
         let (count, names) = self.0.entry(reason).or_default();
         *count += 1;
@@ -42,7 +42,7 @@ impl SkippedFiles {
         }
     }
 
-    /// Describes all of it in one line; `None` if there is nothing.
+    /// Describes all skipped files in one line; `None` if there are none.
     pub fn summarize(&self, selection: &FileSelection) -> Option<String> {
         let groups = self.0.iter().map(|(reason, (count, names))| {
             let remedy = reason.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
@@ -63,7 +63,7 @@ impl SkippedFiles {
     }
 }
 
-/// The first names, and how many more there are.
+/// Formats the first names, and the number of further ones.
 pub fn list_names(count: usize, names: &[String]) -> String {
     let more = count.saturating_sub(names.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -73,22 +73,22 @@ pub fn list_names(count: usize, names: &[String]) -> String {
 impl SkipReason {
     fn describe(self, selection: &FileSelection) -> String {
         let description = match self {
-            Self::TextWithData => "plain text beside data",
+            Self::TextWithData => "plain text next to data files",
             Self::Json => ".json",
-            Self::NoExtension => "without an ending",
-            Self::UnknownExtension => "with an unknown ending",
-            Self::Unsupported => "of a format that is not read",
+            Self::NoExtension => "without an extension",
+            Self::UnknownExtension => "with an unknown extension",
+            Self::Unsupported => "of an unsupported format",
             Self::OtherFormat => {
                 let format = selection.format.and_then(InputFormat::flag_value).unwrap_or_default();
-                return format!("without an ending of --format {format}");
+                return format!("without an extension of --format {format}");
             }
             Self::OtherSplit => {
                 return format!("without the word `{}` (--split)", selection.split.as_deref().unwrap_or_default());
             }
             Self::Hidden => "hidden",
-            Self::HiddenDirectory => "hidden folder",
-            Self::NotRegular => "no regular file",
-            Self::Rejects => "of rejected lines",
+            Self::HiddenDirectory => "hidden directory",
+            Self::NotRegular => "not a regular file",
+            Self::Rejects => "with rejected lines",
             Self::OwnFile => "written by this run",
         };
         description.to_owned()
@@ -96,12 +96,12 @@ impl SkipReason {
 
     fn remedy(self) -> Option<&'static str> {
         match self {
-            Self::Json => Some("--format jsonl reads them as JSON lines"),
+            Self::Json => Some("--format jsonl reads them as JSON Lines"),
             Self::NoExtension | Self::UnknownExtension | Self::OtherFormat => {
-                Some("give them by name or pattern, with --format, to read them")
+                Some("pass them by name or pattern, with --format, to read them")
             }
-            Self::TextWithData | Self::Hidden | Self::HiddenDirectory => Some("give them by name to read them"),
-            Self::Unsupported => Some("give one by name to see how to convert it"),
+            Self::TextWithData | Self::Hidden | Self::HiddenDirectory => Some("pass them by name to read them"),
+            Self::Unsupported => Some("pass one by name to see how to convert it"),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! A file of the input.
+//! Input file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use crate::cli::ingest::mapping::Fields;
 use crate::cli::ingest::reader::input_format::InputFormat;
 use crate::features;
 
-/// A file to read, or standard input.
+/// Input file to read, or standard input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputSource {
     pub path: PathBuf,
-    /// Path below the folder that was given, or as it was given.
+    /// Path below the input directory, or the path as given on the command line.
     pub name: String,
     pub format: InputFormat,
-    /// How many bytes it has; `None` for what has no size, such as a pipe.
+    /// Size in bytes; `None` for streams such as pipes.
     pub bytes: Option<u64>,
-    /// Values of the partition columns that the folders of its path name, such as `year=2023/`.
+    /// Values of the partition columns in the path, such as `year=2023/`.
     pub partitions: Fields,
     /// Prefix of the id of a whole-file document.
     pub id_prefix: Arc<str>,
 }
 
 impl InputSource {
-    /// Describes a file of a format, for tests of what reads it.
+    /// Describes a file of a given format, for tests.
     #[cfg(test)]
     pub fn of_file(path: &Path, format: InputFormat) -> Self {
         let bytes = std::fs::metadata(path).map(|metadata| metadata.len()).ok();
@@ -36,10 +36,10 @@ impl InputSource {
         Self { path: path.to_owned(), name: path.display().to_string(), format, bytes, partitions, id_prefix }
     }
 
-    /// Describes a file that is selected.
+    /// Describes a selected file.
     ///
     /// # Errors
-    /// If its path names partitions that can't be read, or this build can't read its format.
+    /// If a partition in the path is invalid, or this build does not support the format.
     pub fn new(
         path: &Path,
         name: String,
@@ -67,13 +67,13 @@ impl InputSource {
         is_stdin(&self.path)
     }
 
-    /// Returns the id of a whole-file document; of standard input, nothing but the text is known.
+    /// Returns the id of a whole-file document; `None` for standard input, which has no name.
     pub fn document_id(&self) -> Option<String> {
         (!self.is_stdin()).then(|| format!("{}{}", self.id_prefix, self.name))
     }
 }
 
-/// Returns what a path stands for, for messages.
+/// Formats a path for messages, with `-` as "standard input".
 pub fn describe_path(path: &Path) -> String {
     if is_stdin(path) { "standard input".to_owned() } else { display_path(path) }
 }
@@ -82,7 +82,7 @@ pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Returns the bytes of all files, if all have a size.
+/// Returns the total size of all sources in bytes; `None` if one has no size.
 pub fn sum_source_bytes(sources: &[InputSource]) -> Option<u64> {
     sources.iter().map(|source| source.bytes).sum()
 }

@@ -14,7 +14,7 @@ use super::skipped_files::SkipReason;
 use super::*;
 use crate::cli::ingest::reader::InputFormat;
 
-/// A folder of files, each of which holds its name.
+/// Creates a directory with files that each contain their own name.
 fn folder<S: AsRef<str>>(files: &[S]) -> TempDir {
     let folder = tempdir().unwrap();
     for name in files.iter().map(AsRef::as_ref) {
@@ -45,7 +45,7 @@ fn names(folder: &TempDir, selection: &FileSelection) -> Vec<String> {
     names_of(list_sources(&[folder.path().to_owned()], selection).unwrap())
 }
 
-/// Lists files and folders below one, with that folder's name taken out of notices and refusals.
+/// Lists arguments relative to a directory, with that directory's path removed from notices and errors.
 fn list_in(folder: &Path, given: &[&str], selection: &FileSelection) -> Result<(Vec<String>, Vec<String>), String> {
     let given: Vec<_> = given.iter().map(|name| folder.join(name)).collect();
     let without = |text: String| text.replace(&format!("{}/", folder.display()), "");
@@ -73,7 +73,7 @@ const DATASET: [&str; 9] = [
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_dataset_is_its_data_in_order() {
+fn a_dataset_lists_its_data_files_in_order() {
     let folder = folder(&DATASET);
     let train = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"];
     let all = FileSelection::default();
@@ -104,7 +104,7 @@ fn a_split_is_a_word_of_a_path() {
 }
 
 #[test]
-fn a_folder_of_texts_is_its_texts() {
+fn a_directory_of_texts_lists_its_texts() {
     let folder = folder(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl", "rejects.jsonl"]);
     assert_eq!(names(&folder, &FileSelection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
     let paths = ["b.md", "a"].map(|name| folder.path().join(name));
@@ -131,7 +131,7 @@ fn links_are_followed_as_in_the_cache_of_the_hub() {
 }
 
 #[test]
-fn links_that_lead_nowhere_or_in_circles_are_refused() {
+fn dangling_and_circular_links_are_rejected() {
     let folder = folder(&["a/x.csv", "b/x.csv", "c/x.csv", "d/train.csv", "e/x.csv"]);
     for (target, link) in [
         ("..", "a/up"),
@@ -145,24 +145,24 @@ fn links_that_lead_nowhere_or_in_circles_are_refused() {
     }
     let all = FileSelection::default();
     for (given, words) in [
-        ("a", &["the link a/up leads to ", ", a folder that it is in itself"][..]),
-        (".", &["the link ./a/up leads to"]),
-        ("b", &["b/y.csv is a link to nowhere.csv, which does not exist; restore what it leads to"]),
+        ("a", &["the link a/up points to its parent directory ", "would never end"][..]),
+        (".", &["the link ./a/up points to"]),
+        ("b", &["b/y.csv is a link to nowhere.csv, which does not exist; restore the target"]),
         ("b/y.csv", &["b/y.csv is a link to nowhere.csv"]),
-        ("circle.csv", &["can't follow the link circle.csv to circle.csv", "correct the link"]),
+        ("circle.csv", &["can't follow the link circle.csv to circle.csv", "correct or remove the link"]),
         ("c", &["git annex get"]),
         ("d", &["d/test.csv is a link to nowhere"]),
     ] {
         let error = refusal(folder.path(), &[given], &all);
         assert!(words.iter().all(|word| error.contains(word)), "{given}: {error}");
     }
-    // What is not wanted may lead nowhere: another split, an editor's lock.
+    // Dangling links that are not selected are ignored: another split, or the lock file of an editor.
     assert_eq!(list_in(folder.path(), &["d"], &of_split("train")).unwrap().0, ["train.csv"]);
     assert_eq!(list_in(folder.path(), &["e"], &all).unwrap().0, ["x.csv"]);
 }
 
 #[test]
-fn a_file_that_is_reached_twice_is_read_once() {
+fn duplicate_files_are_read_once() {
     let folder = folder(&["a/x.csv", "t/x.txt"]);
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("b")).unwrap();
@@ -173,12 +173,12 @@ fn a_file_that_is_reached_twice_is_read_once() {
     symlink("x.txt", at("t/z.txt")).unwrap();
     let all = FileSelection::default();
     for (given, expected, repeated) in [
-        (&["a/x.csv", "a/x.csv"][..], &["a/x.csv"][..], Some("1 more paths of files that are read already (a/x.csv)")),
-        (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("4 more paths")),
+        (&["a/x.csv", "a/x.csv"][..], &["a/x.csv"][..], Some("duplicate paths skipped: 1 (a/x.csv)")),
+        (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("duplicate paths skipped: 4")),
         (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("(a/x.csv, b/link.csv, c/x.csv and 1 more)")),
         (&["b", "a"], &["link.csv"], Some("a/x.csv")),
-        // Hard links are names of their own, and names are ids.
-        (&["t"], &["x.txt", "y.txt"], Some("1 more paths of files that are read already (t/z.txt)")),
+        // Hard links have their own names, which are document ids.
+        (&["t"], &["x.txt", "y.txt"], Some("duplicate paths skipped: 1 (t/z.txt)")),
         (&["a", "t"], &["x.csv", "x.txt", "y.txt"], Some("t/z.txt")),
         (&["a", "t/x.txt"], &["x.csv", "t/x.txt"], None),
     ] {
@@ -190,7 +190,7 @@ fn a_file_that_is_reached_twice_is_read_once() {
 }
 
 #[test]
-fn what_is_skipped_is_reported() {
+fn skipped_files_are_reported() {
     let files = ["x.csv", "README.md", "info.json", "part-00000", "a.png", "_y.csv", ".z.csv", "_SUCCESS", ".git/x"];
     let folder = folder(&[&files[..], &["rejects.jsonl", "d/x.csv.rejects.jsonl", "state", "state.lock"]].concat());
     let _socket = UnixListener::bind(folder.path().join("socket.csv")).unwrap();
@@ -198,17 +198,17 @@ fn what_is_skipped_is_reported() {
     let selection = FileSelection { own_files: own.clone(), ..FileSelection::default() };
     let (names, notices) = list_in(folder.path(), &["."], &selection).unwrap();
     assert_eq!(names, ["x.csv"]);
-    let expected = ".: skipped: 1 plain text beside data (README.md; give them by name to read them), \
-        1 .json (info.json; --format jsonl reads them as JSON lines), \
-        1 without an ending (part-00000; give them by name or pattern, with --format, to read them), \
-        1 with an unknown ending (a.png; give them by name or pattern, with --format, to read them), \
-        2 hidden (.z.csv, _y.csv; give them by name to read them), \
-        1 hidden folder (.git; give them by name to read them), \
-        1 no regular file (socket.csv), \
-        2 of rejected lines (d/x.csv.rejects.jsonl, rejects.jsonl), \
+    let expected = ".: skipped: 1 plain text next to data files (README.md; pass them by name to read them), \
+        1 .json (info.json; --format jsonl reads them as JSON Lines), \
+        1 without an extension (part-00000; pass them by name or pattern, with --format, to read them), \
+        1 with an unknown extension (a.png; pass them by name or pattern, with --format, to read them), \
+        2 hidden (.z.csv, _y.csv; pass them by name to read them), \
+        1 hidden directory (.git; pass them by name to read them), \
+        1 not a regular file (socket.csv), \
+        2 with rejected lines (d/x.csv.rejects.jsonl, rejects.jsonl), \
         2 written by this run (state, state.lock)";
     assert_eq!(notices, [expected]);
-    // With a format of plain text too.
+    // Files of this run are skipped with a plain text format too.
     let lines = FileSelection { format: Some(InputFormat::Lines), own_files: own, ..FileSelection::default() };
     let (names, notices) = list_in(folder.path(), &["."], &lines).unwrap();
     assert_eq!(names, ["README.md", "a.png", "info.json", "part-00000", "x.csv"]);
@@ -216,13 +216,13 @@ fn what_is_skipped_is_reported() {
     let jsonl = list_in(folder.path(), &["."], &of_format(InputFormat::Jsonl)).unwrap();
     assert_eq!(jsonl.0, ["info.json"]);
     assert!(
-        jsonl.1[0].contains("6 without an ending of --format jsonl (README.md, a.png, part-00000 and 3 more"),
+        jsonl.1[0].contains("6 without an extension of --format jsonl (README.md, a.png, part-00000 and 3 more"),
         "{jsonl:?}"
     );
 }
 
 #[test]
-fn what_is_not_read_is_refused_by_name() {
+fn unsupported_files_are_rejected_by_name() {
     let files = [
         "packed/x.csv",
         "packed/y.jsonl.bz2",
@@ -242,24 +242,24 @@ fn what_is_not_read_is_refused_by_name() {
     let folder = folder(&files);
     let all = FileSelection::default();
     for (given, words) in [
-        ("packed", "packed/y.jsonl.bz2 is compressed by bzip2, which is not read; unpack it: bzip2 -dk"),
+        ("packed", "packed/y.jsonl.bz2 is compressed by bzip2, which is not supported; decompress it: bzip2 -dk"),
         ("avro", "avro/x.avro is Avro"),
         ("avro/x.avro", "avro/x.avro is Avro"),
         ("data", "data/b.xlsx is a spreadsheet"),
         ("sheet", "sheet/b.xlsx is a spreadsheet"),
         ("notes", "notes/b.md.xz is compressed by xz"),
-        ("only.json", "has no files to read (skipped: 1 .json (a.json; --format jsonl reads them as JSON lines))"),
+        ("only.json", "has no files to read (skipped: 1 .json (a.json; --format jsonl reads them as JSON Lines))"),
     ] {
         let error = refusal(folder.path(), &[given], &all);
         assert!(error.contains(words), "{given}: {error}");
     }
-    // Beside texts, a sheet is an attachment; beside data, texts are.
+    // Next to texts, a spreadsheet is an attachment; next to data files, texts are.
     for (given, expected) in [("texts", "a.md"), ("docs", "a.csv")] {
         let (names, notices) = list_in(folder.path(), &[given], &all).unwrap();
         assert_eq!(names, [expected]);
-        assert!(notices[0].contains("1 of a format that is not read (b."), "{notices:?}");
+        assert!(notices[0].contains("1 of an unsupported format (b."), "{notices:?}");
     }
-    // Who says the format has looked.
+    // `--format` overrides the extension, except that of an unsupported compression.
     assert_eq!(list_in(folder.path(), &["packed"], &of_format(InputFormat::Csv)).unwrap().0, ["x.csv"]);
     assert!(refusal(folder.path(), &["packed"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
     assert_eq!(list_in(folder.path(), &["avro/x.avro"], &of_format(InputFormat::Jsonl)).unwrap().0, ["avro/x.avro"]);
@@ -268,7 +268,7 @@ fn what_is_not_read_is_refused_by_name() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn tables_are_refused_and_so_are_their_parts() {
+fn tables_and_their_partitions_are_rejected() {
     let files =
         ["delta/_delta_log/0.json", "delta/y=1/a.parquet", "ice/metadata/v1.metadata.json", "ice/data/a.parquet"];
     let folder = folder(
@@ -276,12 +276,12 @@ fn tables_are_refused_and_so_are_their_parts() {
     );
     let all = FileSelection::default();
     for (given, words) in [
-        ("delta", "is a table of Delta Lake"),
-        ("delta/y=1", "is a table of Delta Lake"),
-        ("deep", "deep/delta is a table of Delta Lake"),
+        ("delta", "is a table in Delta Lake format"),
+        ("delta/y=1", "is a table in Delta Lake format"),
+        ("deep", "deep/delta is a table in Delta Lake format"),
         ("ice", "iceberg_scan('"),
-        ("ice/data", "is a table of Apache Iceberg"),
-        ("hudi", "is a table of Apache Hudi"),
+        ("ice/data", "is a table in Apache Iceberg format"),
+        ("hudi", "is a table in Apache Hudi format"),
     ] {
         let error = refusal(folder.path(), &[given], &all);
         assert!(error.contains(words), "{given}: {error}");
@@ -291,7 +291,7 @@ fn tables_are_refused_and_so_are_their_parts() {
 }
 
 #[test]
-fn partitions_are_those_of_the_path_as_it_is_given() {
+fn partitions_are_parsed_from_the_given_path() {
     let folder = folder(&["t/year=2023/_x=1/a.csv", "t/year=2023/_x=1/a=b.csv"]);
     let at = |name: &str| folder.path().join(name);
     for given in ["t", "t/year=2023", "t/year=2023/_x=1/a.csv", "t/*/*"] {
@@ -318,7 +318,7 @@ fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
 }
 
 #[test]
-fn what_cannot_be_read_says_what_to_do() {
+fn unreadable_inputs_are_reported_with_a_remedy() {
     let folder = folder(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden", "c/b/x.txt"]);
     let all = FileSelection::default();
     for (given, words) in [
@@ -327,7 +327,7 @@ fn what_cannot_be_read_says_what_to_do() {
         (&["empty"], "has no files to read"),
         (
             &["a", "b"],
-            "would have the same id, x.txt; give the folder that both are in, or ingest them in two runs with --id-prefix",
+            "would have the same id, x.txt; pass their common parent directory, or ingest them in two runs with --id-prefix",
         ),
         (&["absent*.jsonl"], "no file matches"),
     ] {
@@ -337,14 +337,14 @@ fn what_cannot_be_read_says_what_to_do() {
     let problem = |given: &[&str], selection: &FileSelection| {
         list_sources(&given.iter().map(PathBuf::from).collect::<Vec<_>>(), selection).unwrap_err().to_string()
     };
-    assert!(problem(&["-", "x"], &all).contains("give `-` alone"));
-    assert!(problem(&[""], &all).contains("an empty file name"));
+    assert!(problem(&["-", "x"], &all).contains("pass `-` alone"));
+    assert!(problem(&[""], &all).contains("an empty string"));
     assert!(problem(&["s3://bucket/x.csv"], &all).contains("aws s3 cp"));
     assert!(problem(&["-"], &of_format(InputFormat::Parquet)).contains("can't be read from standard input"));
     assert!(problem(&["/dev/null"], &of_format(InputFormat::Parquet)).contains("write it to a file"));
 }
 
-/// Names of files that mean something here, and of some that don't.
+/// Generates file names with and without a meaning for the listing.
 fn file_name() -> impl Strategy<Value = String> {
     let stems = prop::sample::select(vec!["x", "y", ".x", "_x", "rejects", "état", "README", "x.tar"]);
     let endings =
@@ -360,19 +360,19 @@ fn file_path() -> impl Strategy<Value = String> {
     })
 }
 
-fn is_of_no_interest(path: &str) -> bool {
+fn is_ignored(path: &str) -> bool {
     let name = Path::new(path).file_name().unwrap().to_str().unwrap();
     name.starts_with(['.', '_'])
         && InputFormat::from_path(Path::new(name)).is_none()
         && unsupported_files::detect(Path::new(name)).is_none()
 }
 
-fn is_in_hidden_folder(path: &str) -> bool {
+fn is_in_hidden_directory(path: &str) -> bool {
     Path::new(path).parent().unwrap().iter().any(|name| [".h", "_t"].contains(&name.to_str().unwrap()))
 }
 
 proptest! {
-    /// Law: each file of a folder is read, or counted among what is skipped, or the folder is refused.
+    /// Property: each file of a directory is read or counted as skipped, or the directory is rejected.
     #[test]
     fn no_file_is_left_out_silently(
         files in prop::collection::btree_set(file_path(), 1..12),
@@ -384,10 +384,10 @@ proptest! {
         let selection = FileSelection { format, split, ..FileSelection::default() };
         let Ok((sources, skipped)) = DirectoryScan::scan_all(folder.path(), &selection) else { return Ok(()) };
         prop_assert!(!sources.is_empty());
-        let expected: Vec<_> = files.iter().filter(|file| !is_in_hidden_folder(file) && !is_of_no_interest(file)).collect();
+        let expected: Vec<_> = files.iter().filter(|file| !is_in_hidden_directory(file) && !is_ignored(file)).collect();
         let counted = skipped.count() - skipped.count_of(SkipReason::HiddenDirectory);
         prop_assert_eq!(sources.len() + counted, expected.len(), "{:?}: {:?}", files, skipped);
         prop_assert!(sources.iter().all(|source| expected.contains(&&source.name)));
-        prop_assert_eq!(files.iter().any(|file| is_in_hidden_folder(file)), skipped.count_of(SkipReason::HiddenDirectory) > 0);
+        prop_assert_eq!(files.iter().any(|file| is_in_hidden_directory(file)), skipped.count_of(SkipReason::HiddenDirectory) > 0);
     }
 }

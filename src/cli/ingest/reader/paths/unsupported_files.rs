@@ -1,4 +1,4 @@
-//! Files that hold documents in a form that is not read: told by their names, refused with the command that helps.
+//! Detects files with documents in an unsupported format by their names, and suggests a command that converts them.
 
 use std::path::Path;
 
@@ -7,47 +7,47 @@ use anyhow::anyhow;
 use super::path_display::display_path;
 use crate::cli::ingest::reader::InputFormat;
 
-/// Why a file is not read.
+/// Unsupported file format, with a remedy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnsupportedFile {
-    /// What it is.
+    /// Name of the format, as used after "is" in messages.
     description: &'static str,
-    /// What to do; `@` stands for the file.
+    /// Suggested command; `@` is replaced by the file.
     remedy: &'static str,
-    /// Of a compressed file, the format of what is in it.
+    /// Format of the decompressed file, if the file is compressed.
     pub inner_format: Option<InputFormat>,
     pub role: FileRole,
 }
 
-/// What such a file is in a folder.
+/// Role of an unsupported file in a directory, which decides whether the directory is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileRole {
-    /// Documents, wherever it lies.
+    /// Documents, next to any other files.
     Data,
-    /// Documents beside data, but an attachment beside texts.
+    /// Documents next to data files; an attachment next to texts.
     Table,
-    /// A document beside texts, but a description beside data.
+    /// Document next to texts; a description next to data files.
     Text,
 }
 
-/// Compressions that are not read, by their endings.
+/// Unsupported compressions and archives, by extension.
 const COMPRESSIONS: &[(&[&str], &str, &str)] = &[
-    (&["bz2", "bz"], "compressed by bzip2", "unpack it: bzip2 -dk @"),
-    (&["xz"], "compressed by xz", "unpack it: xz -dk @"),
-    (&["lzma"], "compressed by lzma", "unpack it: xz -dk --format=lzma @"),
-    (&["lz"], "compressed by lzip", "unpack it: lzip -dk @"),
-    (&["lz4"], "compressed by lz4", "unpack it: lz4 -dm @"),
-    (&["br"], "compressed by brotli", "unpack it: brotli -dk @"),
-    (&["zip"], "a zip archive", "unpack it: unzip @"),
-    (&["7z"], "a 7-Zip archive", "unpack it: 7z x @"),
-    (&["rar"], "a RAR archive", "unpack it: unrar x @"),
-    (&["z"], "compressed by compress", "unpack it: gzip -dk @"),
-    (&["snappy", "sz"], "compressed by snappy", "unpack it: snzip -dk @"),
-    (&["lzo"], "compressed by lzop", "unpack it: lzop -d @"),
-    (&["zlib", "zz"], "compressed by zlib", "unpack it: pigz -dk @"),
+    (&["bz2", "bz"], "compressed by bzip2", "decompress it: bzip2 -dk @"),
+    (&["xz"], "compressed by xz", "decompress it: xz -dk @"),
+    (&["lzma"], "compressed by lzma", "decompress it: xz -dk --format=lzma @"),
+    (&["lz"], "compressed by lzip", "decompress it: lzip -dk @"),
+    (&["lz4"], "compressed by lz4", "decompress it: lz4 -dm @"),
+    (&["br"], "compressed by brotli", "decompress it: brotli -dk @"),
+    (&["zip"], "a zip archive", "extract it: unzip @"),
+    (&["7z"], "a 7-Zip archive", "extract it: 7z x @"),
+    (&["rar"], "a RAR archive", "extract it: unrar x @"),
+    (&["z"], "compressed by compress", "decompress it: gzip -dk @"),
+    (&["snappy", "sz"], "compressed by snappy", "decompress it: snzip -dk @"),
+    (&["lzo"], "compressed by lzop", "decompress it: lzop -d @"),
+    (&["zlib", "zz"], "compressed by zlib", "decompress it: pigz -dk @"),
 ];
 
-/// Formats that hold rows but are not read, by their endings.
+/// Unsupported formats with rows, by extension.
 const FORMATS: &[(&[&str], &str, &str, FileRole)] = &[
     (&["avro"], "Avro", "convert it: duckdb -c \"COPY (FROM read_avro('@')) TO 'docs.parquet'\"", FileRole::Data),
     (
@@ -59,7 +59,7 @@ const FORMATS: &[(&[&str], &str, &str, FileRole)] = &[
     (
         &["arrow", "feather", "ipc"],
         "Arrow",
-        "convert it: python3 -c \"import pandas; pandas.read_feather('@').to_parquet('docs.parquet')\" (a folder of \
+        "convert it: python3 -c \"import pandas; pandas.read_feather('@').to_parquet('docs.parquet')\" (a directory of \
          datasets.save_to_disk: datasets.load_from_disk(…).to_parquet)",
         FileRole::Data,
     ),
@@ -83,7 +83,7 @@ const FORMATS: &[(&[&str], &str, &str, FileRole)] = &[
         FileRole::Table,
     ),
     (&["duckdb"], "a DuckDB database", "export the table: duckdb @ -c \"COPY … TO 'docs.parquet'\"", FileRole::Table),
-    (&["npy", "npz"], "NumPy arrays", "write its rows as JSON lines", FileRole::Table),
+    (&["npy", "npz"], "NumPy arrays", "write its rows as JSON Lines", FileRole::Table),
     (
         &["pkl", "pickle"],
         "a Python pickle",
@@ -93,15 +93,15 @@ const FORMATS: &[(&[&str], &str, &str, FileRole)] = &[
     (
         &["tar", "tgz", "tbz", "tbz2", "txz", "tzst"],
         "a tar archive",
-        "unpack it and give the folder: mkdir docs && tar -xf @ -C docs",
+        "extract it and pass the directory: mkdir docs && tar -xf @ -C docs",
         FileRole::Table,
     ),
 ];
 
-/// Tells what a file is by its name, if it is of a form that is not read.
+/// Detects an unsupported format by the file name.
 pub fn detect(path: &Path) -> Option<UnsupportedFile> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // The databases of thumbnails that a system leaves in every folder.
+    // Thumbnail databases that Windows leaves in directories; not SQLite databases.
     if ["thumbs.db", "ehthumbs.db"].contains(&name.as_str()) {
         return None;
     }
@@ -134,11 +134,11 @@ fn is_compression(ending: &str) -> bool {
 }
 
 impl UnsupportedFile {
-    /// The refusal of a file.
+    /// Creates the error of an unsupported file, with the remedy.
     pub fn to_error(&self, path: &Path) -> anyhow::Error {
         let file = display_path(path);
         let remedy = self.remedy.replace('@', &file);
-        anyhow!("{file} is {}, which is not read; {remedy}", self.description)
+        anyhow!("{file} is {}, which is not supported; {remedy}", self.description)
     }
 }
 
@@ -147,9 +147,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_what_is_not_read() {
+    fn unsupported_formats_are_detected_by_name() {
         for (name, words) in [
-            ("a/docs.jsonl.bz2", "is compressed by bzip2, which is not read; unpack it: bzip2 -dk a/docs.jsonl.bz2"),
+            (
+                "a/docs.jsonl.bz2",
+                "is compressed by bzip2, which is not supported; decompress it: bzip2 -dk a/docs.jsonl.bz2",
+            ),
             ("docs.CSV.XZ", "xz -dk docs.CSV.XZ"),
             ("notes.txt.lz4", "lz4"),
             ("x.parquet.Z", "gzip -dk"),
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn no_format_that_is_read_is_refused() {
+    fn supported_formats_are_not_rejected() {
         for ending in COMPRESSIONS.iter().flat_map(|row| row.0).chain(FORMATS.iter().flat_map(|row| row.0)) {
             assert_eq!(InputFormat::from_path(Path::new(&format!("x.{ending}"))), None);
         }
