@@ -35,14 +35,16 @@ async fn what_is_skipped_is_reported_and_the_runs_own_files_are_not_read() {
     for _ in 0..2 {
         let run = ingest(folder.path(), &server, &flags).await;
         assert_eq!((run.code, &run.json()["documents"]), (1, &json!(2)), "{}", run.stderr);
-        for words in ["notice: .: skipped: 1 plain text beside data (README.md", "1 with an unknown ending (x.bin"] {
+        for words in
+            ["notice: .: skipped: 1 plain text next to data files (README.md", "1 with an unknown extension (x.bin"]
+        {
             assert!(run.stderr.contains(words), "{}", run.stderr);
         }
     }
     assert_eq!(fake.seen().documents().len(), 1);
     let pattern = ingest(folder.path(), &server, &["[1].jsonl", "./1.jsonl"]).await;
     assert_eq!((pattern.code, &pattern.json()["indexed"]), (0, &json!(1)), "{}", pattern.stderr);
-    assert!(pattern.stderr.contains("notice: 1 more path"), "{}", pattern.stderr);
+    assert!(pattern.stderr.contains("notice: duplicate paths skipped: 1"), "{}", pattern.stderr);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn a_file_that_is_copied_and_emptied_loses_no_line() {
     let run = stop(child, "-TERM").await;
     assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(9)), "{}", run.stderr);
     assert_eq!(texts(&fake), numbered(1..=9));
-    assert!(run.stderr.contains("app.jsonl was emptied; what was read of it is in"), "{}", run.stderr);
+    assert!(run.stderr.contains("app.jsonl was truncated; the part already read is in"), "{}", run.stderr);
 }
 
 /// A writer may learn late that its log was rotated.
@@ -245,10 +245,10 @@ async fn what_cannot_be_followed_is_told() {
     fs::write(folder.path().join("packed.jsonl"), b"\x1f\x8b\x08\0").unwrap();
     fs::write(folder.path().join("a.txt"), "a").unwrap();
     for (input, words) in [
-        (&["packed.jsonl"][..], "unpack packed.jsonl first"),
-        (&["a.txt"], "give --format lines"),
+        (&["packed.jsonl"][..], "decompress packed.jsonl first"),
+        (&["a.txt"], "pass --format lines"),
         (&["-"], "standard input"),
-        (&["a.txt", "packed.jsonl"], "give one"),
+        (&["a.txt", "packed.jsonl"], "exactly one input file"),
     ] {
         let run = run(folder.path(), &server, &[&["ingest"], input, &FLAGS].concat()).await;
         assert!(run.code == 2 && run.stderr.contains("--follow") && run.stderr.contains(words), "{}", run.stderr);

@@ -182,7 +182,7 @@ async fn a_dataset_is_indexed_as_it_is_and_a_second_run_doubles_nothing() {
     }
     let all = ingest(folder.path(), &server, &["wiki/"], &[]).await;
     assert_eq!(all.code, 2);
-    let words = ["test-00000-of-00001.parquet", "no Parquet file"];
+    let words = ["test-00000-of-00001.parquet", "not a Parquet file"];
     assert!(words.iter().all(|word| all.stderr.contains(word)), "{}", all.stderr);
     sidecar.stop_drained().await;
 }
@@ -221,10 +221,10 @@ async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
     fs::write(folder.path().join("docs.csv"), "id,body\n1,a\n").unwrap();
     fs::write(folder.path().join("docs.dump"), "").unwrap();
     for (input, words) in [
-        (&["cut.parquet"][..], "cut.parquet: it can't be read on as Parquet"),
+        (&["cut.parquet"][..], "cut.parquet: reading the Parquet data failed"),
         (&["docs.csv"], "docs.csv: it has no column `text`, but id, body; name the right one with --text-field"),
-        (&["docs.dump"], "the name of docs.dump doesn't tell its format; say it with --format"),
-        (&["docs.csv", "-"], "give `-` alone"),
+        (&["docs.dump"], "can't detect the format of docs.dump by its extension; set it with --format"),
+        (&["docs.csv", "-"], "pass `-` alone"),
         (&["."], "cut.parquet"),
     ] {
         let run = ingest(folder.path(), &server, input, &[]).await;

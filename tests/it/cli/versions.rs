@@ -121,7 +121,7 @@ async fn what_comes_after_a_change_is_read_again_so_that_the_last_document_stays
     append(&setup.path("1.jsonl"), &line(4, "base"));
     let (run, sent) = setup.ingest(&input, &[]).await;
     assert_eq!((run.code, sent), (0, [documents([4], "base"), documents([2], "update")].concat()));
-    assert!(run.stderr.contains("the files after it are read again"), "{}", run.stderr);
+    assert!(run.stderr.contains("reading it and the files after it again"), "{}", run.stderr);
     assert!(setup.fake.seen().options.last().unwrap().1.skip_unchanged, "what is stored need not be encoded again");
     append(&setup.path("2.jsonl"), &line(5, "update"));
     assert_eq!(setup.ingest(&input, &[]).await.1, documents([5], "update"));
@@ -141,11 +141,11 @@ async fn files_of_a_folder_that_come_go_or_change_are_told_apart() {
     fs::remove_file(folder.join("1.jsonl")).unwrap();
     let (run, sent) = setup.ingest(&["in"], &[]).await;
     assert_eq!((run.code, sent), (0, Vec::new()));
-    assert!(run.stderr.contains("1.jsonl was read before and is no longer there"), "{}", run.stderr);
+    assert!(run.stderr.contains("1.jsonl was read by an earlier run and no longer exists"), "{}", run.stderr);
     fs::write(folder.join("4.jsonl"), line(4, "a")).unwrap();
     let (run, sent) = setup.ingest(&["in"], &[]).await;
     assert_eq!((run.code, sent), (0, documents([4, 5, 6], "a")));
-    assert!(run.stderr.contains("4.jsonl is new and comes before"), "{}", run.stderr);
+    assert!(run.stderr.contains("4.jsonl is new and sorts before"), "{}", run.stderr);
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_last_record_without_its_end_is_held_back_until_it_is_complete() {
         let (run, sent) = setup.ingest(&[name], &[]).await;
         let first = if whole.is_empty() { Vec::new() } else { documents([1], "a") };
         assert_eq!((run.code, &run.json()["held_back"], sent), (1, &json!(1), first.clone()), "{name}: {}", run.stderr);
-        assert!(run.stderr.contains(name) && run.stderr.contains("give --final"), "{}", run.stderr);
+        assert!(run.stderr.contains(name) && run.stderr.contains("pass --final"), "{}", run.stderr);
         let again = setup.ingest(&[name], &[]).await;
         assert_eq!((again.0.code, again.1), (1, Vec::new()), "{name}");
         append(&setup.path(name), &rest);
@@ -306,7 +306,7 @@ async fn files_before_one_that_is_gone_are_read_again() {
         }
         let (run, sent) = setup.ingest(&["in"], &[]).await;
         assert_eq!((run.code, &sent[0]), (0, &(1, "first".to_owned())), "{}", run.stderr);
-        assert!(run.stderr.contains("all files are read again"), "{}", run.stderr);
+        assert!(run.stderr.contains("reading all files again"), "{}", run.stderr);
         assert!(setup.ingest(&["in"], &[]).await.0.stderr.contains("nothing to do"));
     }
 }
@@ -360,7 +360,7 @@ async fn standard_input_must_begin_with_what_was_read_of_it() {
     assert_eq!(ingest(&lines(1..=5, "a")).await.1, documents(4..=5, "a"));
     let (refused, sent) = ingest(&lines(6..=12, "a")).await;
     assert_eq!((refused.code, sent), (2, Vec::new()));
-    assert!(refused.stderr.contains("does not begin with what was read of it before"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the content before the checkpointed offset has changed"), "{}", refused.stderr);
 }
 
 #[tokio::test]

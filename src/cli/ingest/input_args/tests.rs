@@ -25,7 +25,7 @@ fn what_one_types() {
     let dialect = parse(&[&["-"][..], &types].concat()).unwrap().dialect();
     assert_eq!((dialect.delimiter, dialect.column_types["tags"]), (b'\t', CellType::Json));
     for (line, problem) in [
-        (&["-", "--csv-types", "year=int"][..], "number, bool and json"),
+        (&["-", "--csv-types", "year=int"][..], "number, bool or json"),
         (&["-", "--csv-types", "year"], "such as year=number"),
         (&["-", "--delimiter", "||"], "one character"),
         (&["-", "--format", "xml"], "parquet"),

@@ -14,7 +14,7 @@ pub enum InputEvent {
     FileEnd(FileEnd),
     /// Human-readable notice about the input.
     Notice(String),
-    /// Start of another pass over all files, after this number of lines.
+    /// Restart: all files are read again after this number of lines.
     Restart(u64),
     End(InputEnd),
 }

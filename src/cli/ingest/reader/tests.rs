@@ -57,16 +57,16 @@ fn batches(paths: &[PathBuf], done: InputPosition, plan: &ReadPlan) -> (Vec<Vec<
 
 /// Clears the bytes read from disk, which depend on where reading of a compressed file started.
 fn without_bytes(lines: &[IngestLine]) -> Vec<IngestLine> {
-    let place = |line: &IngestLine| InputPosition { bytes: 0, ..line.position };
-    lines.iter().map(|line| IngestLine { position: place(line), ..line.clone() }).collect()
+    let position = |line: &IngestLine| InputPosition { bytes: 0, ..line.position };
+    lines.iter().map(|line| IngestLine { position: position(line), ..line.clone() }).collect()
 }
 
 fn lines(paths: &[PathBuf], done: InputPosition) -> Vec<IngestLine> {
     batches(paths, done, &plan("0/1")).0.concat()
 }
 
-fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
+fn write(dir: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = dir.join(name);
     std::fs::write(&path, content).unwrap();
     path
 }
@@ -86,9 +86,9 @@ fn in_json(line: &IngestLine) -> Value {
 
 #[test]
 fn lines_keep_their_numbers_offsets_and_texts() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let input = "{\"text\": \"a\"}\r\n\n  \nno json\n{\"text\": \"b\"}";
-    let path = write(folder.path(), "docs.jsonl", input);
+    let path = write(dir.path(), "docs.jsonl", input);
     let lines = lines(std::slice::from_ref(&path), InputPosition::default());
     let seen: Vec<_> =
         lines.iter().map(|line| (line.position.lines, line.position.bytes, line.document.is_ok())).collect();
@@ -103,7 +103,7 @@ fn lines_keep_their_numbers_offsets_and_texts() {
 #[test]
 fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
     let (reader, writer) = std::io::pipe().unwrap();
-    let (sent, pieces) = crossbeam_channel::bounded::<Vec<u64>>(100);
+    let (sent, received) = crossbeam_channel::bounded::<Vec<u64>>(100);
     let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
     thread::spawn(move || {
         let plan = plan("0/1");
@@ -116,20 +116,20 @@ fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
         drop(reader);
     });
     let mut writer = writer;
-    for (piece, numbers) in [
+    for (chunk, numbers) in [
         ("{\"text\": \"a\"}\n{\"text\": \"b\"}\n{\"te", vec![1, 2]),
         ("xt\": \"c\"}\n\n", vec![3]),
         ("{\"text\": \"d\"}\n", vec![5]),
     ] {
-        writer.write_all(piece.as_bytes()).unwrap();
-        assert_eq!(pieces.recv_timeout(Duration::from_secs(60)).unwrap(), numbers);
+        writer.write_all(chunk.as_bytes()).unwrap();
+        assert_eq!(received.recv_timeout(Duration::from_secs(60)).unwrap(), numbers);
     }
 }
 
 #[test]
 fn reading_stops_when_nobody_listens() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), "docs.jsonl", "{\"text\": \"a\"}\n".repeat(1000));
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), "docs.jsonl", "{\"text\": \"a\"}\n".repeat(1000));
     let mut sent = 0;
     let plan = plan("0/1");
     let send = |_| {
@@ -142,27 +142,28 @@ fn reading_stops_when_nobody_listens() {
 
 #[test]
 fn a_file_is_read_from_where_a_line_ended() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let line = "{\"text\": \"a\"}\n";
     let bytes = line.len() as u64;
-    let path = write(folder.path(), "docs.jsonl", line.repeat(3));
-    let place = |lines| InputPosition {
+    let path = write(dir.path(), "docs.jsonl", line.repeat(3));
+    let position = |lines| InputPosition {
         lines,
         bytes: lines * bytes,
         row: lines,
         offset: lines * bytes,
         ..InputPosition::default()
     };
-    let places = |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.position).collect::<Vec<_>>();
-    assert_eq!(places(place(2)), [place(3)]);
+    let positions =
+        |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.position).collect::<Vec<_>>();
+    assert_eq!(positions(position(2)), [position(3)]);
     // Without an offset, lines are counted.
-    assert_eq!(places(InputPosition { offset: 0, ..place(2) }), [place(3)]);
-    assert_eq!(places(place(3)), []);
+    assert_eq!(positions(InputPosition { offset: 0, ..position(2) }), [position(3)]);
+    assert_eq!(positions(position(3)), []);
 }
 
 /// Writes files of every format and compression, with the same documents as far as the format allows.
 #[cfg(feature = "parquet")]
-fn input(folder: &Path) -> Vec<PathBuf> {
+fn input(dir: &Path) -> Vec<PathBuf> {
     let rows = |from: u64| (from..from + 40).map(|id| (id, format!("text \"{id}\"\nof two lines"))).collect::<Vec<_>>();
     let jsonl = |from| {
         rows(from).iter().map(|(id, text)| json!({"id": id, "text": text}).to_string() + "\n\n").collect::<String>()
@@ -172,21 +173,21 @@ fn input(folder: &Path) -> Vec<PathBuf> {
         "id,text\r\n".to_owned() + &rows(from).iter().map(row).collect::<String>()
     };
     vec![
-        write(folder, "1.jsonl", jsonl(100)),
-        write(folder, "2.jsonl.gz", [gzip(jsonl(200).as_bytes()), gzip(b"no json\n")].concat()),
-        write(folder, "3.csv", csv(300)),
-        write(folder, "4.csv.zst", zstd::encode_all(csv(400).as_bytes(), 1).unwrap()),
-        write(folder, "5.txt", "a whole text"),
+        write(dir, "1.jsonl", jsonl(100)),
+        write(dir, "2.jsonl.gz", [gzip(jsonl(200).as_bytes()), gzip(b"no json\n")].concat()),
+        write(dir, "3.csv", csv(300)),
+        write(dir, "4.csv.zst", zstd::encode_all(csv(400).as_bytes(), 1).unwrap()),
+        write(dir, "5.txt", "a whole text"),
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet/groups.parquet"),
-        write(folder, "7.tsv", "id\ttext\nragged\n7\tthe last\n"),
+        write(dir, "7.tsv", "id\ttext\nragged\n7\tthe last\n"),
     ]
 }
 
 #[cfg(feature = "parquet")]
 #[test]
 fn every_place_can_be_gone_on_from() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = input(folder.path());
+    let dir = tempfile::tempdir().unwrap();
+    let paths = input(dir.path());
     let all = lines(&paths, InputPosition::default());
     assert!(all.is_sorted_by(|a, b| a.position.lines < b.position.lines && a.position.bytes <= b.position.bytes));
     let size: u64 = paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
@@ -206,8 +207,8 @@ fn every_place_can_be_gone_on_from() {
 #[cfg(feature = "parquet")]
 #[test]
 fn shards_have_every_line_once_and_count_those_of_the_others() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = input(folder.path());
+    let dir = tempfile::tempdir().unwrap();
+    let paths = input(dir.path());
     let all = lines(&paths, InputPosition::default());
     let mut seen = Vec::new();
     for shard in ["0/3", "1/3", "2/3"] {
@@ -225,7 +226,7 @@ fn shards_have_every_line_once_and_count_those_of_the_others() {
 /// Records longer than the limit still count with all their lines.
 #[test]
 fn a_record_that_is_too_long_has_a_number_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let long = "x ".repeat(line_reader::MAX_RECORD_BYTES / 2 + 9);
     let dialect = |escape: Option<u8>| CsvDialect { escape, has_quotes: escape.is_none(), ..CsvDialect::default() };
     for (name, content, dialect) in [
@@ -236,7 +237,7 @@ fn a_record_that_is_too_long_has_a_number_of_its_own() {
         ("a.jsonl", format!("{{\"text\": \"a\"}}\n{{\"text\": \"{long}\"}}\n{{\"text\": \"c\"}}\n"), dialect(None)),
     ] {
         let plan = ReadPlan { dialect, ..plan("0/1") };
-        let lines = batches(&[write(folder.path(), name, content)], InputPosition::default(), &plan).0.concat();
+        let lines = batches(&[write(dir.path(), name, content)], InputPosition::default(), &plan).0.concat();
         let seen: Vec<_> = lines.iter().map(|line| (line.document.is_ok(), line.raw_bytes.is_some())).collect();
         assert_eq!(seen, [(true, true), (false, false), (true, true)], "{name}");
         assert!(lines.is_sorted_by(|a, b| a.position.lines < b.position.lines), "{name}");
@@ -245,11 +246,11 @@ fn a_record_that_is_too_long_has_a_number_of_its_own() {
 
 #[test]
 fn an_array_that_is_not_closed_is_rejected_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     for (content, documents) in
         [("[", 0), ("[{\"text\": \"a\"}", 1), ("[{\"text\": \"a\"},", 1), ("[{\"text\": \"a\"}, {\"te", 1)]
     {
-        let path = write(folder.path(), "a.json", content);
+        let path = write(dir.path(), "a.json", content);
         let lines = lines(&[path], InputPosition::default());
         let accepted = lines.iter().filter(|line| line.document.is_ok()).count();
         assert_eq!((accepted, lines.len() - accepted), (documents, 1), "{content}");
@@ -258,8 +259,8 @@ fn an_array_that_is_not_closed_is_rejected_once() {
 
 #[test]
 fn more_lines_to_skip_than_there_are_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), "a.jsonl", "{\"text\": \"a\"}\n");
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), "a.jsonl", "{\"text\": \"a\"}\n");
     let input = open(&[path], InputPosition { lines: 2, ..InputPosition::default() }, &plan("0/1")).unwrap();
     let error = input.read(&plan("0/1"), |_| true).unwrap_err().to_string();
     assert!(error.contains("--skip 2 is more than the 1 lines"), "{error}");
@@ -267,9 +268,9 @@ fn more_lines_to_skip_than_there_are_is_told() {
 
 #[test]
 fn rejected_lines_are_told_as_they_were() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let content = "\u{feff}id,text\n1,\"a\nb\"\n2,b,c\n3,\"d\n\n4,\"e\" f\n5,g";
-    let path = write(folder.path(), "docs.csv", content);
+    let path = write(dir.path(), "docs.csv", content);
     let lines = lines(&[path], InputPosition::default());
     let text = |line: &IngestLine| String::from_utf8(line.raw_bytes.clone().unwrap()).unwrap();
     let seen: Vec<_> = lines.iter().map(|line| (line.number, line.document.is_ok(), text(line))).collect();
@@ -285,8 +286,8 @@ fn rejected_lines_are_told_as_they_were() {
 
 #[test]
 fn texts_are_documents_by_their_names() {
-    let folder = tempfile::tempdir().unwrap();
-    let notes = folder.path().join("notes");
+    let dir = tempfile::tempdir().unwrap();
+    let notes = dir.path().join("notes");
     std::fs::create_dir(&notes).unwrap();
     write(&notes, "a.txt", "\u{feff}one\n");
     write(&notes, "b.md.gz", gzip(b"two"));
@@ -306,9 +307,9 @@ fn texts_are_documents_by_their_names() {
 #[cfg(feature = "parquet")]
 #[test]
 fn files_that_are_something_else_say_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let problem = |name: &str, content: &[u8]| {
-        let path = write(folder.path(), name, content);
+        let path = write(dir.path(), name, content);
         let plan = plan("0/1");
         let read = open(&[path], InputPosition::default(), &plan).and_then(|input| input.read(&plan, |_| true));
         let error = format!("{:#}", read.unwrap_err());
@@ -338,7 +339,7 @@ proptest! {
     fn the_format_makes_no_difference(
         rows in prop::collection::vec((any::<u64>(), cell(), cell(), -1000_i64..1000, any::<bool>()), 1..12),
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let jsonl: String = rows
             .iter()
             .map(|(id, text, name, n, ok)| json!({"id": id, "text": text, "name": name, "n": n, "ok": ok}).to_string() + "\n")
@@ -353,11 +354,11 @@ proptest! {
         };
         let mut plan = plan("0/1");
         plan.dialect.column_types = [("n".to_owned(), CellType::Number), ("ok".to_owned(), CellType::Bool)].into();
-        let expected = read_all(&write(folder.path(), "docs.jsonl", &jsonl), &plan);
+        let expected = read_all(&write(dir.path(), "docs.jsonl", &jsonl), &plan);
         prop_assert_eq!(expected.len(), rows.len());
         for (name, content) in [("docs.csv", csv(b',')), ("docs.tsv", csv(b'\t')), ("docs.ndjson", jsonl.clone().into())] {
             for content in [content.clone(), gzip(&content), zstd::encode_all(&content[..], 1).unwrap()] {
-                prop_assert_eq!(&read_all(&write(folder.path(), name, content), &plan), &expected, "{}", name);
+                prop_assert_eq!(&read_all(&write(dir.path(), name, content), &plan), &expected, "{}", name);
             }
         }
     }
@@ -366,9 +367,9 @@ proptest! {
     /// since that crate guesses there.
     #[test]
     fn rows_are_those_of_the_csv_crate(rest in "[ab\",\n]{0,40}", quotes: bool) {
-        let folder = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let content = format!("id,text\n{rest}");
-        let path = write(folder.path(), "docs.csv", &content);
+        let path = write(dir.path(), "docs.csv", &content);
         let mut plan = plan("0/1");
         plan.dialect.has_quotes = quotes;
         let mut builder = ::csv::ReaderBuilder::new();
@@ -389,14 +390,14 @@ fn read_all(path: &Path, plan: &ReadPlan) -> Vec<Value> {
 
 #[test]
 fn a_file_in_another_encoding_is_read_and_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let rows: String = (0..40).map(|id| format!("{id},\"é€😀 {id}\nof two lines\"\r\n")).collect();
     let csv = format!("\u{feff}id,text\r\n{rows}");
-    let expected = read_all(&write(folder.path(), "utf-8.csv", &csv), &plan("0/1"));
+    let expected = read_all(&write(dir.path(), "utf-8.csv", &csv), &plan("0/1"));
     let bytes: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let plan = ReadPlan { encoding: "utf-16".parse().unwrap(), ..plan("0/1") };
     for content in [gzip(&bytes), bytes] {
-        let path = write(folder.path(), "utf-16.csv", &content);
+        let path = write(dir.path(), "utf-16.csv", &content);
         let (all, end) = batches(std::slice::from_ref(&path), InputPosition::default(), &plan);
         let all = all.concat();
         assert_eq!(all.iter().map(in_json).collect::<Vec<_>>(), expected);
@@ -407,7 +408,7 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
         }
     }
     // A malformed sequence rejects only its own line.
-    let path = write(folder.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
+    let path = write(dir.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
     let plan = ReadPlan { encoding: "shift_jis".parse().unwrap(), ..plan };
     let lines = batches(&[path], InputPosition::default(), &plan).0.concat();
     assert!(lines[0].document.is_err());

@@ -248,7 +248,7 @@ impl Log {
         assert!(indexed.is_subset(&all), "a line is half indexed");
         let lost: Vec<_> =
             self.lines.iter().filter(|&line| !indexed.contains(line) && !self.excused.contains(line)).collect();
-        assert!(lost.is_empty() || self.notes.contains("not read"), "lines are lost and not reported: {lost:?}");
+        assert!(lost.is_empty() || self.notes.contains("not ingested"), "lines are lost and not reported: {lost:?}");
     }
 }
 

@@ -43,8 +43,8 @@ fn read_named(
     format: InputFormat,
     encoding: TextEncoding,
 ) -> Result<(Vec<u8>, Option<u64>), String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(name);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
     std::fs::write(&path, content).unwrap();
     let source = source(path, format, Some(content.len() as u64));
     let mut bytes = ByteStream::open(&source, encoding).map_err(|error| format!("{error:#}"))?;

@@ -118,8 +118,8 @@ pub fn find_by_bytes(head: &[u8], format: InputFormat, encoding: TextEncoding) -
 /// Detects an unsupported compression by the file extension.
 pub fn find_by_extension(path: &Path) -> Option<&'static UnsupportedFormat> {
     let extension = path.extension()?.to_str()?;
-    let has_extension = |(endings, _): &&(&[&str], UnsupportedFormat)| {
-        endings.iter().any(|known| known.eq_ignore_ascii_case(extension))
+    let has_extension = |(extensions, _): &&(&[&str], UnsupportedFormat)| {
+        extensions.iter().any(|known| known.eq_ignore_ascii_case(extension))
     };
     UNSUPPORTED_BY_EXTENSION.iter().find(has_extension).map(|(_, unsupported)| unsupported)
 }

@@ -162,15 +162,15 @@ mod tests {
 
     #[test]
     fn following_survives_rotation_and_truncation() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
         let chunks = follow(path.clone());
         append(&path, "one\n");
         expect(&chunks, "one\n");
         append(&path, "two\n");
         expect(&chunks, "two\n");
         // Rotated: data added to the old file before the new one exists is read.
-        let old = folder.path().join("log.1");
+        let old = dir.path().join("log.1");
         fs::rename(&path, &old).unwrap();
         append(&old, "three\n");
         expect(&chunks, "three\n");
@@ -183,8 +183,8 @@ mod tests {
 
     #[test]
     fn an_overwritten_file_that_grows_beyond_the_position_is_detected() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
         append(&path, "one\ntwo\n");
         let mut tail = TailReader::open(&path, &FollowControl::new(INTERVAL)).unwrap();
         let flag = tail.overwritten_flag();

@@ -271,8 +271,8 @@ fn unsupported_types_are_reported_with_a_remedy() {
 mod forms;
 
 fn damaged(content: &[u8]) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("damaged.parquet");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("damaged.parquet");
     std::fs::write(&path, content).unwrap();
     if let Err(error) = rows(&path, mapping()) {
         assert!(!error.to_string().is_empty());

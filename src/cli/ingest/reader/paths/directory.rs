@@ -238,8 +238,8 @@ fn has_known_extension(path: &Path) -> bool {
     InputFormat::from_path(path).is_some() || unsupported_files::detect(path).is_some()
 }
 
-fn has_extension(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// Returns whether a split is a word of a path: `train` is one of `data/train-00000-of-00002.parquet` and

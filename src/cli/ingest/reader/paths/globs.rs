@@ -145,25 +145,25 @@ mod tests {
 
     use super::*;
 
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+    fn create_test_dir() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
         for name in
             ["b/part-2.jsonl", "b/part-1.jsonl", "a/c/x.jsonl", "a/x.csv", ".h/x.jsonl", "a/.x.jsonl", "x[1].csv", "-"]
         {
-            let path = folder.path().join(name);
+            let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        folder
+        dir
     }
 
     #[test]
     fn patterns_are_expanded_as_in_a_shell() {
-        let folder = folder();
-        symlink("nowhere", folder.path().join("a/z.jsonl")).unwrap();
+        let dir = create_test_dir();
+        symlink("nowhere", dir.path().join("a/z.jsonl")).unwrap();
         let expand = |pattern: &str| {
-            let found = expand_pattern(&folder.path().join(pattern)).map_err(|error| error.to_string())?;
-            let names = found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string());
+            let found = expand_pattern(&dir.path().join(pattern)).map_err(|error| error.to_string())?;
+            let names = found.iter().map(|path| path.strip_prefix(dir.path()).unwrap().display().to_string());
             Ok::<_, String>(names.collect::<Vec<_>>())
         };
         for (pattern, expected) in [
@@ -189,19 +189,19 @@ mod tests {
 
     #[test]
     fn errors_that_hide_matches_are_reported() {
-        let folder = folder();
-        symlink("..", folder.path().join("a/up")).unwrap();
-        let error = expand_pattern(&folder.path().join("**/x.csv")).unwrap_err().to_string();
+        let dir = create_test_dir();
+        symlink("..", dir.path().join("a/up")).unwrap();
+        let error = expand_pattern(&dir.path().join("**/x.csv")).unwrap_err().to_string();
         assert!(error.contains("a/up leads to"), "{error}");
-        assert_eq!(expand_pattern(&folder.path().join("*/x.csv")).unwrap().len(), 1);
+        assert_eq!(expand_pattern(&dir.path().join("*/x.csv")).unwrap().len(), 1);
     }
 
     #[test]
     fn absolute_patterns_do_not_depend_on_the_current_directory() {
-        let folder = folder();
-        let here = folder.path().canonicalize().unwrap();
+        let dir = create_test_dir();
+        let here = dir.path().canonicalize().unwrap();
         for (pattern, expected) in [("a/../b/*.jsonl", "b/*.jsonl"), ("**/x", "**/x"), ("a/**", "a")] {
-            assert_eq!(to_absolute_pattern(&folder.path().join(pattern)).unwrap(), here.join(expected));
+            assert_eq!(to_absolute_pattern(&dir.path().join(pattern)).unwrap(), here.join(expected));
         }
         assert!(is_pattern(Path::new("a/b?")) && !is_pattern(Path::new("a/b{c,d}")));
     }

@@ -15,16 +15,16 @@ use super::*;
 use crate::cli::ingest::reader::InputFormat;
 
 /// Creates a directory with files that each contain their own name.
-fn folder<S: AsRef<str>>(files: &[S]) -> TempDir {
-    let folder = tempdir().unwrap();
+fn create_test_dir<S: AsRef<str>>(files: &[S]) -> TempDir {
+    let dir = tempdir().unwrap();
     for name in files.iter().map(AsRef::as_ref) {
-        write(folder.path(), name.as_ref());
+        write(dir.path(), name.as_ref());
     }
-    folder
+    dir
 }
 
-fn write(folder: &Path, name: &Path) {
-    let path = folder.join(name);
+fn write(dir: &Path, name: &Path) {
+    let path = dir.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, name.as_os_str().as_encoded_bytes()).unwrap();
 }
@@ -41,21 +41,21 @@ fn names_of(listing: FileListing) -> Vec<String> {
     listing.sources.into_iter().map(|source| source.name).collect()
 }
 
-fn names(folder: &TempDir, selection: &FileSelection) -> Vec<String> {
-    names_of(list_sources(&[folder.path().to_owned()], selection).unwrap())
+fn names(dir: &TempDir, selection: &FileSelection) -> Vec<String> {
+    names_of(list_sources(&[dir.path().to_owned()], selection).unwrap())
 }
 
 /// Lists arguments relative to a directory, with that directory's path removed from notices and errors.
-fn list_in(folder: &Path, given: &[&str], selection: &FileSelection) -> Result<(Vec<String>, Vec<String>), String> {
-    let given: Vec<_> = given.iter().map(|name| folder.join(name)).collect();
-    let without = |text: String| text.replace(&format!("{}/", folder.display()), "");
+fn list_in(dir: &Path, given: &[&str], selection: &FileSelection) -> Result<(Vec<String>, Vec<String>), String> {
+    let given: Vec<_> = given.iter().map(|name| dir.join(name)).collect();
+    let without = |text: String| text.replace(&format!("{}/", dir.display()), "");
     let listing = list_sources(&given, selection).map_err(|error| without(format!("{error:#}")))?;
     let notices = listing.notices.iter().cloned().map(without).collect();
     Ok((names_of(listing).into_iter().map(without).collect(), notices))
 }
 
-fn refusal(folder: &Path, given: &[&str], selection: &FileSelection) -> String {
-    list_in(folder, given, selection).unwrap_err()
+fn refusal(dir: &Path, given: &[&str], selection: &FileSelection) -> String {
+    list_in(dir, given, selection).unwrap_err()
 }
 
 #[cfg(feature = "parquet")]
@@ -74,40 +74,41 @@ const DATASET: [&str; 9] = [
 #[cfg(feature = "parquet")]
 #[test]
 fn a_dataset_lists_its_data_files_in_order() {
-    let folder = folder(&DATASET);
+    let dir = create_test_dir(&DATASET);
     let train = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"];
     let all = FileSelection::default();
-    assert_eq!(names(&folder, &all), ["data/test-00000-of-00001.parquet", train[0], train[1]]);
-    assert_eq!(names(&folder, &of_split("train")), train);
-    let error = refusal(folder.path(), &["."], &of_split("dev"));
-    assert!(error.contains("`dev`") && error.contains(".parquet") && error.contains("in .json"), "{error}");
-    assert_eq!(names(&folder, &of_format(InputFormat::Text)).len(), 6);
-    assert_eq!(names(&folder, &of_format(InputFormat::Jsonl)), ["dataset_infos.json"]);
-    let error = refusal(folder.path(), &["data/LICENSE.txt"], &of_split("train"));
+    assert_eq!(names(&dir, &all), ["data/test-00000-of-00001.parquet", train[0], train[1]]);
+    assert_eq!(names(&dir, &of_split("train")), train);
+    let error = refusal(dir.path(), &["."], &of_split("dev"));
+    assert!(error.contains("`dev`") && error.contains(".parquet") && error.contains("also .json"), "{error}");
+    assert_eq!(names(&dir, &of_format(InputFormat::Text)).len(), 6);
+    assert_eq!(names(&dir, &of_format(InputFormat::Jsonl)), ["dataset_infos.json"]);
+    let error = refusal(dir.path(), &["data/LICENSE.txt"], &of_split("train"));
     assert!(error.contains("--split (SPLADE_INGEST_SPLIT) has no effect"), "{error}");
 }
 
 #[test]
 fn a_split_is_a_word_of_a_path() {
     let files = ["train/0.csv", "train_sft-0.csv", "train-clean-100.csv", "x.test.csv", "trains.csv"];
-    let folder = folder(&files);
+    let dir = create_test_dir(&files);
     for (split, expected) in [
         ("train", &["train/0.csv", "train-clean-100.csv"][..]),
         ("train_sft", &["train_sft-0.csv"]),
         ("train-clean", &["train-clean-100.csv"]),
         ("test", &["x.test.csv"]),
     ] {
-        assert_eq!(names(&folder, &of_split(split)), expected, "{split}");
+        assert_eq!(names(&dir, &of_split(split)), expected, "{split}");
     }
-    let (_, notices) = list_in(folder.path(), &["."], &of_split("test")).unwrap();
+    let (_, notices) = list_in(dir.path(), &["."], &of_split("test")).unwrap();
     assert!(notices[0].contains("4 without the word `test` (--split)"), "{notices:?}");
 }
 
 #[test]
 fn a_directory_of_texts_lists_its_texts() {
-    let folder = folder(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl", "rejects.jsonl"]);
-    assert_eq!(names(&folder, &FileSelection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
-    let paths = ["b.md", "a"].map(|name| folder.path().join(name));
+    let dir =
+        create_test_dir(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl", "rejects.jsonl"]);
+    assert_eq!(names(&dir, &FileSelection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
+    let paths = ["b.md", "a"].map(|name| dir.path().join(name));
     let prefixed = FileSelection { id_prefix: "v2/".to_owned(), ..FileSelection::default() };
     let sources = list_sources(&paths, &prefixed).unwrap().sources;
     let expected = [paths[0].display().to_string(), "10.txt".to_owned(), "2.txt".to_owned()];
@@ -122,8 +123,8 @@ fn a_directory_of_texts_lists_its_texts() {
 #[cfg(feature = "parquet")]
 #[test]
 fn links_are_followed_as_in_the_cache_of_the_hub() {
-    let folder = folder(&["blobs/0123", "other/x"]);
-    let snapshot = folder.path().join("snapshots/1");
+    let dir = create_test_dir(&["blobs/0123", "other/x"]);
+    let snapshot = dir.path().join("snapshots/1");
     fs::create_dir_all(&snapshot).unwrap();
     symlink("../../blobs/0123", snapshot.join("train.parquet")).unwrap();
     let sources = list_sources(&[snapshot], &FileSelection::default()).unwrap().sources;
@@ -132,7 +133,7 @@ fn links_are_followed_as_in_the_cache_of_the_hub() {
 
 #[test]
 fn dangling_and_circular_links_are_rejected() {
-    let folder = folder(&["a/x.csv", "b/x.csv", "c/x.csv", "d/train.csv", "e/x.csv"]);
+    let dir = create_test_dir(&["a/x.csv", "b/x.csv", "c/x.csv", "d/train.csv", "e/x.csv"]);
     for (target, link) in [
         ("..", "a/up"),
         ("nowhere.csv", "b/y.csv"),
@@ -141,7 +142,7 @@ fn dangling_and_circular_links_are_rejected() {
         ("nowhere", "d/test.csv"),
         ("user@host.1", "e/.#x.csv"),
     ] {
-        symlink(target, folder.path().join(link)).unwrap();
+        symlink(target, dir.path().join(link)).unwrap();
     }
     let all = FileSelection::default();
     for (given, words) in [
@@ -153,18 +154,18 @@ fn dangling_and_circular_links_are_rejected() {
         ("c", &["git annex get"]),
         ("d", &["d/test.csv is a link to nowhere"]),
     ] {
-        let error = refusal(folder.path(), &[given], &all);
+        let error = refusal(dir.path(), &[given], &all);
         assert!(words.iter().all(|word| error.contains(word)), "{given}: {error}");
     }
     // Dangling links that are not selected are ignored: another split, or the lock file of an editor.
-    assert_eq!(list_in(folder.path(), &["d"], &of_split("train")).unwrap().0, ["train.csv"]);
-    assert_eq!(list_in(folder.path(), &["e"], &all).unwrap().0, ["x.csv"]);
+    assert_eq!(list_in(dir.path(), &["d"], &of_split("train")).unwrap().0, ["train.csv"]);
+    assert_eq!(list_in(dir.path(), &["e"], &all).unwrap().0, ["x.csv"]);
 }
 
 #[test]
 fn duplicate_files_are_read_once() {
-    let folder = folder(&["a/x.csv", "t/x.txt"]);
-    let at = |name: &str| folder.path().join(name);
+    let dir = create_test_dir(&["a/x.csv", "t/x.txt"]);
+    let at = |name: &str| dir.path().join(name);
     fs::create_dir(at("b")).unwrap();
     symlink("../a/x.csv", at("b/link.csv")).unwrap();
     symlink("a", at("c")).unwrap();
@@ -182,7 +183,7 @@ fn duplicate_files_are_read_once() {
         (&["a", "t"], &["x.csv", "x.txt", "y.txt"], Some("t/z.txt")),
         (&["a", "t/x.txt"], &["x.csv", "t/x.txt"], None),
     ] {
-        let (names, notices) = list_in(folder.path(), given, &all).unwrap();
+        let (names, notices) = list_in(dir.path(), given, &all).unwrap();
         assert_eq!(names, expected, "{given:?}");
         assert_eq!(notices.len(), usize::from(repeated.is_some()), "{notices:?}");
         assert!(repeated.is_none_or(|words| notices[0].contains(words)), "{notices:?}");
@@ -192,11 +193,12 @@ fn duplicate_files_are_read_once() {
 #[test]
 fn skipped_files_are_reported() {
     let files = ["x.csv", "README.md", "info.json", "part-00000", "a.png", "_y.csv", ".z.csv", "_SUCCESS", ".git/x"];
-    let folder = folder(&[&files[..], &["rejects.jsonl", "d/x.csv.rejects.jsonl", "state", "state.lock"]].concat());
-    let _socket = UnixListener::bind(folder.path().join("socket.csv")).unwrap();
-    let own = ["state", "state.lock"].map(|name| folder.path().join(name)).to_vec();
+    let dir =
+        create_test_dir(&[&files[..], &["rejects.jsonl", "d/x.csv.rejects.jsonl", "state", "state.lock"]].concat());
+    let _socket = UnixListener::bind(dir.path().join("socket.csv")).unwrap();
+    let own = ["state", "state.lock"].map(|name| dir.path().join(name)).to_vec();
     let selection = FileSelection { own_files: own.clone(), ..FileSelection::default() };
-    let (names, notices) = list_in(folder.path(), &["."], &selection).unwrap();
+    let (names, notices) = list_in(dir.path(), &["."], &selection).unwrap();
     assert_eq!(names, ["x.csv"]);
     let expected = ".: skipped: 1 plain text next to data files (README.md; pass them by name to read them), \
         1 .json (info.json; --format jsonl reads them as JSON Lines), \
@@ -210,10 +212,10 @@ fn skipped_files_are_reported() {
     assert_eq!(notices, [expected]);
     // Files of this run are skipped with a plain text format too.
     let lines = FileSelection { format: Some(InputFormat::Lines), own_files: own, ..FileSelection::default() };
-    let (names, notices) = list_in(folder.path(), &["."], &lines).unwrap();
+    let (names, notices) = list_in(dir.path(), &["."], &lines).unwrap();
     assert_eq!(names, ["README.md", "a.png", "info.json", "part-00000", "x.csv"]);
     assert!(notices[0].contains("2 written by this run"), "{notices:?}");
-    let jsonl = list_in(folder.path(), &["."], &of_format(InputFormat::Jsonl)).unwrap();
+    let jsonl = list_in(dir.path(), &["."], &of_format(InputFormat::Jsonl)).unwrap();
     assert_eq!(jsonl.0, ["info.json"]);
     assert!(
         jsonl.1[0].contains("6 without an extension of --format jsonl (README.md, a.png, part-00000 and 3 more"),
@@ -239,7 +241,7 @@ fn unsupported_files_are_rejected_by_name() {
         "docs/b.md.xz",
         "only.json/a.json",
     ];
-    let folder = folder(&files);
+    let dir = create_test_dir(&files);
     let all = FileSelection::default();
     for (given, words) in [
         ("packed", "packed/y.jsonl.bz2 is compressed by bzip2, which is not supported; decompress it: bzip2 -dk"),
@@ -250,20 +252,20 @@ fn unsupported_files_are_rejected_by_name() {
         ("notes", "notes/b.md.xz is compressed by xz"),
         ("only.json", "has no files to read (skipped: 1 .json (a.json; --format jsonl reads them as JSON Lines))"),
     ] {
-        let error = refusal(folder.path(), &[given], &all);
+        let error = refusal(dir.path(), &[given], &all);
         assert!(error.contains(words), "{given}: {error}");
     }
     // Next to texts, a spreadsheet is an attachment; next to data files, texts are.
     for (given, expected) in [("texts", "a.md"), ("docs", "a.csv")] {
-        let (names, notices) = list_in(folder.path(), &[given], &all).unwrap();
+        let (names, notices) = list_in(dir.path(), &[given], &all).unwrap();
         assert_eq!(names, [expected]);
         assert!(notices[0].contains("1 of an unsupported format (b."), "{notices:?}");
     }
     // `--format` overrides the extension, except that of an unsupported compression.
-    assert_eq!(list_in(folder.path(), &["packed"], &of_format(InputFormat::Csv)).unwrap().0, ["x.csv"]);
-    assert!(refusal(folder.path(), &["packed"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
-    assert_eq!(list_in(folder.path(), &["avro/x.avro"], &of_format(InputFormat::Jsonl)).unwrap().0, ["avro/x.avro"]);
-    assert!(refusal(folder.path(), &["packed/y.jsonl.bz2"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
+    assert_eq!(list_in(dir.path(), &["packed"], &of_format(InputFormat::Csv)).unwrap().0, ["x.csv"]);
+    assert!(refusal(dir.path(), &["packed"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
+    assert_eq!(list_in(dir.path(), &["avro/x.avro"], &of_format(InputFormat::Jsonl)).unwrap().0, ["avro/x.avro"]);
+    assert!(refusal(dir.path(), &["packed/y.jsonl.bz2"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
 }
 
 #[cfg(feature = "parquet")]
@@ -271,7 +273,7 @@ fn unsupported_files_are_rejected_by_name() {
 fn tables_and_their_partitions_are_rejected() {
     let files =
         ["delta/_delta_log/0.json", "delta/y=1/a.parquet", "ice/metadata/v1.metadata.json", "ice/data/a.parquet"];
-    let folder = folder(
+    let dir = create_test_dir(
         &[&files[..], &["hudi/.hoodie/x", "hudi/a.parquet", "deep/delta/_delta_log/0", "deep/x.parquet"]].concat(),
     );
     let all = FileSelection::default();
@@ -283,17 +285,17 @@ fn tables_and_their_partitions_are_rejected() {
         ("ice/data", "is a table in Apache Iceberg format"),
         ("hudi", "is a table in Apache Hudi format"),
     ] {
-        let error = refusal(folder.path(), &[given], &all);
+        let error = refusal(dir.path(), &[given], &all);
         assert!(error.contains(words), "{given}: {error}");
-        assert!(refusal(folder.path(), &[given], &of_format(InputFormat::Parquet)).contains(words));
+        assert!(refusal(dir.path(), &[given], &of_format(InputFormat::Parquet)).contains(words));
     }
-    assert_eq!(list_in(folder.path(), &["delta/y=1/*.parquet"], &all).unwrap().0, ["delta/y=1/a.parquet"]);
+    assert_eq!(list_in(dir.path(), &["delta/y=1/*.parquet"], &all).unwrap().0, ["delta/y=1/a.parquet"]);
 }
 
 #[test]
 fn partitions_are_parsed_from_the_given_path() {
-    let folder = folder(&["t/year=2023/_x=1/a.csv", "t/year=2023/_x=1/a=b.csv"]);
-    let at = |name: &str| folder.path().join(name);
+    let dir = create_test_dir(&["t/year=2023/_x=1/a.csv", "t/year=2023/_x=1/a=b.csv"]);
+    let at = |name: &str| dir.path().join(name);
     for given in ["t", "t/year=2023", "t/year=2023/_x=1/a.csv", "t/*/*"] {
         let listing = list_sources(&[at(given)], &FileSelection::default()).unwrap();
         for source in &listing.sources {
@@ -304,13 +306,13 @@ fn partitions_are_parsed_from_the_given_path() {
 
 #[test]
 fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
-    let folder = folder::<&str>(&[]);
-    write(folder.path(), Path::new(OsStr::from_bytes(b"caf\xe9.csv")));
-    assert_eq!(names(&folder, &FileSelection::default()), ["caf\u{fffd}.csv"]);
-    let given = [folder.path().join(OsStr::from_bytes(b"caf\xe9.csv"))];
+    let dir = create_test_dir::<&str>(&[]);
+    write(dir.path(), Path::new(OsStr::from_bytes(b"caf\xe9.csv")));
+    assert_eq!(names(&dir, &FileSelection::default()), ["caf\u{fffd}.csv"]);
+    let given = [dir.path().join(OsStr::from_bytes(b"caf\xe9.csv"))];
     assert_eq!(list_sources(&given, &FileSelection::default()).unwrap().sources.len(), 1);
     for format in [InputFormat::Text, InputFormat::Lines] {
-        for given in [&given[..], &[folder.path().to_owned()]] {
+        for given in [&given[..], &[dir.path().to_owned()]] {
             let error = list_sources(given, &of_format(format)).unwrap_err().to_string();
             assert!(error.contains(r"caf\xE9.csv") && error.contains("convmv"), "{error}");
         }
@@ -319,7 +321,7 @@ fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
 
 #[test]
 fn unreadable_inputs_are_reported_with_a_remedy() {
-    let folder = folder(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden", "c/b/x.txt"]);
+    let dir = create_test_dir(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden", "c/b/x.txt"]);
     let all = FileSelection::default();
     for (given, words) in [
         (&["docs.bin"][..], "--format jsonl"),
@@ -331,7 +333,7 @@ fn unreadable_inputs_are_reported_with_a_remedy() {
         ),
         (&["absent*.jsonl"], "no file matches"),
     ] {
-        let error = refusal(folder.path(), given, &all);
+        let error = refusal(dir.path(), given, &all);
         assert!(error.contains(words), "{error}");
     }
     let problem = |given: &[&str], selection: &FileSelection| {
@@ -347,14 +349,14 @@ fn unreadable_inputs_are_reported_with_a_remedy() {
 /// Generates file names with and without a meaning for the listing.
 fn file_name() -> impl Strategy<Value = String> {
     let stems = prop::sample::select(vec!["x", "y", ".x", "_x", "rejects", "état", "README", "x.tar"]);
-    let endings =
+    let extensions =
         vec!["", ".csv", ".jsonl", ".json", ".txt", ".md.gz", ".png", ".csv.xz", ".avro", ".xlsx", ".rejects.jsonl"];
-    (stems, prop::sample::select(endings)).prop_map(|(stem, ending)| format!("{stem}{ending}"))
+    (stems, prop::sample::select(extensions)).prop_map(|(stem, extension)| format!("{stem}{extension}"))
 }
 
 fn file_path() -> impl Strategy<Value = String> {
-    let folders = prop::sample::select(vec!["a", "b", "k=1", ".h", "_t", "_p=2"]);
-    (prop::collection::vec(folders, 0..3), file_name()).prop_map(|(mut path, name)| {
+    let directories = prop::sample::select(vec!["a", "b", "k=1", ".h", "_t", "_p=2"]);
+    (prop::collection::vec(directories, 0..3), file_name()).prop_map(|(mut path, name)| {
         path.push(&name);
         path.join("/")
     })
@@ -380,9 +382,9 @@ proptest! {
         split in prop::option::of("[ax]"),
     ) {
         let files: Vec<String> = files.into_iter().collect();
-        let folder = folder(&files);
+        let dir = create_test_dir(&files);
         let selection = FileSelection { format, split, ..FileSelection::default() };
-        let Ok((sources, skipped)) = DirectoryScan::scan_all(folder.path(), &selection) else { return Ok(()) };
+        let Ok((sources, skipped)) = DirectoryScan::scan_all(dir.path(), &selection) else { return Ok(()) };
         prop_assert!(!sources.is_empty());
         let expected: Vec<_> = files.iter().filter(|file| !is_in_hidden_directory(file) && !is_ignored(file)).collect();
         let counted = skipped.count() - skipped.count_of(SkipReason::HiddenDirectory);

@@ -109,8 +109,8 @@ pub fn detect(path: &Path) -> Option<UnsupportedFile> {
 }
 
 fn detect_compressed(name: &str) -> Option<UnsupportedFile> {
-    let (inner, ending) = name.rsplit_once('.')?;
-    let (_, description, remedy) = COMPRESSIONS.iter().find(|(endings, ..)| endings.contains(&ending))?;
+    let (inner, extension) = name.rsplit_once('.')?;
+    let (_, description, remedy) = COMPRESSIONS.iter().find(|(extensions, ..)| extensions.contains(&extension))?;
     let format = InputFormat::from_path(Path::new(inner))?;
     Some(UnsupportedFile {
         description,
@@ -121,16 +121,17 @@ fn detect_compressed(name: &str) -> Option<UnsupportedFile> {
 }
 
 fn detect_format(name: &str) -> Option<UnsupportedFile> {
-    let unpacked = || name.rsplit_once('.').filter(|(_, ending)| is_compression(ending)).map(|(inner, _)| inner);
+    let unpacked = || name.rsplit_once('.').filter(|(_, extension)| is_compression(extension)).map(|(inner, _)| inner);
     [Some(name), unpacked()].into_iter().flatten().find_map(|name| {
-        let (stem, ending) = name.rsplit_once('.')?;
-        let (_, description, remedy, role) = FORMATS.iter().find(|(endings, ..)| endings.contains(&ending))?;
+        let (stem, extension) = name.rsplit_once('.')?;
+        let (_, description, remedy, role) = FORMATS.iter().find(|(extensions, ..)| extensions.contains(&extension))?;
         (!stem.is_empty()).then_some(UnsupportedFile { description, remedy, inner_format: None, role: *role })
     })
 }
 
-fn is_compression(ending: &str) -> bool {
-    ["gz", "zst", "zstd"].contains(&ending) || COMPRESSIONS.iter().any(|(endings, ..)| endings.contains(&ending))
+fn is_compression(extension: &str) -> bool {
+    ["gz", "zst", "zstd"].contains(&extension)
+        || COMPRESSIONS.iter().any(|(extensions, ..)| extensions.contains(&extension))
 }
 
 impl UnsupportedFile {
@@ -183,8 +184,8 @@ mod tests {
 
     #[test]
     fn supported_formats_are_not_rejected() {
-        for ending in COMPRESSIONS.iter().flat_map(|row| row.0).chain(FORMATS.iter().flat_map(|row| row.0)) {
-            assert_eq!(InputFormat::from_path(Path::new(&format!("x.{ending}"))), None);
+        for extension in COMPRESSIONS.iter().flat_map(|row| row.0).chain(FORMATS.iter().flat_map(|row| row.0)) {
+            assert_eq!(InputFormat::from_path(Path::new(&format!("x.{extension}"))), None);
         }
     }
 }
