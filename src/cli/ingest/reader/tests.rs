@@ -281,7 +281,7 @@ fn rejected_lines_are_told_as_they_were() {
         [(2, true, "1,\"a\nb\"".into()), (4, false, "2,b,c".into()), (5, false, joined), (8, true, "5,g".into())]
     );
     let rejection = lines[1].document.clone().unwrap_err();
-    assert!(rejection.message.contains("3 values and there are 2 columns"), "{}", rejection.message);
+    assert!(rejection.message.contains("3 values, but there are 2 columns"), "{}", rejection.message);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn files_that_are_something_else_say_what_to_do() {
     assert!(problem("excel.csv", b"sep=;\nid;text\n").contains("Excel"));
     assert!(problem("semicolons.csv", b"id;text\n").contains("--delimiter ';'"));
     assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`, but id, body"));
-    assert!(problem("twice.csv", b"text,text\n").contains("two of its columns are called `text`"));
+    assert!(problem("twice.csv", b"text,text\n").contains("duplicate column name `text`"));
     assert!(problem("not.parquet", b"id,text\n").contains("not a Parquet file"));
     assert!(problem("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\noid").contains("git lfs pull"));
     assert!(problem("short.parquet", b"PAR1\0\0\0\0PAR1").contains("transfer or write it again"));

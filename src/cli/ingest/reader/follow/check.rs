@@ -17,7 +17,8 @@ pub fn check_followable(sources: &[InputSource], encoding: TextEncoding) -> anyh
     );
     ensure!(
         source.format.is_line_based(),
-        "--follow supports the formats jsonl, csv, tsv and lines; {} has another one (to read it line by line, pass --format lines)",
+        "--follow supports the formats jsonl, csv, tsv and lines, but {} has another one; to read it line by line, pass \
+         --format lines",
         source.path.display()
     );
     ensure!(

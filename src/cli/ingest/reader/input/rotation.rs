@@ -69,7 +69,8 @@ impl RotationTracker {
         let name = &finished_file.input_file.name;
         // A notice that can't be sent has no reader; the next send of records ends the run.
         let Some(found) = find_rotated(source, finished_file, position) else {
-            let message = "was truncated or overwritten, and its directory contains no copy of it; lines that were added shortly before are not ingested";
+            let message = "was truncated or overwritten, and its directory contains no copy of it; lines that were added shortly \
+                           before are not ingested";
             let _closed = sink.send_notice(format!("{name} {message}"));
             return false;
         };

@@ -192,7 +192,7 @@ mod tests {
         let dir = create_test_dir();
         symlink("..", dir.path().join("a/up")).unwrap();
         let error = expand_pattern(&dir.path().join("**/x.csv")).unwrap_err().to_string();
-        assert!(error.contains("a/up leads to"), "{error}");
+        assert!(error.contains("a/up points to"), "{error}");
         assert_eq!(expand_pattern(&dir.path().join("*/x.csv")).unwrap().len(), 1);
     }
 

@@ -50,7 +50,8 @@ fn check_seekable(path: &Path, format: InputFormat, bytes: Option<u64>) -> anyho
     let description = describe_path(path);
     ensure!(
         format != InputFormat::Parquet || bytes.is_some(),
-        "Parquet can't be read from {description}, because its index is at the end of the file; write it to a file and pass that file"
+        "Parquet can't be read from {description}, because its index is at the end of the file; write it to a \
+         file and pass that file"
     );
     Ok(())
 }

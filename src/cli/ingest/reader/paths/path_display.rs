@@ -22,7 +22,8 @@ pub fn display_path(path: &Path) -> String {
 pub fn to_source_name(name: &Path, path: &Path, format: InputFormat) -> anyhow::Result<String> {
     ensure!(
         !format.is_plain_text() || name.to_str().is_some(),
-        "the name of {} is stored with its documents, but is not UTF-8; rename the file, for example with convmv -f latin1 -t utf8 --notest",
+        "the name of {} is stored with its documents, but is not UTF-8; rename the file, for example with \
+         convmv -f latin1 -t utf8 --notest",
         display_path(path)
     );
     Ok(name.display().to_string())

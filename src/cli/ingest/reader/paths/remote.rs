@@ -98,7 +98,7 @@ mod tests {
             ("https://huggingface.co/datasets/org/name", "hf download --repo-type dataset org/name --local-dir data"),
             ("hdfs://host/a.jsonl", "hdfs dfs -cat"),
             ("abfss://a@b/c", "azcopy copy"),
-            ("file:///home/a.jsonl", "give the path: /home/a.jsonl"),
+            ("file:///home/a.jsonl", "pass the path: /home/a.jsonl"),
             ("postgres://host/db", "pipe it into splade-sidecar ingest -"),
         ] {
             let error = reject_address(Path::new(address)).unwrap_err().to_string();

@@ -32,8 +32,8 @@ pub fn reject_table(dir: &Path) -> anyhow::Result<()> {
     let Some((name, export)) = detect_table_format(dir) else { return Ok(()) };
     let dir = display_path(dir);
     bail!(
-        "the directory {dir} is a table in {name} format, whose Parquet files include deleted and replaced rows; export its current \
-         version ({}) and ingest that, or pass the files by name to read all of their rows",
+        "the directory {dir} is a table in {name} format, whose Parquet files include deleted and replaced rows; export its \
+         current version ({}) and ingest that, or pass the files by name to read all of their rows",
         export.replace('@', &dir)
     );
 }
