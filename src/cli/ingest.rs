@@ -1,12 +1,12 @@
-//! `ingest`: files of documents into a collection.
+//! The `ingest` command: indexes the documents of files into a collection.
 //!
-//! A thread of its own reads files (`reader`), turns each line or row into a document and packs them into batches; one task sends these over
-//! one stream, and matches the results to the lines that wait for theirs. Both ends are bounded: the reader waits when
-//! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
-//! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
-//! the reject file.
+//! The reader thread (`reader`) reads the files, maps each line or row to a document (`mapping`) and packs the documents into
+//! batches (`line_batcher`). One task sends the batches over an `Ingest` stream (`stream`) and assigns the results to the
+//! pending lines (`tracker`). Both sides are bounded: the reader blocks while two batches wait to be sent, and sending pauses
+//! while too many lines are pending. Memory use therefore does not depend on the file size. A line is kept until it and all
+//! earlier lines have their final results; rejected lines are then written to the rejects file (`reject_file`).
 //!
-//! A stream that ends early is replaced by another one, which is sent the lines that are kept (`stream`, `tracker`).
+//! If a stream ends early, another one replaces it, and all pending documents are sent again.
 
 mod checkpoint;
 mod command;
@@ -31,7 +31,7 @@ mod tracker;
 
 pub use self::command::IngestCommand;
 
-// What the fuzz targets call.
+// Called by the fuzz targets.
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::{
     mapping::FieldMapping,
@@ -41,7 +41,7 @@ pub(crate) use self::{
     shard::{InputShard, ShardFilter},
 };
 
-// What other commands have in common with it.
+// Shared with other commands.
 pub(super) use self::ingest_line::IngestLine;
 pub(super) use self::ingest_stats::IngestStats;
 pub(super) use self::input_position::InputPosition;

@@ -1,4 +1,4 @@
-//! SHA-256 of the beginning of a file's content: how a checkpoint tells files apart.
+//! SHA-256 of a prefix of a file's content, by which a checkpoint identifies files.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-/// The digest of the bytes up to a position, unpacked and decoded. Written as 64 hexadecimal digits.
+/// Digest of the decompressed and decoded content up to a position. Serialized as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ContentDigest([u8; 32]);
 
@@ -31,24 +31,24 @@ impl<'de> Deserialize<'de> for ContentDigest {
     }
 }
 
-/// Hashes content as it is read; does nothing where no checkpoint needs the digest.
+/// Hashes content incrementally; disabled if no checkpoint needs the digest.
 #[derive(Clone)]
 pub struct ContentHasher(Option<Sha256>);
 
 impl ContentHasher {
-    /// Creates a hasher, or one that does nothing.
+    /// Creates a hasher, which is disabled unless `is_needed`.
     pub fn new(is_needed: bool) -> Self {
         Self(is_needed.then(Sha256::new))
     }
 
-    /// Adds the bytes that follow.
+    /// Hashes the next bytes of the content.
     pub fn update(&mut self, bytes: &[u8]) {
         if let Some(hasher) = &mut self.0 {
             hasher.update(bytes);
         }
     }
 
-    /// Returns the digest of all bytes so far; `None` if it does nothing.
+    /// Returns the digest of all bytes so far; `None` if the hasher is disabled.
     pub fn digest(&self) -> Option<ContentDigest> {
         self.0.clone().map(|hasher| ContentDigest(hasher.finalize().into()))
     }

@@ -1,4 +1,4 @@
-//! Which files of the input are done with: what a checkpoint records of them.
+//! Tracks which input files are completely acknowledged, for the checkpoint.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,31 +8,32 @@ use super::input_file::{FileRecord, InputFile};
 use super::input_position::InputPosition;
 use super::reader::{FileEnd, HeldBackRecord};
 
-/// Maximum records without an end that are kept to be reported.
+/// Maximum number of held back records that are kept for the report at the end; further ones are only counted.
 const MAX_HELD_BACK: usize = 20;
 
-/// The files up to the last line that is done with.
+/// The input files up to the last acknowledged line.
 #[derive(Debug, Default)]
 pub struct FileTracker {
     finished: Arc<Vec<FileRecord>>,
     current: Option<Arc<InputFile>>,
-    /// What happened behind lines that are not done with.
+    /// Events that take effect once all earlier lines are acknowledged, in input order.
     events: VecDeque<FileEvent>,
     held_back: Vec<HeldBackRecord>,
     held_back_count: u64,
 }
 
-/// What happened after so many lines of the input.
+/// An event at a position in the input.
 #[derive(Debug)]
 enum FileEvent {
     End(FileEnd),
-    /// All files are read again.
+    /// All files are read again after this number of lines.
     Restart {
         lines: u64,
     },
 }
 
 impl FileEvent {
+    /// Returns the number of input lines before the event.
     fn lines(&self) -> u64 {
         match self {
             Self::End(end) => end.lines_read,
@@ -41,22 +42,22 @@ impl FileEvent {
     }
 }
 
-/// What a checkpoint records.
+/// The files as recorded in a checkpoint.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FileRecords {
-    /// The files that were read to their ends, in their order.
+    /// Files that were read completely, in input order.
     pub finished: Arc<Vec<FileRecord>>,
-    /// The one that is being read.
+    /// The file that is currently read.
     pub current: Option<FileRecord>,
 }
 
 impl FileTracker {
-    /// Goes on after files that earlier runs finished, in the one that is open.
+    /// Creates a tracker that continues after the files of earlier runs, in the current file.
     pub fn new(finished: Vec<FileRecord>, current: Option<Arc<InputFile>>) -> Self {
         Self { finished: Arc::new(finished), current, ..Self::default() }
     }
 
-    /// Takes the end of a file, some of whose lines may not be done with.
+    /// Records the end of a file; some of its lines may still be pending.
     pub fn record_end(&mut self, mut end: FileEnd) {
         if let Some(held_back) = end.held_back.take() {
             self.held_back_count += 1;
@@ -67,19 +68,19 @@ impl FileTracker {
         self.events.push_back(FileEvent::End(end));
     }
 
-    /// Notes that all files are read again after so many lines.
+    /// Records that all files are read again after this number of lines.
     pub fn record_restart(&mut self, lines: u64) {
         self.events.push_back(FileEvent::Restart { lines });
     }
 
-    /// Notes that a line is done with.
+    /// Records that a line and all earlier lines are acknowledged.
     pub fn ack(&mut self, line: &IngestLine) {
         if self.current.as_ref().is_none_or(|current| !Arc::ptr_eq(current, &line.file)) {
             self.current = Some(Arc::clone(&line.file));
         }
     }
 
-    /// Finishes the files whose lines are all done with: those before the first line that is not.
+    /// Marks the files as finished that end before the first pending line; `None` if no line is pending.
     pub fn finish_acked(&mut self, first_pending: Option<u64>) {
         while let Some(event) = self.events.pop_front_if(|event| first_pending.is_none_or(|line| event.lines() < line))
         {
@@ -96,13 +97,13 @@ impl FileTracker {
         }
     }
 
-    /// Returns what to record, where the input is done with up to a place.
+    /// Returns the records for a checkpoint; `position` is the end of the acknowledged input.
     pub fn file_records(&self, position: InputPosition) -> FileRecords {
         let current = self.current.as_ref().map(|file| file.to_record(position));
         FileRecords { finished: Arc::clone(&self.finished), current }
     }
 
-    /// Returns the last records of files that have no end, as far as they are kept, and how many there are.
+    /// Returns the held back records, truncated to `MAX_HELD_BACK`, and their total number.
     pub fn held_back(&self) -> (&[HeldBackRecord], u64) {
         (&self.held_back, self.held_back_count)
     }

@@ -1,4 +1,4 @@
-//! A line, or row, on its way to the server.
+//! A line or row of the input, from the reader to its result.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use super::input_file::InputFile;
 use super::input_position::InputPosition;
 use crate::proto::ItemError;
 
-/// A line, or row, of this run's shard that isn't blank.
+/// A line or row of this run's shard; blank lines are skipped by the reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IngestLine {
-    /// How far the input is read with it.
+    /// Progress through the input after this line.
     pub position: InputPosition,
-    /// The file that it is in; without a name for what is in none.
+    /// File of the line; its name is empty if the line is not from a file.
     pub file: Arc<InputFile>,
-    /// The number by which a person finds it there, from 1: of its first line, or of its row.
+    /// Number in the file, from 1, for messages and the rejects file: of the first line of the record, or of the row.
     pub number: u64,
-    /// How many lines of other shards came just before it.
+    /// Number of lines of other shards directly before this line.
     pub other_shard_lines: u64,
-    /// Bytes as they were, in whatever encoding, for the reject file; `None` for one that is too long to be kept.
+    /// Original bytes in their original encoding, for the rejects file; `None` if the record is too long to keep.
     pub raw_bytes: Option<Vec<u8>>,
-    /// What it stands for: an encoded document, or the reason why there is none.
+    /// Encoded `Document` message, or the error if the line is invalid.
     pub document: Result<Bytes, ItemError>,
 }
 
 impl IngestLine {
-    /// The memory that it takes, or the space in a message, whichever is more.
+    /// Returns the larger of the original and the encoded size, in bytes, to limit the size of batches.
     pub fn size_bytes(&self) -> usize {
         let text = self.raw_bytes.as_ref().map_or(0, Vec::len);
         text.max(self.document.as_ref().map_or(0, Bytes::len))

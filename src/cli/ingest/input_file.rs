@@ -1,4 +1,4 @@
-//! What tells a file of the input from others, and what was read of it.
+//! The identity of an input file, and the record of what was read from it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -8,20 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::content_digest::ContentDigest;
 use super::input_position::InputPosition;
 
-/// A file that is being read.
+/// An input file that is being read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputFile {
-    /// As messages and the rejects file call it.
+    /// Name for messages and the rejects file.
     pub name: String,
-    /// Its whole path, the same wherever the command is given; `-` for standard input.
+    /// Absolute path, independent of the working directory; `-` for standard input.
     pub path: String,
-    /// Which file had that path. 0 where it is none on a disk.
+    /// Device number of the file at that path; 0 if it is not a file on disk.
     pub device: u64,
+    /// Inode number of the file at that path; 0 if it is not a file on disk.
     pub inode: u64,
 }
 
-/// What was read of a file.
-// Checkpoints hold it: the names are part of their format, whatever the fields are called.
+/// Record of the part of a file that was read.
+// Stored in checkpoints: the serialized names are pinned and must not follow renames of the fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     #[serde(rename = "path")]
@@ -30,21 +31,21 @@ pub struct FileRecord {
     pub device: u64,
     #[serde(rename = "inode")]
     pub inode: u64,
-    /// Lines, rows or elements.
+    /// Lines, rows or array elements that were read.
     #[serde(rename = "rows")]
     pub rows: u64,
-    /// Bytes of its content, unpacked and decoded; 0 for Parquet, which is read as a whole.
+    /// Bytes of decompressed and decoded content that were read; 0 for Parquet, which is compared as a whole.
     #[serde(rename = "bytes")]
     pub bytes: u64,
-    /// The digest of these bytes; of Parquet, that of the whole file.
+    /// Digest of these bytes; for Parquet, of the whole file.
     #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ContentDigest>,
-    /// Where its last record begins, if that has no end and was taken as it is. If the file grows, the record is another one.
+    /// Start of the last record, if it was read without a line end. If the file grows, the record is read again from here.
     #[serde(rename = "last_record", default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<RecordStart>,
 }
 
-/// Where a record begins.
+/// Start position of a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordStart {
     #[serde(rename = "rows")]
@@ -62,14 +63,14 @@ impl From<InputPosition> for RecordStart {
 }
 
 impl InputFile {
-    /// Describes the file that has a path now.
+    /// Creates the description of the file that is currently at a path.
     pub fn from_path(path: &Path, name: &str) -> Self {
         let metadata = std::fs::metadata(path).ok();
         let (device, inode) = metadata.map(|metadata| (metadata.dev(), metadata.ino())).unwrap_or_default();
         Self { name: name.to_owned(), path: canonicalize_path(path), device, inode }
     }
 
-    /// Returns what was read of the file up to a place.
+    /// Returns the record of what was read up to a position.
     pub fn to_record(&self, position: InputPosition) -> FileRecord {
         let Self { path, device, inode, .. } = self;
         let InputPosition { row, offset, digest, .. } = position;
@@ -78,7 +79,8 @@ impl InputFile {
     }
 }
 
-/// Returns the path of a file from the root on, without links; what has none, such as a pipe, keeps its own.
+/// Returns the absolute path of a file with symbolic links resolved; a path that can't be resolved, such as a pipe, is returned
+/// unchanged.
 pub fn canonicalize_path(path: &Path) -> String {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }

@@ -1,29 +1,29 @@
-//! How far an input is read.
+//! The progress through an input.
 
 use serde::{Deserialize, Serialize};
 
 use super::content_digest::ContentDigest;
 
-/// How far an input is read.
-// Checkpoints hold it: the names are part of their format, whatever the fields are called.
+/// Progress through an input: everything before this position was read.
+// Stored in checkpoints: the serialized names are pinned and must not follow renames of the fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputPosition {
-    /// Lines, or rows, of all its files: what `--skip` counts.
+    /// Lines or rows read, over all files; the unit of `--skip`.
     #[serde(rename = "lines")]
     pub lines: u64,
-    /// Bytes of all its files.
+    /// Bytes read, over all files.
     #[serde(rename = "bytes")]
     pub bytes: u64,
-    /// The file that is being read, from 0.
+    /// Index of the current file, from 0.
     #[serde(rename = "file")]
     pub file: usize,
-    /// Lines, or rows, of that file.
+    /// Lines or rows read in the current file.
     #[serde(rename = "row")]
     pub row: u64,
-    /// Where the next record begins in the file's content, unpacked and decoded; 0 where no place in it can be sought.
+    /// Byte offset of the next record in the decompressed and decoded content; 0 if the input can't be resumed by offset.
     #[serde(rename = "offset")]
     pub offset: u64,
-    /// The digest of the content up to there, where a checkpoint is kept. Of Parquet, that of the whole file.
+    /// Digest of the content up to `offset`, computed only with a checkpoint; for Parquet, of the whole file.
     #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ContentDigest>,
 }

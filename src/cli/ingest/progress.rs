@@ -1,4 +1,4 @@
-//! What a person sees while documents go by: a bar, or a line now and then where standard error is no terminal.
+//! Progress on standard error: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
@@ -15,23 +15,24 @@ const DOCUMENTS_TEMPLATE: &str = "{bar:30} {percent:>3}%  {pos}/{len}  {msg}  {e
 const SPINNER_TEMPLATE: &str = "{spinner} {elapsed}  {msg}";
 const TICK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How often a line is written where there is no bar.
+/// Interval between progress lines if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Reports the progress of a run on standard error, and publishes its counts to subscribers.
 #[derive(Debug)]
 pub struct ProgressReporter {
     bar: ProgressBar,
-    /// How many documents earlier runs did.
+    /// Documents of earlier runs, which don't count towards the rate.
     previous_documents: u64,
     stats_sender: watch::Sender<IngestStats>,
-    /// When the last line was written; `None` where there is a bar.
+    /// Time of the last progress line; `None` if there is a bar.
     last_line_at: Option<Mutex<Instant>>,
-    /// Where the bar began.
+    /// Bytes read by earlier runs, which don't count towards the estimate.
     start_position: u64,
 }
 
 impl ProgressReporter {
-    /// A bar over the bytes of the input, so that the time left can be told; a spinner if their number isn't known.
+    /// Creates a reporter that estimates the remaining time from the input size; without a size, it shows a spinner.
     pub fn new(bytes: Option<u64>, previous_stats: &IngestStats) -> Self {
         match bytes {
             Some(bytes) => Self::with_template(ProgressBar::new(bytes), BYTES_TEMPLATE, previous_stats),
@@ -39,7 +40,7 @@ impl ProgressReporter {
         }
     }
 
-    /// A bar over so many documents; their numbers are the offsets.
+    /// Creates a reporter for a known number of documents; `position.bytes` of the counts is then a number of documents.
     pub fn for_documents(count: u64) -> Self {
         Self::with_template(ProgressBar::new(count), DOCUMENTS_TEMPLATE, &IngestStats::default())
     }
@@ -56,12 +57,12 @@ impl ProgressReporter {
         Self { bar, previous_documents, stats_sender: watch::Sender::default(), last_line_at, start_position }
     }
 
-    /// The counts as they change, until this is dropped.
+    /// Returns a receiver of the current counts, which is closed when the reporter is dropped.
     pub fn subscribe(&self) -> watch::Receiver<IngestStats> {
         self.stats_sender.subscribe()
     }
 
-    /// Shows how far the input is done with.
+    /// Shows and publishes new counts.
     pub fn update(&self, stats: &IngestStats) {
         self.stats_sender.send_replace(stats.clone());
         let documents = stats.document_count();
@@ -70,7 +71,7 @@ impl ProgressReporter {
             (documents - self.previous_documents) as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
         let message = format!("{documents} documents, {per_second:.0}/s, {} rejected", stats.rejected);
         if self.is_line_due() {
-            // Nothing can be done if standard error is gone.
+            // The run continues if standard error is closed.
             let _ = writeln!(stderr(), "{message}{}", self.format_remaining());
         }
         self.bar.set_message(message);
@@ -78,7 +79,7 @@ impl ProgressReporter {
 
     /// Writes a warning on standard error, above the bar.
     pub fn warn(&self, warning: &str) {
-        // Nothing can be done if standard error is gone.
+        // The run continues if standard error is closed.
         self.bar.suspend(|| drop(writeln!(stderr(), "{warning}")));
     }
 
@@ -92,7 +93,7 @@ impl ProgressReporter {
         is_due
     }
 
-    /// How much of the input is done with, and how long the rest takes at the speed so far.
+    /// Formats the completed share of the input and the remaining time, estimated from the average rate of this run.
     fn format_remaining(&self) -> String {
         let (position, Some(total)) = (self.bar.position(), self.bar.length()) else { return String::new() };
         let share = position.saturating_sub(self.start_position) as f64
@@ -105,7 +106,7 @@ impl ProgressReporter {
         format!(", {:.0} %, {remaining} left", 100.0 * position as f64 / total as f64)
     }
 
-    /// Takes it off the screen.
+    /// Removes the bar from the terminal.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }

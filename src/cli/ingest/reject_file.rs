@@ -1,4 +1,4 @@
-//! The file of rejected lines: one JSON object for each. `cli::rejects` reads it.
+//! The rejects file: one JSON object per rejected line. `cli::rejects` reads it.
 
 use std::path::{Path, PathBuf};
 
@@ -15,21 +15,24 @@ use super::ingest_line::IngestLine;
 use crate::cli::errors::code_as_reject_str;
 use crate::proto::ItemError;
 
-/// An open reject file. It is removed at the end if nothing was rejected.
+/// An open rejects file. It is removed at the end if nothing was rejected.
 #[derive(Debug)]
 pub struct RejectFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// Not everything is a file that can be cut, flushed or removed: there is /dev/null.
+    /// Whether the path is a regular file; others, such as /dev/null, are not truncated, synced or removed.
     is_file: bool,
     bytes: u64,
-    /// How much of that is on the disk.
+    /// Length of the part that is synced to disk.
     synced_bytes: u64,
 }
 
 impl RejectFile {
-    /// Opens the file, to add to the first `keep` bytes of it. Done before anything is sent, so that a wrong path costs
-    /// nothing.
+    /// Opens the file and truncates it to its first `kept_bytes` bytes. Called before anything is sent, so that a wrong path is
+    /// reported before any work is done.
+    ///
+    /// # Errors
+    /// If the file is one of the inputs, or can't be written.
     pub async fn open<'a>(
         path: &Path,
         inputs: impl Iterator<Item = &'a Path>,
@@ -38,7 +41,7 @@ impl RejectFile {
         if let Ok(canonical_path) = fs::canonicalize(path).await {
             let is_input =
                 inputs.map(std::fs::canonicalize).any(|input| input.is_ok_and(|input| input == canonical_path));
-            ensure!(!is_input, "--rejects names the input itself; name another file");
+            ensure!(!is_input, "--rejects is one of the input files; set another path");
         }
         let open = async {
             let file = OpenOptions::new().create(true).append(true).open(path).await?;
@@ -51,19 +54,19 @@ impl RejectFile {
         };
         let opened: std::io::Result<_> = open.await;
         let (file, is_file, bytes) = opened.with_context(|| {
-            format!("can't write rejected lines to {}; name another place with --rejects", path.display())
+            format!("can't write rejected lines to {}; set another path with --rejects", path.display())
         })?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file), is_file, bytes, synced_bytes: bytes })
     }
 
-    /// Adds a line, with what is wrong with it.
+    /// Appends a rejected line with its error.
     pub async fn write(&mut self, line: &IngestLine, error: &ItemError) -> anyhow::Result<()> {
         let entry = format!("{}\n", to_entry(line, error));
         self.bytes += entry.len() as u64;
         with_file_context(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)
     }
 
-    /// Has all of it on the disk; gives its length.
+    /// Syncs the file to disk and returns its length.
     pub async fn sync(&mut self) -> anyhow::Result<u64> {
         if self.synced_bytes < self.bytes {
             with_file_context(self.file.flush().await, "write to", &self.path)?;
@@ -75,7 +78,7 @@ impl RejectFile {
         Ok(self.bytes)
     }
 
-    /// Ends the file; gives its path if there is anything in it.
+    /// Flushes the file and returns its path, or removes it if it is empty.
     pub async fn finish(mut self) -> anyhow::Result<Option<PathBuf>> {
         with_file_context(self.file.flush().await, "write to", &self.path)?;
         if self.is_file && self.bytes == 0 {
@@ -86,8 +89,8 @@ impl RejectFile {
     }
 }
 
-/// Returns the entry of a line. `line` is the record as it was; where JSON can't hold it because it is not UTF-8,
-/// `line_base64` is. Neither has it if it was not kept.
+/// Returns the entry of a rejected line. The original record is in `line`, or in `line_base64` if it is not UTF-8; neither is
+/// set if the record was too long to keep.
 fn to_entry(line: &IngestLine, error: &ItemError) -> Value {
     let text = line.raw_bytes.as_deref().map(|bytes| str::from_utf8(bytes).map_err(|_| STANDARD.encode(bytes)));
     let mut entry = json!({
@@ -140,7 +143,7 @@ mod tests {
     }
 
     proptest! {
-        /// Law: whatever bytes were rejected, `rejects` gives them back, each record ended by a newline.
+        /// Law: `rejects` restores any rejected bytes, with a newline after each record.
         #[test]
         fn rejected_bytes_come_back(records: Vec<Vec<u8>>, texts in prop::collection::vec("\\PC*", 0..4)) {
             let records: Vec<_> = records.into_iter().chain(texts.into_iter().map(String::into_bytes)).collect();

@@ -1,4 +1,4 @@
-//! How a run went.
+//! The summary of a run.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use super::ingest_stats::IngestStats;
 use crate::cli::errors::format_error;
 
-/// The exit status of a run that indexed all but some documents.
+/// Exit status of a run in which some documents were rejected or held back.
 pub const EXIT_SOME_REJECTED: u8 = 1;
 
-/// What is told at the end.
-// Its JSON is read by programs: the fields are written by name, so that renaming one here changes nothing there.
+/// Counts and outcome of a run, printed at its end.
+// Programs read the JSON form, so `to_json` spells out the names instead of deriving them from the fields.
 #[derive(Debug)]
 pub struct Summary {
     pub documents: u64,
     pub indexed: u64,
-    /// Left as they were stored.
+    /// Documents whose stored points were up to date.
     pub unchanged: u64,
     pub rejected: u64,
     pub truncated: u64,
@@ -26,32 +26,33 @@ pub struct Summary {
     pub tokens: u64,
     pub terms: u64,
     pub pruned_terms: u64,
-    /// Lines or rows that other shards have; they are not among the documents.
+    /// Lines or rows of other shards, which are not counted in `documents`.
     pub other_shards: u64,
-    /// Last records of files that have no end, and are left to a later run.
+    /// Last records without a line end, which are left to a later run.
     pub held_back: u64,
-    /// Streams that were opened after one broke.
+    /// Streams that replaced a failed one.
     pub reconnects: u64,
     pub seconds: f64,
     pub documents_per_second: f64,
     pub tokens_per_second: f64,
-    /// Where the rejected lines are; `None` if there are none.
+    /// Path of the rejects file; `None` if no line was rejected.
     pub rejects_file: Option<PathBuf>,
-    /// Why the run ended early; `None` if it did not.
+    /// Error that ended the run early.
     pub failure: Option<RunFailure>,
 }
 
-/// Why a run ended early, and how to go on.
+/// Error that ended a run early, and the position from which to resume.
 #[derive(Debug)]
 pub struct RunFailure {
     pub message: String,
-    /// The server answered every document of the stream up to this one.
+    /// Sequence number up to which every document of the run has a final result.
     pub durable_through: u64,
-    /// The `--skip` of the next run: every line or row up to this one is done with.
+    /// Value for `--skip` of the next run: the number of leading lines or rows that have their final results.
     pub skip: u64,
 }
 
 impl Summary {
+    /// Creates the summary of a run with these counts and this duration.
     pub fn new(
         stats: IngestStats,
         duration: Duration,
@@ -82,11 +83,12 @@ impl Summary {
         }
     }
 
-    /// Adds how many records were held back.
+    /// Sets the number of records that were held back.
     pub fn with_held_back(self, held_back: u64) -> Self {
         Self { held_back, ..self }
     }
 
+    /// Formats the summary as text, one value per line.
     pub fn to_text(&self) -> String {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
@@ -110,6 +112,7 @@ impl Summary {
         )
     }
 
+    /// Returns the summary as JSON.
     pub fn to_json(&self) -> Value {
         json!({
             "documents": self.documents,
@@ -134,6 +137,7 @@ impl Summary {
 }
 
 impl RunFailure {
+    /// Creates the failure of a run that ended with this error and these counts.
     pub fn new(error: &anyhow::Error, stats: &IngestStats) -> Self {
         let (durable_through, skip) = (stats.durable_through, stats.position.lines);
         Self { message: format_error(error), durable_through, skip }
@@ -143,15 +147,15 @@ impl RunFailure {
         json!({ "message": self.message, "durable_through": self.durable_through, "skip": self.skip })
     }
 
-    /// Tells the user, on standard error; with a checkpoint, the next run knows by itself where to go on.
+    /// Prints the error and how to resume on standard error; with a checkpoint, no `--skip` is needed.
     pub fn print(&self, has_checkpoint: bool) {
         let Self { message, durable_through, skip } = self;
         let with_skip = if has_checkpoint { String::new() } else { format!(" with --skip {skip}") };
         let text = format!(
-            "error: {message}\nEvery line or row up to {skip} is done with (durable_through {durable_through}). Run the same \
-             command{with_skip} to go on; documents that were already indexed are replaced by themselves.\n"
+            "error: {message}\nAll lines or rows up to {skip} have final results (durable_through {durable_through}). Run the \
+             same command{with_skip} to resume; documents that are already indexed are replaced, not duplicated.\n"
         );
-        // Nothing can be done if standard error is gone.
+        // The exit status reports the failure even if standard error is closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
@@ -162,12 +166,12 @@ mod tests {
 
     use super::*;
 
-    /// Pinned: programs read these names.
+    /// Pins the names that programs read.
     #[test]
     fn its_json_keeps_its_names() {
-        let tally = IngestStats { reconnects: 3, durable_through: 9, ..IngestStats::starting_after(7) };
-        let failure = RunFailure::new(&anyhow!("interrupted"), &tally);
-        let summary = Summary::new(tally, Duration::from_secs(2), Some("rejects.jsonl".into()), Some(failure));
+        let stats = IngestStats { reconnects: 3, durable_through: 9, ..IngestStats::starting_after(7) };
+        let failure = RunFailure::new(&anyhow!("interrupted"), &stats);
+        let summary = Summary::new(stats, Duration::from_secs(2), Some("rejects.jsonl".into()), Some(failure));
         let expected = json!({
             "documents": 0, "indexed": 0, "unchanged": 0, "rejected": 0, "truncated": 0, "windows": 0, "tokens": 0, "terms": 0,
             "pruned_terms": 0, "other_shards": 0, "held_back": 0, "reconnects": 3, "seconds": 2.0, "documents_per_second": 0.0,

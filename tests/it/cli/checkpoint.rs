@@ -115,7 +115,7 @@ async fn a_killed_run_is_taken_up_where_it_was() {
     // Again: there is nothing to do, which needs no server.
     let third = ingest(folder.path(), "http://127.0.0.1:1", &[]).await;
     assert_eq!((third.code, counts(&third)), (1, counts(&second)), "{}", third.stderr);
-    let nothing = "nothing to do: all of docs.jsonl was read before, 1000 lines or rows";
+    let nothing = "nothing to do: docs.jsonl was already read completely, 1000 lines or rows";
     assert!(third.stderr.contains(nothing), "{}", third.stderr);
 
     // The file grows.
@@ -133,7 +133,7 @@ async fn a_broken_stream_needs_only_the_same_command_again() {
     let broken = Fake::new(Rule::BreakAfter(90));
     let first = ingest(folder.path(), &broken.serve().await, &["--give-up-after", "0s"]).await;
     assert_eq!(first.code, 2);
-    assert!(first.stderr.contains("Run the same command to go on"), "{}", first.stderr);
+    assert!(first.stderr.contains("Run the same command to resume"), "{}", first.stderr);
     let healthy = Fake::new(Rule::Index);
     let second = ingest(folder.path(), &healthy.serve().await, &[]).await;
     assert_eq!((second.code, &second.json()["documents"]), (1, &json!(300)), "{}", second.stderr);
@@ -162,7 +162,7 @@ async fn a_checkpoint_of_something_else_is_refused() {
     refused(&other, "--collection was `docs` and is `other`").await;
     refused(&other, "other.jsonl`").await;
     refused(&with(&["--skip", "3"]), "cannot be used with").await;
-    refused(&with(&["--rejects", "checkpoint"]), "name the same file; name two").await;
+    refused(&with(&["--rejects", "checkpoint"]), "are the same file; use different files").await;
     assert_eq!(fake.seen().documents().len(), seen, "nothing is sent");
 }
 

@@ -77,7 +77,7 @@ async fn flags_without_effect_and_places_that_cannot_be_written_are_refused() {
         (["--vector-name", "v"], "--vector-name (SPLADE_INGEST_VECTOR_NAME) has no effect"),
         (["--shard-count", "2"], "--shard-count (SPLADE_SHARD_COUNT) has no effect"),
         (["--delimiter", ";"], "--delimiter (SPLADE_INGEST_DELIMITER) has no effect"),
-        (["--rejects", "absent/x"], "can't write rejected lines to absent/x; name another place with --rejects"),
+        (["--rejects", "absent/x"], "can't write rejected lines to absent/x; set another path with --rejects"),
         (["--checkpoint", "absent/x"], "name another place with --checkpoint"),
     ] {
         let run = ingest(folder.path(), &server, &[&["1.jsonl"], &flags[..]].concat()).await;

@@ -237,7 +237,7 @@ async fn mistakes_are_found_before_anything_is_sent() {
     let folder = folder(numbered(3));
     let own_input = ingest(folder.path(), &server, &["--rejects", "docs.jsonl"]).await;
     assert_eq!(own_input.code, 2);
-    assert!(own_input.stderr.contains("names the input itself"), "{}", own_input.stderr);
+    assert!(own_input.stderr.contains("--rejects is one of the input files"), "{}", own_input.stderr);
     assert_eq!(
         fs::read_to_string(folder.path().join("docs.jsonl")).unwrap().lines().count(),
         3,

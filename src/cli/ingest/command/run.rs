@@ -1,4 +1,4 @@
-//! A run of the command: from the files to the summary.
+//! Runs the command, from listing the files to printing the summary.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,6 +25,11 @@ use crate::cli::ingest::stream::Session;
 use crate::cli::ingest::summary::{EXIT_SOME_REJECTED, RunFailure, Summary};
 
 impl IngestCommand {
+    /// Runs the command and returns its exit status.
+    ///
+    /// # Errors
+    /// If the flags are invalid, or a file, the checkpoint or the server can't be opened. Errors of
+    /// the streams are part of the summary instead.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         self.check_flags()?;
         let sources = self.input.list_sources(self.output_files()).await?;
@@ -39,13 +44,13 @@ impl IngestCommand {
         let bytes = if is_followed { None } else { sum_source_bytes(&sources) };
         let input_paths: Vec<_> = sources.iter().map(|source| source.path.clone()).collect();
         let (finished, reads_again) = (start.finished_files.clone(), start.has_rereads);
-        // One plan: its files note together which of the named fields there are.
+        // Clones of the plan share the set of fields seen so far, so that a field missing in all files is detected.
         let plan = self.build_plan();
         let follow = plan.follow.clone();
         let input = open_input(sources, start, plan.clone()).await?;
         let file_tracker = FileTracker::new(finished, input.current_file());
         let index = self.client.connect_index().await?;
-        // What earlier runs rejected is there until this one begins.
+        // Opened after the server was reached: the file of an earlier run is truncated only if this run starts.
         let mut rejects =
             RejectFile::open(&self.rejects_path(), input_paths.iter().map(PathBuf::as_path), kept_rejects_bytes)
                 .await?;
@@ -74,6 +79,7 @@ impl IngestCommand {
         self.print_summary(&Summary::new(stats, duration, rejects_file, failure).with_held_back(held_back_count))
     }
 
+    /// Returns the position at which this run starts.
     async fn find_start(
         &self,
         checkpoint: Option<&IngestCheckpoint>,
@@ -84,7 +90,7 @@ impl IngestCommand {
         checkpoint.find_start(Arc::clone(sources), self.input.encoding(), is_followed).await
     }
 
-    /// Returns the counts of earlier runs, and how many bytes of their rejects file are kept.
+    /// Returns the counts of earlier runs and the number of bytes of their rejects file to keep.
     fn load_previous_progress(&self, checkpoint: Option<&IngestCheckpoint>, start: &ResumePoint) -> (IngestStats, u64) {
         match checkpoint {
             Some(checkpoint) => (checkpoint.stats().with_position(start.position), checkpoint.rejects_bytes()),
@@ -92,18 +98,20 @@ impl IngestCommand {
         }
     }
 
-    /// Refuses what only matters to a collection that is created, if none is.
+    /// Rejects flags for new collections if `--create-collection` is not given.
     fn check_flags(&self) -> anyhow::Result<()> {
         let vector_name = Flag { name: "--vector-name", env_var: "SPLADE_INGEST_VECTOR_NAME" };
         let vector_name = Some(vector_name).filter(|_| !self.vector_name.is_empty());
         let unused_flag =
             vector_name.or(self.collection_options.first_given_flag()).filter(|_| !self.create_collection);
         unused_flag.map_or(Ok(()), |flag| {
-            Err(flag.no_effect_error("it is for a collection that is created; add --create-collection, or remove it"))
+            Err(flag.no_effect_error(
+                "it applies only to a collection created by this run; add --create-collection, or remove it",
+            ))
         })
     }
 
-    /// An earlier run has done it all: its counts are reported again.
+    /// Reports the counts of an earlier run that completed the whole input.
     async fn finish_completed_run(
         &self,
         checkpoint: IngestCheckpoint,
@@ -112,7 +120,7 @@ impl IngestCommand {
     ) -> anyhow::Result<ExitCode> {
         let input = self.input.describe();
         let message =
-            format!("nothing to do: all of {input} was read before, {} lines or rows\n", stats.position.lines);
+            format!("nothing to do: {input} was already read completely, {} lines or rows\n", stats.position.lines);
         std::io::stderr().write_all(message.as_bytes())?;
         let (duration, rejects_bytes) = (checkpoint.previous_elapsed(), checkpoint.rejects_bytes());
         let rejects_file = (rejects_bytes > 0).then(|| self.rejects_path());
@@ -121,6 +129,7 @@ impl IngestCommand {
         self.print_summary(&Summary::new(stats, duration, rejects_file, None))
     }
 
+    /// Prints the summary and returns the exit status of the run.
     fn print_summary(&self, summary: &Summary) -> anyhow::Result<ExitCode> {
         self.output.print(|| summary.to_text(), || summary.to_json())?;
         if let Some(failure) = &summary.failure {
@@ -148,7 +157,7 @@ async fn open_input(sources: Arc<[InputSource]>, start: ResumePoint, plan: ReadP
     spawn_blocking(move || Input::open(sources, start, &plan)).await?
 }
 
-/// Writes remarks about the input on standard error.
+/// Writes notices about the input on standard error.
 fn print_notices(notices: impl IntoIterator<Item = impl AsRef<str>>) -> std::io::Result<()> {
     notices.into_iter().try_for_each(|notice| writeln!(std::io::stderr(), "note: {}", notice.as_ref()))
 }

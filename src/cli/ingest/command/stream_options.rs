@@ -1,10 +1,10 @@
-//! What a stream begins with.
+//! Options of the first message of a stream.
 
 use super::IngestCommand;
 use crate::proto::{CollectionOptions, IngestOptions, SparseVectorOptions};
 
 impl IngestCommand {
-    /// With files that are read again, what is stored of them already is not encoded again.
+    /// Returns the options of the streams. If files are read again (`reads_again`), unchanged documents are not encoded again.
     pub(super) fn build_ingest_options(&self, reads_again: bool) -> IngestOptions {
         IngestOptions {
             collection: self.collection.clone(),
@@ -16,11 +16,12 @@ impl IngestCommand {
             batch_points: self.batch_points,
             skip_unchanged: self.skip_unchanged || reads_again,
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
-            // All results are needed: the summary has their sums.
+            // The default is a result for every document: the summary sums them up.
             ..IngestOptions::default()
         }
     }
 
+    /// Returns the options of a new collection.
     pub(super) fn build_collection_options(&self) -> CollectionOptions {
         let vector_name = Some(&self.vector_name).filter(|name| !name.is_empty());
         let sparse_vectors =

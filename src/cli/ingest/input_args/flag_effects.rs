@@ -1,11 +1,11 @@
-//! Flags that have no effect on any input: refused, whether they are given on the command line or by the environment.
+//! Rejects flags that have no effect on any input, given on the command line or by an environment variable.
 
 use super::InputArgs;
 use crate::cli::flags::Flag;
 use crate::cli::ingest::reader::InputFormat;
 use crate::cli::ingest::reader::paths::InputSource;
 
-/// A flag, whether it is given, whether it has an effect on the input, and why it might not.
+/// Effect of a flag on the input, with the reason to report if it has none.
 struct FlagEffect {
     flag: Flag,
     is_given: bool,
@@ -13,13 +13,13 @@ struct FlagEffect {
     reason: &'static str,
 }
 
-const NO_CSV_INPUT: &str = "no input is CSV or TSV; remove it, or name the format with --format";
+const NO_CSV_INPUT: &str = "no input is CSV or TSV; remove it, or set the format with --format";
 
 impl InputArgs {
-    /// Checks that each flag that is given has an effect.
+    /// Checks that each given flag has an effect.
     ///
     /// # Errors
-    /// If one has none.
+    /// If a given flag has no effect on any of the files.
     pub fn check_effects(&self, sources: &[InputSource]) -> anyhow::Result<()> {
         let effects = self.effects_on_files(sources).into_iter().chain(self.effects_on_csv(sources));
         let ineffective = effects.into_iter().find(|effect| effect.is_given && !effect.has_effect);
@@ -34,22 +34,22 @@ impl InputArgs {
             build_effect(
                 ("--follow-interval", "SPLADE_INGEST_FOLLOW_INTERVAL"),
                 (self.follow_interval.is_some(), self.follow),
-                "nothing is followed; add --follow, or remove it",
+                "it requires --follow; add --follow, or remove it",
             ),
             build_effect(
                 ("--id-prefix", "SPLADE_INGEST_ID_PREFIX"),
                 (has_id_prefix, has_paths),
-                "it is for ids that are paths, and no input is a file of the format text; remove it, or add --format text",
+                "it applies only to files of the format text, and no input is one; remove it, or add --format text",
             ),
             build_effect(
                 ("--text-field", "SPLADE_INGEST_TEXT_FIELD"),
                 (self.text_field.is_some(), has_fields),
-                "plain texts have no fields; remove it",
+                "all inputs are plain text, which has no fields; remove it",
             ),
             build_effect(
                 ("--id-field", "SPLADE_INGEST_ID_FIELD"),
                 (self.id_field.is_some(), has_fields),
-                "plain texts have no fields; remove it",
+                "all inputs are plain text, which has no fields; remove it",
             ),
         ]
     }
@@ -67,7 +67,7 @@ impl InputArgs {
             build_effect(
                 ("--quote", "SPLADE_INGEST_QUOTE"),
                 (self.quote.is_some(), has_rows && !self.no_quotes),
-                if self.no_quotes { "--no-quotes takes quotes as text; remove one of the two" } else { NO_CSV_INPUT },
+                if self.no_quotes { "--no-quotes disables quoting; remove one of the two flags" } else { NO_CSV_INPUT },
             ),
             build_effect(("--escape", "SPLADE_INGEST_ESCAPE"), (self.escape.is_some(), has_rows), NO_CSV_INPUT),
             build_effect(

@@ -1,4 +1,4 @@
-//! Lists of names: none is empty, and none is given twice.
+//! Checks names and characters given by flags for empty values, duplicates and conflicts.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use anyhow::ensure;
 use super::InputArgs;
 
 impl InputArgs {
-    /// Checks the names that flags list.
+    /// Checks the lists of names, the CSV characters and the column types.
     ///
     /// # Errors
-    /// If one is empty or given twice.
+    /// If a name is empty or listed twice, two CSV characters are equal, or a column has two types.
     pub fn check_names(&self) -> anyhow::Result<()> {
         ensure!(
             self.split.as_deref() != Some(""),
-            "--split is empty; give a word of the files' names, such as train, or remove it"
+            "--split is empty; pass a word of the file paths, such as train, or remove the flag"
         );
-        // A single empty name is no field.
+        // `--payload-fields ''` selects no fields.
         let payload = self.payload_fields.as_deref().filter(|names| *names != [""]);
         let lists = [("--text-field", self.text_field.as_deref()), ("--payload-fields", payload)];
         for (flag, names) in lists.into_iter().chain([("--columns", self.columns.as_deref())]) {
@@ -26,7 +26,7 @@ impl InputArgs {
         self.check_types()
     }
 
-    /// A character has one meaning.
+    /// Checks that the delimiter, the quote and the escape character differ.
     fn check_characters(&self) -> anyhow::Result<()> {
         let delimiter = Some(self.delimiter.unwrap_or(b','));
         let quote = Some(self.quote.unwrap_or(b'"')).filter(|_| !self.no_quotes);
@@ -36,17 +36,20 @@ impl InputArgs {
             (quote, self.escape, "--quote and --escape"),
         ] {
             let is_same = first.is_some() && first == second;
-            ensure!(!is_same, "{flags} are the same character; give two (a doubled quote is one without --escape)");
+            ensure!(
+                !is_same,
+                "{flags} are the same character; use different ones, or omit --escape for doubled quotes"
+            );
         }
         Ok(())
     }
 
-    /// A column has one type. An empty name is that of a column without one.
+    /// Checks that no column has two types. An empty name is allowed: it refers to a column without a name.
     fn check_types(&self) -> anyhow::Result<()> {
         let mut types = BTreeMap::new();
         for (name, cell_type) in &self.csv_types {
             let other = types.insert(name, cell_type).filter(|other| *other != cell_type);
-            ensure!(other.is_none(), "--csv-types gives `{name}` two types; give it one");
+            ensure!(other.is_none(), "--csv-types gives `{name}` two types; keep one of them");
         }
         Ok(())
     }
@@ -54,8 +57,11 @@ impl InputArgs {
 
 fn check_name_list(flag: &str, names: &[String]) -> anyhow::Result<()> {
     for (index, name) in names.iter().enumerate() {
-        ensure!(!name.is_empty(), "{flag} has an empty name; remove the comma beside it, or write the name");
-        ensure!(!names.iter().take(index).any(|other| other == name), "{flag} has `{name}` twice; give it once");
+        ensure!(!name.is_empty(), "{flag} has an empty name; remove the extra comma, or add the name");
+        ensure!(
+            !names.iter().take(index).any(|other| other == name),
+            "{flag} has `{name}` twice; remove the duplicate"
+        );
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The settings that a checkpoint holds.
+//! Converts the flags of the input to the settings stored in a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::cli::ingest::reader::paths::{is_pattern, to_absolute_pattern};
 use crate::cli::ingest::reader::{CellType, InputFormat, TextEncoding};
 
 impl InputArgs {
-    /// Returns the settings that decide which documents there are, in the form of a checkpoint: with another value it is
-    /// another ingest. No value depends on a name in this program (see [`subject`]).
+    /// Returns the settings that determine the documents, as stored in a checkpoint: a run with different settings can't
+    /// resume from it. The values don't depend on names in the source code (see [`settings`]).
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let paths = self.paths.iter().map(|path| {
             let absolute = std::fs::canonicalize(path).ok();
             let absolute = absolute
                 .or_else(|| Some(path).filter(|path| is_pattern(path)).and_then(|path| to_absolute_pattern(path)));
-            // What has no whole path, such as a pipe, is called what it was called.
+            // Standard input and pipes can't be resolved to an absolute path and keep their names.
             absolute.unwrap_or_else(|| path.clone()).display().to_string()
         });
         let types: BTreeMap<_, _> =
@@ -50,7 +50,7 @@ fn character_to_string(character: Option<u8>) -> String {
     character.map(|character| char::from(character).to_string()).unwrap_or_default()
 }
 
-/// The name of a format in checkpoints.
+/// Returns the name of a format in checkpoints.
 fn format_as_str(format: InputFormat) -> &'static str {
     match format {
         InputFormat::Jsonl => "jsonl",
@@ -62,12 +62,12 @@ fn format_as_str(format: InputFormat) -> &'static str {
     }
 }
 
-/// The name of an encoding in checkpoints.
+/// Returns the label of an encoding in checkpoints; empty for UTF-8, the neutral value.
 fn encoding_to_string(encoding: TextEncoding) -> String {
     if encoding == TextEncoding::Utf8 { String::new() } else { encoding.to_string() }
 }
 
-/// The name of a column's type in checkpoints.
+/// Returns the name of a column type in checkpoints.
 fn cell_type_as_str(cell_type: CellType) -> &'static str {
     match cell_type {
         CellType::String => "string",

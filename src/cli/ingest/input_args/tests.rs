@@ -31,14 +31,14 @@ fn what_one_types() {
         (&["-", "--format", "xml"], "parquet"),
         (&["-", "--encoding", "ebcdic"], "shift_jis"),
         (&["-", "--encoding", "replacement"], "shift_jis"),
-        (&[], "<FILE|FOLDER>"),
+        (&[], "<FILE|DIR>"),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.contains(problem), "{error}");
     }
 }
 
-/// Lists a folder's files with these flags, which are given after them.
+/// Returns the error of listing these files with these flags.
 async fn refusal(files: &[&str], flags: &[&str]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let files = files.iter().map(|name| {

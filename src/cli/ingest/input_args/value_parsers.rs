@@ -1,35 +1,35 @@
-//! Values of flags.
+//! Parsers for the values of flags.
 
 use crate::cli::ingest::reader::CellType;
 
-/// Parses what separates values.
+/// Parses a delimiter; `\t` is the tab.
 ///
 /// # Errors
-/// If it is not one character; the message says what to give.
+/// If the text is not a single ASCII character, or is a quote or a line end.
 pub fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"\\t" => Ok(b'\t'),
         [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(*byte),
-        _ => Err("give one character, such as ; or | or \\t".to_owned()),
+        _ => Err("expected one character, such as ; or | or \\t".to_owned()),
     }
 }
 
-/// Parses a character that surrounds or protects others.
+/// Parses a quote or escape character.
 ///
 /// # Errors
-/// If it is not one character; the message says what to give.
+/// If the text is not a single visible ASCII character.
 pub fn parse_character(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii_graphic() => Ok(*byte),
-        _ => Err("give one character, such as ' or \\".to_owned()),
+        _ => Err("expected one character, such as ' or \\".to_owned()),
     }
 }
 
-/// Parses a column and its type.
+/// Parses `NAME=TYPE`, the type of a column.
 ///
 /// # Errors
-/// If it is none; the message says what to give.
+/// If there is no `=`, or the type is unknown.
 pub fn parse_cell_type(text: &str) -> Result<(String, CellType), String> {
-    let (name, cell_type) = text.split_once('=').ok_or("write a column and its type, such as year=number")?;
+    let (name, cell_type) = text.split_once('=').ok_or("expected NAME=TYPE, such as year=number")?;
     Ok((name.to_owned(), cell_type.parse()?))
 }
