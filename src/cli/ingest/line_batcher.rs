@@ -1,14 +1,14 @@
-//! Lines → messages of a bounded size.
+//! Packs lines into batches of a bounded size.
 
 use super::ingest_line::IngestLine;
 
-/// Maximum lines per batch, and operations per message.
+/// Maximum number of lines per batch, and of operations per message.
 pub const MAX_BATCH_LINES: usize = 64;
 
-/// Maximum bytes per batch and per message, unless one line alone has more.
+/// Maximum size of a batch or message in bytes; a single larger line is a batch of its own.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// Packs lines into batches: at most 64 lines and 1 MiB, or one line.
+/// Packs lines into batches of at most [`MAX_BATCH_LINES`] lines and [`MAX_BATCH_BYTES`] bytes, or a single larger line.
 #[derive(Debug, Default)]
 pub struct LineBatcher {
     lines: Vec<IngestLine>,
@@ -16,7 +16,7 @@ pub struct LineBatcher {
 }
 
 impl LineBatcher {
-    /// Takes a line; gives the batch before it, if the line no longer fits.
+    /// Adds a line. Returns the batch of the lines before it if the line does not fit.
     pub fn push(&mut self, line: IngestLine) -> Option<Vec<IngestLine>> {
         let line_bytes = line.size_bytes();
         let is_full = self.lines.len() == MAX_BATCH_LINES || self.bytes + line_bytes > MAX_BATCH_BYTES;
@@ -26,7 +26,7 @@ impl LineBatcher {
         batch
     }
 
-    /// Gives what there is.
+    /// Returns the current batch; `None` if it is empty.
     pub fn take_batch(&mut self) -> Option<Vec<IngestLine>> {
         self.bytes = 0;
         Some(std::mem::take(&mut self.lines)).filter(|lines| !lines.is_empty())
@@ -44,9 +44,9 @@ mod tests {
     use crate::cli::ingest::input_position::InputPosition;
 
     fn line(number: u64, size: usize) -> IngestLine {
-        let place = InputPosition { lines: number, bytes: number, ..InputPosition::default() };
+        let position = InputPosition { lines: number, bytes: number, ..InputPosition::default() };
         IngestLine {
-            position: place,
+            position,
             file: Arc::default(),
             number,
             other_shard_lines: 0,
@@ -75,7 +75,7 @@ mod tests {
     }
 
     proptest! {
-        /// Law: no line is lost or moved, and no batch is empty or over its bounds.
+        /// Law: batches contain all lines in order, and no batch is empty or exceeds its bounds.
         #[test]
         fn batches_are_the_lines(sizes in prop::collection::vec(0usize..MAX_BATCH_BYTES * 5 / 4, 0..12), small in 0u64..200) {
             let mut lines: Vec<_> = (0..small).map(|number| line(number, 3)).collect();

@@ -1,4 +1,4 @@
-//! The fields of a line, or row → one document, or the reason why not.
+//! Maps the fields of a line or row to a document, or to the error with which it is rejected.
 
 mod binary_text;
 mod columns;

@@ -1,15 +1,14 @@
-//! Which lines of an input are this run's, where several runs share one input.
+//! Assigns the lines of an input to shards, so that several runs can share one input.
 //!
-//! A document's shard is a function of its point's id and of nothing else, so it is the same in every file, on every
-//! machine and in every run: the first 8 bytes, big-endian, of the SHA-256 of the id as text (a number in decimal digits, a
-//! UUID in lower case with hyphens), modulo the number of shards. A name counts as the UUIDv5 that its point has, and a
-//! document without an id as a UUIDv5 of its collection and text. So documents that become the same point are of the
-//! same shard and are written in their order.
+//! A document's shard depends only on the id of its point, so it is equal in every file, on every machine and in every run: the
+//! first 8 bytes, big-endian, of the SHA-256 of the id as text (a number in decimal digits, a UUID in lower case with hyphens),
+//! modulo the number of shards. A string id is hashed as the UUIDv5 of its point, and a document without an id as a UUIDv5 of
+//! its collection and text. Documents of the same point therefore belong to the same shard and are written in input order.
 //!
-//! That last UUID was the document's id when shards came to be. Servers make another one by now, but the shards stay: were
-//! they to change, runs of two releases that share an input would leave documents out.
+//! Documents without an id had that last UUID as their id when sharding was introduced. Servers derive a different id now, but
+//! the shards are pinned: otherwise, runs of two releases that share an input would omit documents.
 //!
-//! A line that is no document counts as its bytes, without the blanks at its end: each is rejected by one shard.
+//! An invalid line is hashed as its bytes without trailing white space, so that exactly one shard rejects it.
 //!
 //! See docs/adr/0057-shards-by-id.md.
 
@@ -23,10 +22,10 @@ use crate::proto::Document;
 use crate::proto::document_id::Kind;
 use crate::types::{DocumentId, PointId};
 
-/// The most shards of one input.
+/// Maximum number of shards of one input.
 const MAX_SHARDS: u32 = 65_536;
 
-/// One of so many equal parts, from 0.
+/// Shard `index` of `count` equal shards, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputShard {
     index: u32,
@@ -34,20 +33,21 @@ pub struct InputShard {
 }
 
 impl InputShard {
-    /// All there is.
+    /// The only shard of an input that is not sharded.
     pub const ALL: Self = Self { index: 0, count: 1 };
 
+    /// Returns whether the input is not sharded.
     pub fn is_all(self) -> bool {
         self == Self::ALL
     }
 
-    /// `3-of-16`, for names of files.
+    /// Formats the shard for file names, as in `3-of-16`.
     pub fn to_file_name_part(self) -> String {
         format!("{}-of-{}", self.index, self.count)
     }
 
     fn contains(self, bytes: &[u8]) -> bool {
-        // Nothing is hashed for nothing.
+        // Skips the hash for an input that is not sharded.
         self.is_all() || hash_to_u64(bytes) % u64::from(self.count) == u64::from(self.index)
     }
 }
@@ -66,12 +66,12 @@ impl FromStr for InputShard {
             text.trim().split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parts {
             Some((index, count)) if index < count && count <= MAX_SHARDS => Ok(Self { index, count }),
-            _ => Err(format!("write I/N, such as 0/16: N shards, up to {MAX_SHARDS}, numbered from 0")),
+            _ => Err(format!("expected I/N, such as 0/16: N shards, up to {MAX_SHARDS}, numbered from 0")),
         }
     }
 }
 
-/// A shard of what goes into a collection, whose name decides the shard of a document that has no id.
+/// Selects the documents of one shard; the collection's name determines the shard of documents without an id.
 #[derive(Debug, Clone)]
 pub struct ShardFilter {
     pub shard: InputShard,
@@ -79,7 +79,7 @@ pub struct ShardFilter {
 }
 
 impl ShardFilter {
-    /// Whether a line belongs to it: by its document or, if it is none, by its bytes.
+    /// Returns whether a line belongs to the shard, by its document or, for an invalid line, by its bytes.
     pub fn contains(&self, line: &[u8], document: Option<&Document>) -> bool {
         match document {
             _ if self.shard.is_all() => true,
@@ -88,7 +88,7 @@ impl ShardFilter {
         }
     }
 
-    /// The id of the point that a document becomes, as text; without an id, that of its collection and text.
+    /// Returns the id of the document's point as text; without an id, the UUID derived from the collection and the text.
     fn to_point_id_text(&self, document: &Document) -> String {
         let id = match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
             None => DocumentId::Uuid(self.derive_uuid(&document.text)),
@@ -102,13 +102,15 @@ impl ShardFilter {
         }
     }
 
-    /// Its namespace is the collection's own, so no pair of name and text can be mistaken for another.
+    /// Derives a UUID from the collection and the text. The collection is the namespace, so that different pairs of collection
+    /// and text can't be concatenated to the same input.
     fn derive_uuid(&self, text: &str) -> Uuid {
         let namespace = Uuid::new_v5(&Uuid::NAMESPACE_OID, self.collection.as_bytes());
         Uuid::new_v5(&namespace, text.as_bytes())
     }
 }
 
+/// Returns the first 8 bytes of the SHA-256, big-endian.
 fn hash_to_u64(bytes: &[u8]) -> u64 {
     let digest = Sha256::digest(bytes);
     digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
@@ -130,15 +132,15 @@ mod tests {
         Document { id: from_json(&id).unwrap(), text: text.to_owned(), ..Document::default() }
     }
 
-    /// The one of `count` shards that has it.
+    /// Returns the one of `count` shards that contains the line.
     fn shard_of(count: u32, line: &[u8], document: Option<&Document>) -> u32 {
         let having: Vec<u32> = (0..count).filter(|&index| part(index, count).contains(line, document)).collect();
         assert_eq!(having.len(), 1, "{having:?}");
         having[0]
     }
 
-    /// Pinned: were this to change, runs of two releases would leave documents out. By hand, in Python:
-    /// `int.from_bytes(hashlib.sha256(b"7").digest()[:8]) % 16`, and for a name `str(uuid.uuid5(uuid.NAMESPACE_URL, name))`.
+    /// Pins the shards: if they changed, runs of two releases would omit documents. Computed in Python:
+    /// `int.from_bytes(hashlib.sha256(b"7").digest()[:8]) % 16`, and for a string id `str(uuid.uuid5(uuid.NAMESPACE_URL, name))`.
     #[test]
     fn documents_have_their_shards_for_ever() {
         const UUID: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
@@ -154,7 +156,7 @@ mod tests {
             (json!(null), [1, 15, 159]),
         ] {
             let document = document(id.clone(), "a text");
-            let found = [2, 16, 1000].map(|count| shard_of(count, b"whatever", Some(&document)));
+            let found = [2, 16, 1000].map(|count| shard_of(count, b"any line", Some(&document)));
             assert_eq!(found, [of_2, of_16, of_1000], "{id}");
         }
         assert_eq!([2, 16, 1000].map(|count| shard_of(count, b"no json", None)), [0, 2, 410]);
@@ -185,7 +187,7 @@ mod tests {
     }
 
     proptest! {
-        /// Laws: each line is of exactly one shard; a document's is its id's alone, and without an id its text's.
+        /// Laws: each line belongs to exactly one shard; a document's shard depends only on its id, without an id on its text.
         #[test]
         fn shards_are_a_partition(
             count in 1_u32..40,
@@ -205,7 +207,7 @@ mod tests {
             shard_of(count, &line, None);
         }
 
-        /// Law: what has the same point has the same shard: a name, and its UUID.
+        /// Law: ids of the same point have the same shard: a string, and its UUIDv5.
         #[test]
         fn a_name_is_where_its_point_is(key in "[a-z/:]{1,12}", count in 1_u32..40) {
             let uuid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, key.as_bytes()).to_string();

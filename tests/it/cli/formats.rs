@@ -222,7 +222,7 @@ async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
     fs::write(folder.path().join("docs.dump"), "").unwrap();
     for (input, words) in [
         (&["cut.parquet"][..], "cut.parquet: reading the Parquet data failed"),
-        (&["docs.csv"], "docs.csv: it has no column `text`, but id, body; name the right one with --text-field"),
+        (&["docs.csv"], "docs.csv: no column `text`; the columns are id, body; set the column with --text-field"),
         (&["docs.dump"], "can't detect the format of docs.dump by its extension; set it with --format"),
         (&["docs.csv", "-"], "pass `-` alone"),
         (&["."], "cut.parquet"),
@@ -258,5 +258,5 @@ async fn what_unpacks_to_more_than_a_document_is_rejected_and_the_rest_goes_on()
         (&reject["file"], &reject["line_number"], &reject["line"]),
         (&json!("docs.jsonl.gz"), &json!(1), &Value::Null)
     );
-    assert!(reject["message"].as_str().unwrap().contains("209715201 bytes are too many"), "{reject}");
+    assert!(reject["message"].as_str().unwrap().contains("too large: 209715201 bytes"), "{reject}");
 }

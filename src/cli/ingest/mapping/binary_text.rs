@@ -1,4 +1,4 @@
-//! Bytes as text.
+//! Decodes columns of bytes to text.
 
 #[cfg(feature = "parquet")]
 use std::borrow::Cow;
@@ -7,18 +7,18 @@ use encoding_rs::Encoding;
 #[cfg(feature = "parquet")]
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
-/// How bytes become text where a file has bytes and the document has text.
+/// Encoding of byte values that become text of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BinaryText {
     #[default]
     Utf8,
-    /// UTF-16 as its byte order mark says; little-endian without one.
+    /// UTF-16 with the byte order of its byte order mark; little-endian without one.
     Utf16,
     Other(&'static Encoding),
 }
 
 impl BinaryText {
-    /// Returns the text; `None` if the bytes are none in this encoding.
+    /// Decodes the bytes; `None` if they are invalid in this encoding.
     #[cfg(feature = "parquet")]
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {

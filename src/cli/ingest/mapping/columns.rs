@@ -1,4 +1,4 @@
-//! Looks for the named fields among the columns of a file, so that a wrong name is reported once and not for each row.
+//! Checks the named fields against the columns of a file, so that a wrong name is reported once instead of for each row.
 
 use anyhow::bail;
 
@@ -7,25 +7,25 @@ use super::names::{format_names, format_suggestion};
 use super::seen_fields::NamedField;
 use super::select;
 
-/// How many columns a message lists.
+/// Maximum number of columns listed in an error.
 const MAX_LISTED: usize = 20;
 
 /// A column of a file, or a field inside one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputColumn {
-    /// Its dotted name. Lists are no part of it, so it is `paragraphs.text` for each paragraph's text.
+    /// Dotted name. Lists don't add a level: `paragraphs.text` is the text of each paragraph.
     pub name: String,
-    /// Whether its values may hold fields that the file doesn't declare, such as JSON or a map.
+    /// Whether its values may contain fields that the schema does not declare, such as JSON or a map.
     pub has_undeclared_fields: bool,
-    /// Whether it is inside another column.
+    /// Whether the column is nested inside another one.
     pub is_nested: bool,
 }
 
 impl FieldMapping {
-    /// Looks for the fields in columns that don't say what is inside them.
+    /// Checks the named fields against columns without a schema, whose values may contain any fields.
     ///
     /// # Errors
-    /// If the id or the text has no column.
+    /// If a text field, or an id field other than the default, has no column.
     pub fn check_columns<'a>(&self, columns: impl Iterator<Item = &'a str> + Clone) -> anyhow::Result<()> {
         let columns: Vec<_> = columns
             .map(|name| InputColumn { name: name.to_owned(), has_undeclared_fields: true, is_nested: false })
@@ -33,10 +33,10 @@ impl FieldMapping {
         self.check_schema(&columns)
     }
 
-    /// Looks for the fields in all columns and what they declare to be inside them. Notes the payload fields that are there.
+    /// Checks the named fields against the schema of a file, and records those that have a column as seen.
     ///
     /// # Errors
-    /// If the id or the text has no column.
+    /// If a text field, or an id field other than the default, has no column.
     pub fn check_schema(&self, columns: &[InputColumn]) -> anyhow::Result<()> {
         let is_default_id = self.id_field == DEFAULT_ID_FIELD;
         let id = (!is_default_id).then_some(NamedField { name: &self.id_field, flag: ID_FLAG });
@@ -62,5 +62,5 @@ fn describe_missing(NamedField { name, flag }: NamedField<'_>, columns: &[InputC
     let column_names =
         format_names(columns.iter().filter(|column| !column.is_nested).map(|column| column.name.as_str()), MAX_LISTED);
     let suggestion = format_suggestion(name, columns.iter().map(|column| column.name.as_str()));
-    format!("it has no column `{name}`, but {column_names}; {suggestion}name the right one with {flag}")
+    format!("no column `{name}`; the columns are {column_names}; {suggestion}set the column with {flag}")
 }

@@ -1,6 +1,6 @@
-//! What a record holds.
+//! The fields of a record.
 
 use serde_json::{Map, Value};
 
-/// What a line or row holds, by name.
+/// Values of a line or row by field name, in their original order.
 pub type Fields = Map<String, Value>;

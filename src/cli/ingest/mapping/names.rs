@@ -1,12 +1,12 @@
-//! Names in messages.
+//! Formats names for messages, and suggests similar ones.
 
-/// How much of a name or value a message has.
+/// Maximum number of characters of a name or value in a message.
 const MAX_SHOWN_CHARS: usize = 40;
 
-/// Longer names are compared with nothing.
+/// Maximum length of names that are compared: the edit distance takes quadratic time.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// Shortens a name or a value for a message.
+/// Truncates a name or a value for a message.
 pub fn shorten(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -14,7 +14,7 @@ pub fn shorten(text: &str) -> String {
     }
 }
 
-/// Lists names up to a number of them, and says how many more there are.
+/// Lists at most `max_names` names, followed by the number of further ones.
 pub fn format_names<'a>(names: impl Iterator<Item = &'a str> + Clone, max_names: usize) -> String {
     let mut text = names.clone().take(max_names).map(shorten).collect::<Vec<_>>().join(", ");
     match names.skip(max_names).count() {
@@ -27,19 +27,19 @@ pub fn format_names<'a>(names: impl Iterator<Item = &'a str> + Clone, max_names:
     }
 }
 
-/// Asks for the name that was probably meant; empty if none is near.
+/// Returns a question that suggests the most similar candidate; empty if none is similar.
 pub fn format_suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let matches = candidates.filter_map(|candidate| Some((compute_distance(name, candidate)?, candidate)));
     matches.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()
 }
 
-/// How far a candidate is from a name; `None` if it is another word.
+/// Returns the distance of a candidate from a name; `None` if they differ in more than about a third of the characters.
 fn compute_distance(name: &str, candidate: &str) -> Option<usize> {
     if [name, candidate].iter().any(|text| text.chars().count() > MAX_COMPARED_CHARS) {
         return None;
     }
     let (name, candidate) = (name.to_lowercase(), candidate.to_lowercase());
-    // What is inside a column is often named without it.
+    // Nested fields are often given without the name of their column.
     if candidate.rsplit('.').next() == Some(name.as_str()) {
         return Some(usize::from(candidate != name));
     }

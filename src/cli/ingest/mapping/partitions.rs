@@ -1,4 +1,4 @@
-//! Merges partition columns, which are in the path of a file, into its records.
+//! Merges partition values from the path of a file into its records.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::fields::Fields;
 use super::rejection::reject_malformed;
 use crate::proto::ItemError;
 
-/// Adds the partition columns to a record. The value of a record that has one of them stays.
+/// Adds partition values to a record. An equivalent value of the record itself is kept.
 ///
 /// # Errors
-/// If a record has another value than the path.
+/// If the record has a value that differs from the path.
 pub fn merge_partitions(fields: &mut Fields, partitions: &Fields) -> Result<(), ItemError> {
     for (name, partition) in partitions {
         match fields.get(name) {
@@ -23,12 +23,12 @@ pub fn merge_partitions(fields: &mut Fields, partitions: &Fields) -> Result<(), 
     Ok(())
 }
 
-/// Whether two values are written the same way, or are the same number: `month=01` is a record's 1.
+/// Returns whether two values have the same text or are the same number: `month=01` matches the number 1.
 fn is_equivalent(value: &Value, partition: &Value) -> bool {
     let (Some(value), Some(partition)) = (to_path_text(value), to_path_text(partition)) else { return false };
     let parse_integer = |text: &str| text.parse::<i128>().ok();
     let parse_float = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-    // A time may be written with a blank before the hours.
+    // Paths contain times with a space in place of the `T`.
     let is_same_time = value.replacen('T', " ", 1) == partition.replacen('T', " ", 1);
     value.eq_ignore_ascii_case(&partition) && matches!(partition.to_ascii_lowercase().as_str(), "true" | "false")
         || value == partition
@@ -38,7 +38,7 @@ fn is_equivalent(value: &Value, partition: &Value) -> bool {
             .is_some_and(|value| parse_integer(&partition).is_none() && Some(value) == parse_float(&partition))
 }
 
-/// How a path would have a value; `None` for what it can't have.
+/// Returns a value as it would be written in a path; `None` for null, arrays and objects.
 fn to_path_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -50,7 +50,7 @@ fn to_path_text(value: &Value) -> Option<String> {
 fn reject_conflict(name: &str, value: &Value, partition: &Value) -> ItemError {
     let (value, partition) = (super::shorten(&value.to_string()), super::shorten(&partition.to_string()));
     let message = format!(
-        "the record has {value}, but the path of its file says {name}={partition}; correct one of them, or rename the folder"
+        "the record has {value}, but the path of its file has {name}={partition}; correct the record, or rename the directory"
     );
     reject_malformed(name, message)
 }
@@ -73,7 +73,7 @@ mod tests {
         let whole = json!({"text": "a", "year": 2023, "month": "01", "country": "DE", "none": null});
         assert_eq!(merged(&json!({"text": "a"}), &partitions).unwrap(), whole);
         let own = json!({"year": "2023", "month": 1, "country": "DE", "none": null});
-        assert_eq!(merged(&own, &partitions).unwrap(), own, "the record's own value stays");
+        assert_eq!(merged(&own, &partitions).unwrap(), own, "the value of the record is kept");
         assert_eq!(merged(&json!({"year": null}), &json!({"year": 1})).unwrap(), json!({"year": 1}));
         for (record, field) in [(json!({"year": 2024}), "year"), (json!({"country": ["DE"]}), "country")] {
             let rejection = merged(&record, &partitions).unwrap_err();

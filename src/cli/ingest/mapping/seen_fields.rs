@@ -1,4 +1,4 @@
-//! Tracks which of the fields that the user named were in any record, so that a wrong name is not a silent loss.
+//! Tracks which named fields occurred in any record, so that a misspelled name is reported.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use parking_lot::Mutex;
 use super::fields::Fields;
 use super::select;
 
-/// A field that was named on the command line.
+/// A field named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedField<'a> {
     pub name: &'a str,
-    /// The flag that named it.
+    /// Flag that names the field.
     pub flag: &'static str,
 }
 
-/// A field that was named and that no record had.
+/// A named field that no record had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingField {
     pub field: String,
     pub flag: &'static str,
 }
 
-/// The names that were found. Clones share it, so that all files of a run do.
+/// Names of the fields seen so far. Clones share the set, so that it covers all files of a run.
 #[derive(Debug, Clone, Default)]
 pub struct SeenFields(Arc<SeenFieldsInner>);
 
 #[derive(Debug, Default)]
 struct SeenFieldsInner {
     names: Mutex<BTreeSet<String>>,
-    /// Whether any record was looked at: without one, nothing is missing.
+    /// Whether any record was checked; without records, no field is reported as missing.
     has_records: AtomicBool,
-    /// Whether there is nothing left to look for.
+    /// Whether all named fields were seen, so that further records need no check.
     is_complete: AtomicBool,
 }
 
 impl SeenFields {
-    /// Looks for the fields in a record; once all were seen that is no work.
+    /// Records which named fields occur in a record. Does nothing once all of them were seen.
     pub fn record<'a>(&self, fields: &Fields, named: impl Iterator<Item = NamedField<'a>>) {
         if self.0.is_complete.load(Ordering::Relaxed) {
             return;
@@ -58,22 +58,22 @@ impl SeenFields {
         self.0.is_complete.store(is_complete, Ordering::Relaxed);
     }
 
-    /// Notes a field that a file has a column for.
+    /// Records a field for which a file has a column.
     pub fn insert(&self, name: &str) {
         self.0.names.lock().insert(name.to_owned());
     }
 
-    /// Tells whether a field was found.
+    /// Returns whether a field was seen.
     pub fn contains(&self, name: &str) -> bool {
         self.0.names.lock().contains(name)
     }
 
-    /// Tells whether any record was looked at.
+    /// Returns whether any record was checked.
     pub fn has_records(&self) -> bool {
         self.0.has_records.load(Ordering::Relaxed)
     }
 
-    /// Returns the fields that neither a column nor a record had; none as long as there was no record.
+    /// Returns the fields without a column and without a value in any record; empty before the first record.
     pub fn find_missing<'a>(&self, named: impl Iterator<Item = NamedField<'a>>) -> Vec<MissingField> {
         if !self.0.has_records.load(Ordering::Relaxed) {
             return Vec::new();

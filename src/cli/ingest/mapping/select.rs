@@ -1,27 +1,26 @@
 //! Selects values of nested fields by dotted names such as `meta.year` and `paragraphs.text`.
 //!
-//! A name is matched level by level. A key that is the whole rest of the name wins over one that is only its beginning, and a
-//! longer beginning over a shorter one, so a key with a dot in it is found as it is written. Lists are transparent: a name goes
-//! on in each element.
+//! A name is matched level by level. At each level the longest matching key wins, so that a key that contains a dot is found by
+//! its own name. Lists are transparent: the rest of the name is matched in each element.
 
 use serde_json::Value;
 
 use super::fields::Fields;
 
-/// The end of a name that goes beyond one key; `None` where the key is all of it.
+/// Rest of a name after its first key; `None` if the key is the whole name.
 type RemainingName<'n> = Option<&'n str>;
 
-/// Returns the key of an object that a name begins with, its value, and the rest of the name.
+/// Returns the longest key of an object with which a name begins, its value, and the rest of the name.
 pub fn match_key<'o, 'n>(object: &'o Fields, name: &'n str) -> Option<(&'n str, &'o Value, RemainingName<'n>)> {
     split_name(name).find_map(|(key, remaining)| Some((key, object.get(key)?, remaining)))
 }
 
-/// Whether a name is that of a column, or of a value inside it.
+/// Returns whether a name refers to a column or to a field inside it.
 pub fn is_within(name: &str, column: &str) -> bool {
     name.strip_prefix(column).is_some_and(|remaining| remaining.is_empty() || remaining.starts_with('.'))
 }
 
-/// Whether a value of a name is there, be it null.
+/// Returns whether an object has a value, which may be null, for a name.
 pub fn contains(object: &Fields, name: &str) -> bool {
     match match_key(object, name) {
         Some((_, value, Some(remaining))) => contains_nested(value, remaining),
@@ -30,7 +29,7 @@ pub fn contains(object: &Fields, name: &str) -> bool {
     }
 }
 
-/// Keeps only what the names select.
+/// Keeps only the values that the names select.
 pub fn retain_selected(object: &mut Fields, names: &[&str]) {
     retain_by_match(object, names, |value, name_match| match name_match {
         NameMatch::Whole => true,
@@ -39,7 +38,7 @@ pub fn retain_selected(object: &mut Fields, names: &[&str]) {
     });
 }
 
-/// Removes what the names select, and the objects and lists that are empty without it.
+/// Removes the values that the names select, and the objects and lists that become empty.
 pub fn remove_selected(object: &mut Fields, names: &[&str]) {
     retain_by_match(object, names, |value, name_match| match name_match {
         NameMatch::Whole => false,
@@ -48,7 +47,7 @@ pub fn remove_selected(object: &mut Fields, names: &[&str]) {
     });
 }
 
-/// What some names select of a value.
+/// Part of a value that is selected by names.
 enum NameMatch<'a> {
     Whole,
     None,
@@ -79,7 +78,7 @@ fn contains_nested(value: &Value, name: &str) -> bool {
     }
 }
 
-/// Keeps what the names select inside a value; whether anything is left.
+/// Keeps what the names select inside a value. Returns whether anything is left.
 fn retain_nested(value: &mut Value, names: &[&str]) -> bool {
     match value {
         Value::Object(object) => {
@@ -94,7 +93,7 @@ fn retain_nested(value: &mut Value, names: &[&str]) -> bool {
     }
 }
 
-/// Removes what the names select inside a value; whether that was all there was.
+/// Removes what the names select inside a value. Returns whether the value became empty.
 fn remove_nested(value: &mut Value, names: &[&str]) -> bool {
     match value {
         Value::Object(object) => {
@@ -111,7 +110,7 @@ fn remove_nested(value: &mut Value, names: &[&str]) -> bool {
     }
 }
 
-/// Returns the ways to take a name apart into a key and a rest, the longest key first.
+/// Returns all ways to split a name into a key and a rest, longest key first.
 fn split_name(name: &str) -> impl Iterator<Item = (&str, RemainingName<'_>)> {
     let parts = name.rmatch_indices('.').filter_map(|(dot, _)| Some((name.get(..dot)?, name.get(dot + 1..))));
     std::iter::once((name, None)).chain(parts)
@@ -174,7 +173,7 @@ mod tests {
     }
 
     proptest! {
-        /// Law: what is kept and what is removed make up the whole: every leaf is in one of them, and none is in both.
+        /// Law: each leaf is either kept or removed, never both.
         #[test]
         fn every_leaf_is_kept_or_removed(
             fields in prop::collection::btree_map("[ab]{1,2}", any_json(), 0..4),

@@ -57,7 +57,7 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
         |mapping: FieldMapping| mapping.check_columns(["id", "text", "year"].into_iter()).unwrap_err().to_string();
     assert!(mapping().check_columns(["text"].into_iter()).is_ok(), "ids are made of texts");
     let sku = problem(FieldMapping { id_field: "sku".to_owned(), ..mapping() });
-    assert!(sku.contains("no column `sku`, but id, text, year") && sku.contains("--id-field"), "{sku}");
+    assert!(sku.contains("no column `sku`; the columns are id, text, year") && sku.contains("--id-field"), "{sku}");
     let body = problem(FieldMapping { text_fields: vec!["text".to_owned(), "body".to_owned()], ..mapping() });
     assert!(body.contains("no column `body`") && body.contains("--text-field"), "{body}");
 }
@@ -135,7 +135,7 @@ fn named_fields_that_no_record_has_are_missing() {
     let missing =
         || mapping.missing_fields().into_iter().map(|missing| (missing.field, missing.flag)).collect::<Vec<_>>();
     assert_eq!(missing(), [], "there was no record");
-    // A record that is rejected has its fields all the same, and a clone, as each file has one, shares them.
+    // Fields of rejected records count, and clones (one per file) share the set.
     assert!(mapping.clone().map_json_line(br#"{"sku": null, "n": 1}"#).is_err());
     let expected = [
         ("title", "--text-field"),
@@ -164,8 +164,8 @@ fn a_record_without_a_text_says_which_fields_it_has() {
 
 #[test]
 fn what_is_no_document_is_rejected_with_the_field_and_the_remedy() {
-    assert!(rejection("{").1.contains("can't be read: EOF"));
-    assert!(rejection("[1]").1.contains("write one object a line"));
+    assert!(rejection("{").1.contains("can't be parsed: EOF"));
+    assert!(rejection("[1]").1.contains("write one object per line"));
     assert!(rejection(r#"{"id": 1}"#).1.contains("--text-field"));
     assert_eq!(rejection(r#"{"text": 1}"#).0, "text");
     assert_eq!(rejection(r#"{"text": "a", "id": -1}"#).0, "id");
@@ -202,7 +202,7 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whether a value has a text; `None` if it has what can't be one.
+/// Returns whether a value contains a text; `None` if it contains a value that can't be one.
 fn is_text(value: &Value) -> Option<bool> {
     match value {
         Value::Null => Some(false),
@@ -215,8 +215,8 @@ fn is_text(value: &Value) -> Option<bool> {
 }
 
 proptest! {
-    /// Law: a line is a document exactly if it has a text and a possible id; a document has all that the line has, digit by
-    /// digit, and a rejection says why.
+    /// Law: a line is a document if and only if it has a text and no invalid id; the document has all values of the line, digit
+    /// by digit, and a rejection has a message and a reason.
     #[test]
     fn a_line_is_a_document_or_a_rejection(
         id in prop::option::of(any_json()),
@@ -245,7 +245,7 @@ proptest! {
         }
     }
 
-    /// Law: any bytes at all give a document or a rejection, and do no harm.
+    /// Law: any bytes result in a document or a rejection, without a panic.
     #[test]
     fn any_bytes_are_survived(line in prop::collection::vec(any::<u8>(), 0..64)) {
         let _ = mapping().map_json_line(&line).and_then(|document| encode_document(&document));

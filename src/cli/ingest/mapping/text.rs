@@ -1,4 +1,4 @@
-//! Joins the texts of a record into one.
+//! Joins the texts of a record.
 
 use serde_json::Value;
 
@@ -9,14 +9,14 @@ use crate::json::describe_kind;
 use crate::proto::ItemError;
 use crate::types::FieldPath;
 
-/// What stands between two texts that make one.
+/// Separator of joined texts.
 const TEXT_SEPARATOR: &str = "\n\n";
 
-/// Returns the texts that the names select, in their order, joined by blank lines; `None` if there is none. Lists are read
-/// element by element, and nulls are left out.
+/// Joins the selected texts by blank lines, in the order of the names; `None` if there is no text. Lists are read element by
+/// element, and nulls are omitted.
 ///
 /// # Errors
-/// If a text is neither a string nor a list of strings.
+/// If a selected value is neither a string nor a list of strings.
 pub fn join_texts(fields: &Fields, names: &[String]) -> Result<Option<String>, ItemError> {
     let mut text = JoinedText::default();
     for name in names {
@@ -47,7 +47,7 @@ impl JoinedText {
             // The record has no such field.
             (_, Some(_)) => {}
             (other, None) => {
-                let problem = format!("the text is {}; make it a string, or a list of strings", describe_kind(other));
+                let problem = format!("the text is {}; expected a string or a list of strings", describe_kind(other));
                 return Err(reject_malformed(&path.to_string(), problem));
             }
         }

@@ -320,7 +320,7 @@ fn files_that_are_something_else_say_what_to_do() {
     assert!(problem("array.json", b"[{\"text\": \"a\"}] {}").contains("unexpected data after"));
     assert!(problem("excel.csv", b"sep=;\nid;text\n").contains("Excel"));
     assert!(problem("semicolons.csv", b"id;text\n").contains("--delimiter ';'"));
-    assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`, but id, body"));
+    assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`; the columns are id, body"));
     assert!(problem("twice.csv", b"text,text\n").contains("duplicate column name `text`"));
     assert!(problem("not.parquet", b"id,text\n").contains("not a Parquet file"));
     assert!(problem("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\noid").contains("git lfs pull"));

@@ -264,7 +264,7 @@ fn unsupported_types_are_reported_with_a_remedy() {
     let none = FieldMapping { payload_fields: Some(Vec::new()), ..mapping() };
     assert_eq!(rows(&fixture("interval.parquet"), none).unwrap(), [json!({"id": 1, "text": "a fox"})]);
     let body = FieldMapping { text_fields: vec!["body".to_owned()], ..mapping() };
-    assert!(problem(body).contains("no column `body`, but id, text, span"));
+    assert!(problem(body).contains("no column `body`; the columns are id, text, span"));
 }
 
 /// Schemas that no available writer produces.
