@@ -1,11 +1,11 @@
-//! The checkpoint: a file that says how far an ingest got, so that the next run goes on there, whatever ended this one.
+//! The checkpoint: a file that records the progress of an ingest, so that the next run resumes after any interruption.
 //!
-//! It holds the counts up to the last line before which every line is done with, what was read of each file, and how long
-//! the rejects file was then; what was rejected after that is cut off before the next run rejects it again. It is written
-//! about once a second, beside the work: to a file beside it that is then moved to its place, so that it is always whole.
+//! It contains the counts of the acknowledged lines, the record of what was read from each file, and the length of the rejects
+//! file at that position; the remainder of the rejects file is truncated on resume, because its lines are rejected again. The
+//! checkpoint is saved about once a second in the background, to a temporary file that atomically replaces the previous one.
 //!
-//! A file is known by its content: the digest of what was read of it. [`crate::cli::ingest::reader::resume`] compares.
-//! One run uses a checkpoint at a time ([`RunLock`]).
+//! Files are identified by content, the digest of what was read; [`crate::cli::ingest::reader::resume`] compares them. A
+//! checkpoint is used by one run at a time ([`crate::cli::run_lock::RunLock`]).
 //!
 //! See docs/adr/0007-checkpoints-by-content.md.
 

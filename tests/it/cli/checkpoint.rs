@@ -205,7 +205,7 @@ async fn a_checkpoint_of_version_2_is_taken_up_and_becomes_version_4() {
     let later = json!({"version": 5, "anything": [7]}).to_string();
     fs::write(folder.path().join("checkpoint"), &later).unwrap();
     let refused = ingest(folder.path(), &server, &[]).await;
-    assert!(refused.code == 2 && refused.stderr.contains("a later release wrote it"), "{}", refused.stderr);
+    assert!(refused.code == 2 && refused.stderr.contains("it was written by a later release"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(folder.path().join("checkpoint")).unwrap(), later, "it is left as it is");
 }
 

@@ -1,4 +1,4 @@
-//! The file of a checkpoint.
+//! Reads and writes the file of a checkpoint.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,15 +12,16 @@ use super::settings::IngestSettings;
 use super::state::{CheckpointState, REMEDY};
 use crate::durable;
 
-/// Reads the state of an earlier run, or begins one. An earlier build's has what it knew of the files beside it.
+/// Reads the state of an earlier run, or creates a new one. The second value is present for files of versions 2 and 3, which
+/// identify input files by size.
 ///
 /// # Errors
-/// If it is something else's, or can't be read or written.
+/// If the file is not a checkpoint, was written with different settings, or can't be read or written.
 pub fn open_state(path: &Path, settings: IngestSettings) -> anyhow::Result<(CheckpointState, Option<LegacyFiles>)> {
     let (loaded, differences) = match read_checkpoint(path)? {
         None => {
             let state = CheckpointState::new(settings);
-            // Written now, so that a wrong path costs nothing.
+            // Written immediately, so that a wrong path is reported before any work is done.
             write_checkpoint(path, &state)?;
             return Ok((state, None));
         }
@@ -28,7 +29,7 @@ pub fn open_state(path: &Path, settings: IngestSettings) -> anyhow::Result<(Chec
             let differences = state.settings.describe_differences(&settings);
             ((state, None), differences)
         }
-        // It is replaced when there is progress to record: until then the release before can still be used.
+        // The file is not upgraded before there is progress to record, so that the previous release can still use it.
         Some(StoredCheckpoint::V3(state, legacy_files)) => {
             let differences = state.settings.describe_differences(&settings);
             ((state, Some(legacy_files)), differences)
@@ -38,7 +39,11 @@ pub fn open_state(path: &Path, settings: IngestSettings) -> anyhow::Result<(Chec
             ((state, Some(legacy_files)), differences)
         }
     };
-    ensure!(differences.is_empty(), "it is of another ingest: {}; {REMEDY}", differences.join(", "));
+    ensure!(
+        differences.is_empty(),
+        "it was written by a run with different settings: {}; {REMEDY}",
+        differences.join(", ")
+    );
     let (state, legacy_files) = loaded;
     Ok((CheckpointState { settings, ..state }, legacy_files))
 }
@@ -47,16 +52,16 @@ fn read_checkpoint(path: &Path) -> anyhow::Result<Option<StoredCheckpoint>> {
     let contents = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => bail!("it can't be read: {error}"),
+        Err(error) => bail!("can't read it: {error}"),
     };
     format::parse(&contents).map(Some)
 }
 
-/// Replaces the file as a whole: after whatever happens there is the old one or the new one.
+/// Replaces the file atomically: after a crash, it has either the old or the new content.
 ///
 /// # Errors
-/// If it can't be written.
+/// If the file can't be written.
 pub fn write_checkpoint(path: &Path, state: &CheckpointState) -> anyhow::Result<()> {
     durable::replace_file(path, format::to_text(state)?.as_bytes())
-        .context("it can't be written there; name another place with --checkpoint")
+        .context("it can't be written there; set another path with --checkpoint")
 }

@@ -1,8 +1,7 @@
-//! The bytes of a checkpoint, which have a version. docs/ingest.md describes version 4.
+//! The versioned file format of checkpoints. docs/ingest.md describes version 4.
 //!
-//! Files of version 3, and of version 2, which the first build of 0.1.0 wrote, are read and written again as version 4. A
-//! file of a later version is refused: the release that wrote it has to finish. Files of all versions are in
-//! tests/data/checkpoints.
+//! Files of versions 2 and 3, written by early builds of 0.1.0, are read, and written as version 4. A file of a later version is
+//! refused: only the release that wrote it can finish the run. Files of all versions are in tests/data/checkpoints.
 //!
 //! See docs/adr/0002-persisted-identities.md.
 
@@ -14,47 +13,48 @@ use serde::Deserialize;
 use super::legacy::{FollowStateV3, LegacyFiles, StateV3};
 use super::state::{CheckpointState, REMEDY, VERSION};
 
-/// The oldest version that is read. It differs from version 3 in the form of the settings.
+/// Oldest version that can be read. It differs from version 3 in the format of the settings.
 const VERSION_2: u32 = 2;
 const VERSION_3: u32 = 3;
 
-/// A file that was found.
+/// A parsed checkpoint file, by version.
 pub enum StoredCheckpoint {
     V4(CheckpointState),
     V3(CheckpointState, LegacyFiles),
-    /// With the settings by the flags' names.
+    /// Version 2 stores the settings by the names of their flags.
     V2(CheckpointState, LegacyFiles, BTreeMap<String, String>),
 }
 
-/// What every version of the file has.
+/// Fields common to all versions.
 #[derive(Debug, Deserialize)]
 struct CheckpointHeader {
     #[serde(rename = "version")]
     version: u32,
 }
 
-/// The settings of version 2.
+/// Settings of a version 2 file.
 #[derive(Debug, Deserialize)]
 struct SettingsV2 {
     #[serde(rename = "subject")]
     settings: BTreeMap<String, String>,
 }
 
-/// Reads a checkpoint of any version.
+/// Parses a checkpoint of any supported version.
 ///
 /// # Errors
-/// If it is none, or of a later or a forgotten version.
+/// If the text is not a checkpoint, or its version is too old or too new.
 pub fn parse(text: &[u8]) -> anyhow::Result<StoredCheckpoint> {
-    let describe_invalid = || format!("it holds no checkpoint; {REMEDY}");
+    let describe_invalid = || format!("it is not a checkpoint of ingest; {REMEDY}");
     let CheckpointHeader { version } = serde_json::from_slice(text).with_context(describe_invalid)?;
     ensure!(
         version <= VERSION,
-        "a later release wrote it (its version is {version}, and this release reads up to {VERSION}); finish with that \
-         release, or name another file or remove this one to begin anew"
+        "it was written by a later release (version {version}; this release reads versions up to {VERSION}); finish with that \
+         release, or set another file or remove this one to start from the beginning"
     );
     ensure!(
         version >= VERSION_2,
-        "a build before 0.1.0 wrote it (its version is {version}); name another file or remove this one to begin anew"
+        "it was written by a build before 0.1.0 (version {version}); set another file or remove this one to start from the \
+         beginning"
     );
     if version > VERSION_3 {
         return serde_json::from_slice(text).map(StoredCheckpoint::V4).with_context(describe_invalid);
@@ -69,10 +69,10 @@ pub fn parse(text: &[u8]) -> anyhow::Result<StoredCheckpoint> {
     Ok(StoredCheckpoint::V2(state, legacy_files, settings))
 }
 
-/// Writes a checkpoint: JSON, with a file a line, for there may be many.
+/// Serializes a checkpoint as indented JSON.
 ///
 /// # Errors
-/// If a number can't be written; there is none.
+/// If the JSON can't be serialized; no value of the state causes this.
 pub fn to_text(state: &CheckpointState) -> anyhow::Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(state)?))
 }

@@ -1,4 +1,4 @@
-//! The checkpoint of a run, while it is kept.
+//! The open checkpoint of a run, which is saved in the background.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,21 +19,22 @@ use crate::cli::ingest::reader::paths::InputSource;
 use crate::cli::ingest::reader::resume::{PreviousRun, ResumePoint};
 use crate::cli::run_lock::RunLock;
 
-/// How often it is written.
+/// Interval between saves, unless a save takes long.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A checkpoint of many files takes long to be written: at most this share of the time is spent on it.
+/// Minimum ratio of the save interval to the duration of a save. A checkpoint of many files is saved less often, so that saves
+/// take at most 5% of the time.
 const MIN_INTERVAL_TO_WRITE_RATIO: u32 = 20;
 
-/// The checkpoint of a run.
+/// The open checkpoint of a run, locked against other runs.
 #[derive(Debug)]
 pub struct IngestCheckpoint {
     path: PathBuf,
-    /// As it was last written, or is being written.
+    /// State that was last written or is being written.
     state: CheckpointState,
-    /// What an earlier build wrote, which knew files by their sizes.
+    /// File sizes from a file of version 2 or 3, which identifies files by size.
     legacy_files: Option<LegacyFiles>,
-    /// How long the runs before this one took, and when this one began.
+    /// Total duration of the previous runs.
     previous_elapsed: Duration,
     started_at: Instant,
     save_interval: Interval,
@@ -42,10 +43,10 @@ pub struct IngestCheckpoint {
 }
 
 impl IngestCheckpoint {
-    /// Takes up the checkpoint of an earlier run, or begins one.
+    /// Opens the checkpoint of an earlier run, or creates a new one.
     ///
     /// # Errors
-    /// If it is something else's, another run uses it, or it can't be read or written.
+    /// If the file is not a checkpoint, was written with different settings, is used by another run, or can't be read or written.
     pub async fn open(path: &Path, settings: IngestSettings) -> anyhow::Result<Self> {
         let checkpoint_path = path.to_owned();
         let opened = spawn_blocking(move || {
@@ -68,20 +69,20 @@ impl IngestCheckpoint {
         })
     }
 
-    /// Returns the counts to go on from.
+    /// Returns the counts of the last save.
     pub fn stats(&self) -> IngestStats {
         self.state.stats.clone()
     }
 
-    /// Returns how much of the rejects file there was.
+    /// Returns the length of the rejects file at the last save.
     pub fn rejects_bytes(&self) -> u64 {
         self.state.rejects_bytes
     }
 
-    /// Compares the input with what earlier runs read of it. Takes as long as reading that.
+    /// Compares the input with what earlier runs read, which requires reading that part again, and returns where to resume.
     ///
     /// # Errors
-    /// If a checkpoint of an earlier build is of files of other sizes.
+    /// If the checkpoint has version 2 or 3, and the names or sizes of the files changed.
     pub async fn find_start(
         &self,
         sources: Arc<[InputSource]>,
@@ -92,7 +93,7 @@ impl IngestCheckpoint {
         let (finished, current) = (self.state.finished_files.to_vec(), self.state.current_file.clone());
         let (legacy, is_finished) = (self.legacy_files.clone(), self.state.is_finished);
         let found = spawn_blocking(move || match legacy {
-            Some(standing) => standing.find_start(&sources, done, is_finished, is_followed),
+            Some(legacy) => legacy.find_start(&sources, done, is_finished, is_followed),
             None => Ok(ResumePoint::find(
                 &sources,
                 &PreviousRun { finished_files: finished, current_file: current, position: done },
@@ -103,25 +104,25 @@ impl IngestCheckpoint {
         found.await?.with_context(|| format!("--checkpoint: {}", self.path.display()))
     }
 
-    /// Returns how long the runs before this one took.
+    /// Returns the total duration of the previous runs.
     pub fn previous_elapsed(&self) -> Duration {
         self.previous_elapsed
     }
 
-    /// Returns how long all runs took so far.
+    /// Returns the total duration of all runs, this one included.
     pub fn elapsed(&self) -> Duration {
         self.previous_elapsed + self.started_at.elapsed()
     }
 
-    /// Waits until it should be written.
+    /// Waits until the next save is due.
     pub async fn wait_until_due(&mut self) {
         self.save_interval.tick().await;
     }
 
-    /// Begins to write it, unless it is being written or says this already.
+    /// Starts a save in the background, unless one is in progress or nothing has changed.
     ///
     /// # Errors
-    /// If the last writing failed.
+    /// If the previous save failed.
     pub async fn save(&mut self, stats: IngestStats, files: FileRecords, rejects_bytes: u64) -> anyhow::Result<()> {
         let is_write_done = self.write_task.as_ref().is_none_or(JoinHandle::is_finished);
         if is_write_done && self.has_changed(&stats, &files, rejects_bytes) {
@@ -134,10 +135,10 @@ impl IngestCheckpoint {
         Ok(())
     }
 
-    /// Writes it for the last time.
+    /// Saves the final state and waits for it.
     ///
     /// # Errors
-    /// If it can't be written.
+    /// If the file can't be written.
     pub async fn close(
         mut self,
         stats: IngestStats,
@@ -145,7 +146,7 @@ impl IngestCheckpoint {
         rejects_bytes: u64,
         is_finished: bool,
     ) -> anyhow::Result<()> {
-        // If the writing before this one failed, this one reports it.
+        // An error of the previous save is ignored: if it persists, the final save returns it.
         let _earlier = self.wait_for_write().await;
         self.start_write(stats, files, rejects_bytes, is_finished);
         self.wait_for_write().await.map(drop)
@@ -177,6 +178,7 @@ impl IngestCheckpoint {
         }));
     }
 
+    /// Waits for the save in progress and returns its duration; zero if there is none.
     pub(super) async fn wait_for_write(&mut self) -> anyhow::Result<Duration> {
         match self.write_task.take() {
             Some(writing) => writing.await?,
@@ -187,6 +189,7 @@ impl IngestCheckpoint {
 
 fn start_interval(period: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + period, period);
+    // A delayed tick must not be followed by a burst of saves.
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }

@@ -1,4 +1,4 @@
-//! Checkpoints of versions 2 and 3, which know files by their paths and sizes.
+//! Checkpoints of versions 2 and 3, which identify files by path and size.
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::cli::ingest::reader::file_change::build_full_record;
 use crate::cli::ingest::reader::paths::{InputSource, sum_source_bytes};
 use crate::cli::ingest::reader::resume::ResumePoint;
 
-/// What is in a file of version 2 or 3.
+/// State of a version 2 or 3 file.
 #[derive(Debug, Deserialize)]
 pub struct StateV3 {
     #[serde(rename = "subject")]
@@ -37,7 +37,7 @@ pub struct StateV3 {
     elapsed_seconds: f64,
 }
 
-/// The file that was being read, and what was before it.
+/// Path and size of the file that was being read, and the total size of the files before it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct FileSizes {
     #[serde(rename = "path")]
@@ -48,7 +48,7 @@ struct FileSizes {
     bytes_before: u64,
 }
 
-/// What is in these files beside the counts of version 4.
+/// Fields of a version 2 or 3 file that version 4 does not have.
 #[derive(Debug, Deserialize)]
 pub struct FollowStateV3 {
     #[serde(rename = "tally")]
@@ -67,18 +67,18 @@ struct FollowPositionV3 {
     inode: u64,
 }
 
-/// What these versions know of the files.
+/// Paths and sizes of the input files as recorded by versions 2 and 3.
 #[derive(Debug, Clone)]
 pub struct LegacyFiles {
     sizes: FileSizes,
     input_bytes: Option<u64>,
     files: usize,
-    /// Which file was followed; else 0.
+    /// Inode of the followed file; 0 without `--follow`.
     inode: u64,
 }
 
 impl StateV3 {
-    /// Splits the state into that of the current version and what it knows of the files.
+    /// Converts to the state of the current version and the recorded file sizes.
     pub fn into_parts(self, follow_state: &FollowStateV3) -> (CheckpointState, LegacyFiles) {
         let Self { settings, input_bytes, files, sizes, is_finished, stats, rejects_bytes, elapsed_seconds } = self;
         let state = CheckpointState {
@@ -96,10 +96,10 @@ impl StateV3 {
 }
 
 impl LegacyFiles {
-    /// Finds where to go on by the sizes of the files, as the builds did that wrote it.
+    /// Returns where to resume, by comparing file sizes as the builds that wrote these versions did.
     ///
     /// # Errors
-    /// If the files before that place have other names or sizes.
+    /// If the names or sizes of the files up to `position` changed.
     pub fn find_start(
         &self,
         sources: &[InputSource],
@@ -108,7 +108,8 @@ impl LegacyFiles {
         is_followed: bool,
     ) -> anyhow::Result<ResumePoint> {
         let notices = vec![
-            "the checkpoint is of an earlier build, which knew files by their sizes: what it read is taken to be unchanged"
+            "the checkpoint is from an earlier build, which identified files by size: the part that was read is assumed to be \
+             unchanged"
                 .to_owned(),
         ];
         if is_followed {
@@ -132,15 +133,12 @@ impl LegacyFiles {
         metadata.is_some_and(|now| [0, now.ino()].contains(&self.inode) && now.len() >= position.offset)
     }
 
-    /// Checks that what was read is still there.
+    /// Checks that the files that were read have not changed, as far as their names and sizes show.
     fn check(&self, sources: &[InputSource], position: InputPosition) -> anyhow::Result<()> {
         let FileSizes { path, bytes, bytes_before } = &self.sizes;
         let current = FileSizes::for_file(sources, position.file);
         let is_same_file = current.path == *path && current.bytes_before == *bytes_before;
-        ensure!(
-            is_same_file,
-            "the files up to {path} are no longer what they were, so lines would be lost or doubled; {REMEDY}"
-        );
+        ensure!(is_same_file, "the files up to {path} have changed, so lines would be lost or duplicated; {REMEDY}");
         if let (Some(previous_bytes), Some(current_bytes)) = (*bytes, current.bytes) {
             let must_match_exactly =
                 sources.get(position.file).is_some_and(|source| source.format == InputFormat::Parquet);
@@ -149,7 +147,7 @@ impl LegacyFiles {
                 if must_match_exactly { current_bytes == previous_bytes } else { current_bytes >= previous_bytes };
             ensure!(
                 is_same,
-                "the input had {previous_bytes} bytes and has {current_bytes} now, so it is another one; {REMEDY}"
+                "the input was replaced: it had {previous_bytes} bytes and has {current_bytes} now; {REMEDY}"
             );
         }
         Ok(())

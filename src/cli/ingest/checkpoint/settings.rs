@@ -1,10 +1,9 @@
-//! What a checkpoint is about, in a form that does not depend on names in this program or on the wording of messages.
+//! The settings recorded in a checkpoint, in a format that is independent of names in the source code and of messages.
 //!
-//! Each setting is a key and a text: lists are JSON arrays, objects JSON objects with sorted keys. The keys and values are
-//! part of the format of version 3, described in docs/ingest.md. A setting that has its neutral value is left out, so a
-//! setting that a later release adds costs nothing where it is not used: files without it stay readable, and files with it
-//! are refused by a release that doesn't know it. The neutral value is part of the format too: it does not change with the
-//! default of the flag.
+//! A setting is a key with a string value: lists are JSON arrays, objects are JSON objects with sorted keys. Keys and values are
+//! part of the file format (version 3 and later), described in docs/ingest.md. Settings with their neutral value are omitted.
+//! Files without a setting that a later release adds therefore stay readable, and files with it are refused by releases that
+//! don't support it. The neutral values are part of the format too: they don't change with the defaults of the flags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +28,7 @@ pub const QUOTE: &str = "quote";
 pub const ESCAPE: &str = "escape";
 pub const NULL_VALUES: &str = "null_values";
 
-/// A setting, its neutral value, and what it is called in messages and in files of version 2.
+/// A setting with its neutral value and its label in messages and in version 2 files.
 struct CheckpointSetting {
     key: &'static str,
     neutral_value: &'static str,
@@ -60,19 +59,19 @@ const SETTINGS: [CheckpointSetting; 17] = [
     define_setting(NULL_VALUES, "", "--null-value"),
 ];
 
-/// The settings that decide which documents an ingest has and where they go. A checkpoint of other settings is refused.
+/// Settings that determine the documents and their destination. A run with different settings can't resume from a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IngestSettings(BTreeMap<String, String>);
 
 impl IngestSettings {
-    /// Takes settings; those that are neutral are left out.
+    /// Creates the settings, without those that have their neutral value.
     pub fn new(settings: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let settings = settings.into_iter().filter(|(key, value)| value != find_neutral_value(key));
         Self(settings.map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    /// Describes what differs, by the flags that say it.
+    /// Describes each difference, labelled with its flag.
     pub fn describe_differences(&self, now: &Self) -> Vec<String> {
         let keys: BTreeSet<&String> = self.0.keys().chain(now.0.keys()).collect();
         let differing = keys.into_iter().filter(|key| self.get(key) != now.get(key));
@@ -86,8 +85,7 @@ impl IngestSettings {
             .collect()
     }
 
-    /// Describes what differs from the settings of a file of version 2, which has them by their labels and in a form of its
-    /// own, where lists are joined.
+    /// Describes each difference from the settings of a version 2 file, which stores them by label and as joined lists.
     pub fn describe_differences_from_v2(&self, file: &BTreeMap<String, String>) -> Vec<String> {
         let mut file = file.clone();
         if let Some(types) = file.get_mut(find_label(CSV_TYPES)) {
@@ -95,7 +93,7 @@ impl IngestSettings {
         }
         let labels: BTreeSet<&str> =
             file.keys().map(String::as_str).chain(SETTINGS.iter().map(|setting| setting.label)).collect();
-        // What a file of version 2 can't say has to be neutral.
+        // A setting that version 2 does not have must be neutral.
         let unknown = self.0.iter().filter(|(key, _)| SETTINGS.iter().all(|setting| setting.key != key.as_str()));
         let unknown = unknown.map(|(key, value)| describe_difference(key, [String::new(), value.clone()]));
         let known = labels.into_iter().filter_map(|label| {
@@ -116,7 +114,7 @@ fn find_setting(key: &str) -> Option<&'static CheckpointSetting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// A setting that this release doesn't know is neutral where it is missing.
+/// Returns the neutral value of a setting; empty for a setting that this release doesn't support.
 fn find_neutral_value(key: &str) -> &'static str {
     find_setting(key).map_or("", |setting| setting.neutral_value)
 }
@@ -129,7 +127,7 @@ fn describe_difference(label: &str, [then, now]: [String; 2]) -> String {
     format!("{label} was `{then}` and is `{now}`")
 }
 
-/// A value as a person typed it, about.
+/// Formats a value roughly as it was given on the command line.
 fn format_for_message(key: &str, value: &str) -> String {
     match key {
         INPUT => join_array(value, " "),
@@ -140,7 +138,7 @@ fn format_for_message(key: &str, value: &str) -> String {
     }
 }
 
-/// A value as version 2 wrote it. The words are fixed: they were names of variants and parts of messages.
+/// Formats a value as in a version 2 file. The strings are pinned: they were names of enum variants and parts of messages.
 fn format_for_v2(key: &str, value: &str) -> String {
     match (key, value) {
         (FORMAT, "") => "by the endings".to_owned(),
@@ -162,8 +160,8 @@ fn format_for_v2(key: &str, value: &str) -> String {
     }
 }
 
-/// The columns' types of a file of version 2, in the order of their names: there they were in the order of the flag, which
-/// decides nothing. The last of several counts.
+/// Sorts the column types of a version 2 file by column, because it stores them in the order of the flags, which has no meaning.
+/// The last type of a column wins.
 fn sort_types(text: &str) -> String {
     let types: BTreeMap<&str, &str> = text.split(',').filter_map(|entry| entry.split_once('=')).collect();
     let types: Vec<_> = types.into_iter().map(|(name, cell_type)| format!("{name}={cell_type}")).collect();
@@ -176,7 +174,7 @@ fn format_types(value: &str, map_type_name: impl Fn(&str) -> &str) -> String {
     types.join(",")
 }
 
-/// The strings of a JSON array; what is none, as it is.
+/// Joins the strings of a JSON array; any other value is returned unchanged.
 fn join_array(value: &str, separator: &str) -> String {
     let Ok(Value::Array(items)) = serde_json::from_str(value) else { return value.to_owned() };
     let items: Vec<_> = items.iter().map(|item| item.as_str().unwrap_or_default()).collect();

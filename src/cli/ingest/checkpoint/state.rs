@@ -1,4 +1,4 @@
-//! What a checkpoint holds.
+//! The content of a checkpoint.
 
 use std::sync::Arc;
 
@@ -8,39 +8,41 @@ use super::settings::IngestSettings;
 use crate::cli::ingest::ingest_stats::IngestStats;
 use crate::cli::ingest::input_file::FileRecord;
 
-/// The version of what is written.
+/// Version of the files that this release writes.
 pub const VERSION: u32 = 4;
 
-/// What to do about a checkpoint of something else.
-pub const REMEDY: &str = "name another file or remove this one to begin anew, or give what it was to go on";
+/// Remedy in errors about a checkpoint that can't be used.
+pub const REMEDY: &str = "set another file or remove this one to start from the beginning, or restore the \
+                          previous settings and input to resume";
 
-/// What is in the file. The names are the format's, whatever the fields are called; tests hold them. A field that is added
-/// needs `#[serde(default)]`, so that files without it stay readable.
+/// Content of a checkpoint file. The serialized names are pinned by tests and must not follow renames of the fields. New fields
+/// need `#[serde(default)]`, so that older files stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointState {
     #[serde(rename = "version")]
     pub version: u32,
     #[serde(rename = "subject")]
     pub settings: IngestSettings,
-    /// Whether the input was read to its end.
+    /// Whether the input was read completely.
     #[serde(rename = "finished")]
     pub is_finished: bool,
     #[serde(rename = "tally")]
     pub stats: IngestStats,
-    /// The files that were read to their ends, in their order.
+    /// Files that were read completely, in input order.
     #[serde(rename = "finished_files")]
     pub finished_files: Arc<Vec<FileRecord>>,
-    /// The one that is being read.
+    /// File that was being read.
     #[serde(rename = "current_file")]
     pub current_file: Option<FileRecord>,
     #[serde(rename = "rejects_bytes")]
     pub rejects_bytes: u64,
-    /// How long all runs took together.
+    /// Total duration of all runs.
     #[serde(rename = "seconds")]
     pub elapsed_seconds: f64,
 }
 
 impl CheckpointState {
+    /// Creates the state of a run without progress.
     pub fn new(settings: IngestSettings) -> Self {
         Self {
             version: VERSION,

@@ -20,7 +20,7 @@ use crate::cli::ingest::reader::file_change::build_full_record;
 use crate::cli::ingest::reader::paths::InputSource;
 use crate::cli::ingest::reader::{InputFormat, TextEncoding};
 
-fn subject() -> IngestSettings {
+fn settings() -> IngestSettings {
     IngestSettings::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
 }
 
@@ -32,12 +32,13 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn tally(lines: u64) -> IngestStats {
-    let done = InputPosition { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..InputPosition::default() };
-    IngestStats { indexed: lines, position: done, ..IngestStats::default() }
+fn stats(lines: u64) -> IngestStats {
+    let position =
+        InputPosition { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..InputPosition::default() };
+    IngestStats { indexed: lines, position, ..IngestStats::default() }
 }
 
-/// What is recorded of `docs.jsonl`, of which so many lines of ten bytes were read.
+/// Returns the records after `lines` lines, of ten bytes each, of `docs.jsonl`.
 fn records(directory: &Path, lines: u64) -> FileRecords {
     let path = directory.join("docs.jsonl");
     let source = InputSource::of_file(&path, InputFormat::Jsonl);
@@ -58,24 +59,24 @@ async fn a_run_goes_on_where_the_last_one_was() {
     let start = async |checkpoint: &IngestCheckpoint| {
         checkpoint.find_start(Arc::clone(&sources), TextEncoding::Utf8, false).await.unwrap()
     };
-    let mut first = IngestCheckpoint::open(&path, subject()).await.unwrap();
+    let mut first = IngestCheckpoint::open(&path, settings()).await.unwrap();
     assert_eq!((first.stats(), first.rejects_bytes()), (IngestStats::default(), 0));
     assert_eq!(start(&first).await.position, InputPosition::default());
     first.wait_until_due().await;
-    first.save(tally(4), records(directory, 4), 7).await.unwrap();
+    first.save(stats(4), records(directory, 4), 7).await.unwrap();
     first.wait_for_write().await.unwrap();
-    let refused = format!("{:#}", IngestCheckpoint::open(&path, subject()).await.unwrap_err());
-    assert!(refused.contains(&format!("process {} on", std::process::id())), "{refused}");
-    // It is killed here.
+    let in_use = format!("{:#}", IngestCheckpoint::open(&path, settings()).await.unwrap_err());
+    assert!(in_use.contains(&format!("process {} on", std::process::id())), "{in_use}");
+    // Dropping the checkpoint without closing it stands for a killed process.
     drop(first);
-    let second = IngestCheckpoint::open(&path, subject()).await.unwrap();
-    assert_eq!((second.stats(), second.rejects_bytes()), (tally(4), 7));
+    let second = IngestCheckpoint::open(&path, settings()).await.unwrap();
+    assert_eq!((second.stats(), second.rejects_bytes()), (stats(4), 7));
     let found = start(&second).await;
     assert_eq!((found.position.row, found.position.offset, found.position.lines, found.is_complete), (4, 40, 4, false));
     assert!((1.0..1.5).contains(&second.elapsed().as_secs_f64()));
     let all = FileRecords { finished: Arc::new(records(directory, 10).current.into_iter().collect()), current: None };
-    second.close(tally(10), all, 9, true).await.unwrap();
-    let third = IngestCheckpoint::open(&path, subject()).await.unwrap();
+    second.close(stats(10), all, 9, true).await.unwrap();
+    let third = IngestCheckpoint::open(&path, settings()).await.unwrap();
     assert!(start(&third).await.is_complete);
     drop(third);
     let left: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -84,14 +85,18 @@ async fn a_run_goes_on_where_the_last_one_was() {
 
 #[tokio::test]
 async fn what_is_of_another_ingest_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint");
-    IngestCheckpoint::open(&path, subject()).await.unwrap();
-    let refusal =
-        async |subject: IngestSettings| format!("{:#}", IngestCheckpoint::open(&path, subject).await.unwrap_err());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("checkpoint");
+    IngestCheckpoint::open(&path, settings()).await.unwrap();
+    let open_error =
+        async |settings: IngestSettings| format!("{:#}", IngestCheckpoint::open(&path, settings).await.unwrap_err());
     let other = IngestSettings::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
-    let error = refusal(other).await;
-    assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");
+    let error = open_error(other).await;
+    assert!(
+        error
+            .starts_with(&format!("--checkpoint: {}: it was written by a run with different settings", path.display())),
+        "{error}"
+    );
     let differences = [
         "the input was `/docs.jsonl` and is `/docs.csv /b`",
         "--shard was `1/2` and is `0/1`",
@@ -99,10 +104,10 @@ async fn what_is_of_another_ingest_is_refused() {
     ];
     assert!(error.contains(&differences.join(", ")), "{error}");
     fs::write(&path, "{}").unwrap();
-    assert!(refusal(subject()).await.contains("holds no checkpoint"));
+    assert!(open_error(settings()).await.contains("is not a checkpoint"));
 }
 
-/// Files of version 3 know sizes: they are compared as the builds did that wrote them.
+/// Version 3 identifies files by size, so they are compared as the builds that wrote it did.
 #[test]
 fn files_of_earlier_versions_are_compared_by_their_sizes() {
     let directory = tempfile::tempdir().unwrap();
@@ -122,12 +127,12 @@ fn files_of_earlier_versions_are_compared_by_their_sizes() {
         },
         "rejects_bytes": 0, "seconds": 0.0,
     });
-    let StoredCheckpoint::V3(state, standing) = format::parse(text.to_string().as_bytes()).unwrap() else {
+    let StoredCheckpoint::V3(state, legacy_files) = format::parse(text.to_string().as_bytes()).unwrap() else {
         panic!("version 3")
     };
     let find = |names: &[&str], format| {
         let sources: Vec<_> = names.iter().map(|name| source(name, format)).collect();
-        standing.find_start(&sources, state.stats.position, false, false).map_err(|error| error.to_string())
+        legacy_files.find_start(&sources, state.stats.position, false, false).map_err(|error| error.to_string())
     };
     let found = find(&["a", "b", "c"], InputFormat::Jsonl).unwrap();
     assert_eq!(
@@ -135,27 +140,27 @@ fn files_of_earlier_versions_are_compared_by_their_sizes() {
         (1, 2, 5, 1)
     );
     assert!(found.notices[0].contains("earlier build"), "{:?}", found.notices);
-    assert!(find(&["a", "c", "b"], InputFormat::Jsonl).unwrap_err().contains("no longer what they were"));
+    assert!(find(&["a", "c", "b"], InputFormat::Jsonl).unwrap_err().contains("have changed"));
     write("b", 21);
     assert!(find(&["a", "b", "c"], InputFormat::Jsonl).is_ok(), "it has grown");
     assert!(
         find(&["a", "b", "c"], InputFormat::Parquet).unwrap_err().contains("has 21 now"),
-        "it is written as a whole"
+        "Parquet files are not appended to"
     );
     write("a", 11);
-    assert!(find(&["a", "b", "c"], InputFormat::Jsonl).unwrap_err().contains("no longer what they were"));
+    assert!(find(&["a", "b", "c"], InputFormat::Jsonl).unwrap_err().contains("have changed"));
 }
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_told_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("absent").join("checkpoint");
-    let error = format!("{:#}", IngestCheckpoint::open(&path, subject()).await.unwrap_err());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("absent").join("checkpoint");
+    let error = format!("{:#}", IngestCheckpoint::open(&path, settings()).await.unwrap_err());
     assert!(error.contains("can't be written"), "{error}");
 }
 
-/// What the flags of a command are in a checkpoint.
-fn subject_of(arguments: &Value) -> IngestSettings {
+/// Returns the checkpoint settings of a command line.
+fn settings_of(arguments: &Value) -> IngestSettings {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
@@ -166,7 +171,7 @@ fn subject_of(arguments: &Value) -> IngestSettings {
     Line::try_parse_from(["ingest"].into_iter().chain(arguments)).unwrap().ingest.checkpoint_settings()
 }
 
-/// The commands whose checkpoints the build of 2026-11-30 wrote, with their inputs' whole paths.
+/// Returns the command lines whose checkpoints the build of 2026-11-30 wrote, with absolute input paths.
 fn commands() -> serde_json::Map<String, Value> {
     let Value::Object(mut commands) = read_json(&fixture("ingest-v2/arguments.json")) else {
         panic!("it is no object")
@@ -180,16 +185,16 @@ fn commands() -> serde_json::Map<String, Value> {
     commands
 }
 
-/// Pinned: what version 3 says of each command.
+/// Pins the version 3 settings of each command line.
 #[test]
 fn settings_keep_their_names_and_values() {
     let expected = read_json(&fixture("ingest-v3/subjects.json"));
     for (name, arguments) in commands() {
-        assert_eq!(serde_json::to_value(subject_of(&arguments)).unwrap(), expected[&name], "{name}");
+        assert_eq!(serde_json::to_value(settings_of(&arguments)).unwrap(), expected[&name], "{name}");
     }
 }
 
-/// Files that the build of 2026-11-30 wrote: the same commands resume, and no others.
+/// Files written by the build of 2026-11-30 can be resumed by the same command lines only.
 #[test]
 fn files_of_version_2_are_compared_by_what_they_meant() {
     let commands = commands();
@@ -198,13 +203,13 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
         let StoredCheckpoint::V2(_, _, settings) = format::parse(&text).unwrap() else {
             panic!("{name} is of version 2")
         };
-        assert_eq!(subject_of(arguments).describe_differences_from_v2(&settings), [""; 0], "{name}");
+        assert_eq!(settings_of(arguments).describe_differences_from_v2(&settings), [""; 0], "{name}");
         for (_, other) in commands.iter().filter(|(other, _)| *other != name) {
-            assert_ne!(subject_of(other).describe_differences_from_v2(&settings), [""; 0], "{name}");
+            assert_ne!(settings_of(other).describe_differences_from_v2(&settings), [""; 0], "{name}");
         }
         let more = |more: &[&str]| {
             let more = more.iter().map(|&argument| json!(argument));
-            subject_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect())
+            settings_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect())
                 .describe_differences_from_v2(&settings)
         };
         if name == "killed" {
@@ -233,10 +238,10 @@ fn a_setting_of_a_later_release_is_neutral_where_it_is_missing() {
     assert_eq!(now.describe_differences(&now), [""; 0]);
     let spelled_out: IngestSettings =
         serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "shard": "0/1", "quotes": "true"})).unwrap();
-    assert_eq!(spelled_out.describe_differences(&now), [""; 0], "a neutral value may be there");
+    assert_eq!(spelled_out.describe_differences(&now), [""; 0], "a neutral value may be present");
 }
 
-/// A state with a value of its own in each field.
+/// Returns a state with a different value in each field.
 fn state() -> CheckpointState {
     let digest = |byte: u8| serde_json::from_value(json!(format!("{byte:02x}").repeat(32))).unwrap();
     let file = |n: u64, digest| FileRecord {
@@ -248,8 +253,8 @@ fn state() -> CheckpointState {
         digest,
         last_record: None,
     };
-    let done = InputPosition { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
-    let tally = IngestStats {
+    let position = InputPosition { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
+    let stats = IngestStats {
         indexed: 5,
         unchanged: 6,
         rejected: 7,
@@ -259,15 +264,15 @@ fn state() -> CheckpointState {
         terms: 11,
         pruned_terms: 12,
         other_shards: 13,
-        position: done,
+        position,
         durable_through: 20,
         reconnects: 21,
     };
     CheckpointState {
         version: VERSION,
-        settings: subject(),
+        settings: settings(),
         is_finished: true,
-        stats: tally,
+        stats,
         finished_files: Arc::new(vec![file(30, digest(0xcd))]),
         current_file: Some(file(40, None)),
         rejects_bytes: 19,
@@ -275,11 +280,11 @@ fn state() -> CheckpointState {
     }
 }
 
-/// Pinned: the bytes of version 4.
+/// Pins the bytes of version 4.
 #[test]
 fn version_4_keeps_its_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("checkpoint");
     write_checkpoint(&path, &state()).unwrap();
     let written = fs::read_to_string(&path).unwrap();
     assert_eq!(written, fs::read_to_string(fixture("ingest-v4.json")).unwrap());
@@ -288,25 +293,25 @@ fn version_4_keeps_its_bytes() {
     assert_eq!(found, CheckpointState { stats: not_kept, ..state() });
 }
 
-/// What the build of 2026-11-30 wrote as version 3.
+/// Reads a version 3 file written by the build of 2026-11-30.
 #[test]
 fn files_of_version_3_are_read() {
     let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
     let StoredCheckpoint::V3(found, _) = format::parse(&golden).unwrap() else { panic!("it is of version 3") };
-    let done = InputPosition { digest: None, ..state().stats.position };
-    let tally = IngestStats { durable_through: 0, reconnects: 0, position: done, ..state().stats };
+    let position = InputPosition { digest: None, ..state().stats.position };
+    let stats = IngestStats { durable_through: 0, reconnects: 0, position, ..state().stats };
     let (finished_files, current_file) = (Arc::default(), None);
-    assert_eq!(found, CheckpointState { stats: tally, finished_files, current_file, ..state() });
+    assert_eq!(found, CheckpointState { stats, finished_files, current_file, ..state() });
 }
 
 #[test]
 fn other_versions_are_refused_whatever_they_hold() {
     let problem = |text: &str| format::parse(text.as_bytes()).err().unwrap().to_string();
     let later = problem(r#"{"version": 5, "anything": 7}"#);
-    assert!(later.contains("a later release wrote it (its version is 5") && later.contains("up to 4"), "{later}");
-    assert!(later.contains("finish with that release, or name another file"), "{later}");
-    assert!(problem(r#"{"version": 1}"#).contains("a build before 0.1.0 wrote it"));
+    assert!(later.contains("it was written by a later release (version 5") && later.contains("up to 4"), "{later}");
+    assert!(later.contains("finish with that release, or set another file"), "{later}");
+    assert!(problem(r#"{"version": 1}"#).contains("it was written by a build before 0.1.0"));
     for text in ["{}", "", "[]", r#"{"version": 3}"#, r#"{"version": 2, "subject": 7}"#, r#"{"version": -1}"#] {
-        assert!(problem(text).contains("it holds no checkpoint"), "{text}");
+        assert!(problem(text).contains("it is not a checkpoint"), "{text}");
     }
 }

@@ -183,7 +183,8 @@ impl FieldMapping {
         let suggestion =
             names::format_suggestion(first, fields.keys().map(String::as_str).filter(|name| *name != first));
         let message = format!(
-            "there is no text in `{names}`; the record's fields are {present}; {suggestion}add the text, or set its field with {TEXT_FLAG}"
+            "there is no text in `{names}`; the record's fields are {present}; {suggestion}add the text, or set its field \
+             with {TEXT_FLAG}"
         );
         reject_malformed(first, message)
     }

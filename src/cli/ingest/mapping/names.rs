@@ -33,7 +33,7 @@ pub fn format_suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a st
     matches.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()
 }
 
-/// Returns the distance of a candidate from a name; `None` if they differ in more than about a third of the characters.
+/// Returns the edit distance of a similar candidate; `None` if more than a third of the characters, or more than three, differ.
 fn compute_distance(name: &str, candidate: &str) -> Option<usize> {
     if [name, candidate].iter().any(|text| text.chars().count() > MAX_COMPARED_CHARS) {
         return None;
