@@ -20,7 +20,7 @@ use crate::proto::ItemError;
 pub struct RejectFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// Whether the path is a regular file; others, such as /dev/null, are not truncated, synced or removed.
+    /// True for a regular file; other files, such as /dev/null, are not truncated, synced or removed.
     is_file: bool,
     bytes: u64,
     /// Length of the part that is synced to disk.

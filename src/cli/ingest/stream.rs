@@ -1,8 +1,8 @@
-//! The conversation with the server: batches out, results in. A stream that ends early is replaced by another one, which is
-//! sent what it left.
+//! The streams to the server: sends batches and receives results. A stream that ends early is replaced by another one, to which
+//! all pending documents are sent again.
 //!
-//! It ends early if it breaks; if an operation FAILED, for that has to be sent again, and before those behind it; and if the
-//! server is about to stop. In the last two cases nothing more is sent, and the results are read to the end.
+//! A stream ends early if the connection breaks, if an operation FAILED (it must be sent again before later documents, to keep
+//! their order), or if the server drains. In the last two cases nothing more is sent, and the remaining results are read.
 
 mod outbound_stream;
 mod session;

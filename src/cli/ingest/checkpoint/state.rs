@@ -23,7 +23,7 @@ pub struct CheckpointState {
     pub version: u32,
     #[serde(rename = "subject")]
     pub settings: IngestSettings,
-    /// Whether the input was read completely.
+    /// True if the input was read completely.
     #[serde(rename = "finished")]
     pub is_finished: bool,
     #[serde(rename = "tally")]

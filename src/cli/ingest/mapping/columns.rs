@@ -15,9 +15,9 @@ const MAX_LISTED: usize = 20;
 pub struct InputColumn {
     /// Dotted name. Lists don't add a level: `paragraphs.text` is the text of each paragraph.
     pub name: String,
-    /// Whether its values may contain fields that the schema does not declare, such as JSON or a map.
+    /// True if the values may contain fields that the schema does not declare, such as JSON or a map.
     pub has_undeclared_fields: bool,
-    /// Whether the column is nested inside another one.
+    /// True if the column is nested inside another one.
     pub is_nested: bool,
 }
 

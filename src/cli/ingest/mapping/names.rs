@@ -27,7 +27,7 @@ pub fn format_names<'a>(names: impl Iterator<Item = &'a str> + Clone, max_names:
     }
 }
 
-/// Returns a question that suggests the most similar candidate; empty if none is similar.
+/// Returns a question that suggests the nearest candidate; empty if none is similar.
 pub fn format_suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let matches = candidates.filter_map(|candidate| Some((compute_distance(name, candidate)?, candidate)));
     matches.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()

@@ -31,9 +31,9 @@ pub struct SeenFields(Arc<SeenFieldsInner>);
 #[derive(Debug, Default)]
 struct SeenFieldsInner {
     names: Mutex<BTreeSet<String>>,
-    /// Whether any record was checked; without records, no field is reported as missing.
+    /// Set once a record was checked; without records, no field is reported as missing.
     has_records: AtomicBool,
-    /// Whether all named fields were seen, so that further records need no check.
+    /// Set once all named fields were seen, so that further records need no check.
     is_complete: AtomicBool,
 }
 

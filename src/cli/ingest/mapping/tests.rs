@@ -55,7 +55,7 @@ fn several_fields_make_one_text() {
 fn a_column_that_is_not_there_is_told_with_those_that_are() {
     let problem =
         |mapping: FieldMapping| mapping.check_columns(["id", "text", "year"].into_iter()).unwrap_err().to_string();
-    assert!(mapping().check_columns(["text"].into_iter()).is_ok(), "ids are made of texts");
+    assert!(mapping().check_columns(["text"].into_iter()).is_ok(), "ids are derived from texts");
     let sku = problem(FieldMapping { id_field: "sku".to_owned(), ..mapping() });
     assert!(sku.contains("no column `sku`; the columns are id, text, year") && sku.contains("--id-field"), "{sku}");
     let body = problem(FieldMapping { text_fields: vec!["text".to_owned(), "body".to_owned()], ..mapping() });

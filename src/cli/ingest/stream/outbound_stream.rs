@@ -1,4 +1,4 @@
-//! The messages of a stream, on their way to the server.
+//! The request side of a stream.
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -7,23 +7,23 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::proto::IngestRequest;
 
-/// How many messages wait for the connection to take them.
+/// Maximum number of messages that wait for the connection. Flow control of the connection provides the backpressure.
 const CHANNEL_CAPACITY: usize = 2;
 
-/// Where the messages of the open stream go.
+/// Sends the messages of the open stream, with at most one message queued in front of a full channel.
 #[derive(Default)]
 pub struct OutboundStream {
-    /// Gone when the last message is sent.
+    /// `None` once no more messages are sent, which ends the request stream.
     sender: Option<mpsc::Sender<IngestRequest>>,
-    /// A message that waits for a place.
+    /// Message that waits for capacity in the channel.
     queued: Option<IngestRequest>,
 }
 
 impl OutboundStream {
-    /// Begins a stream with a message.
+    /// Opens a stream with its first message and returns the request stream for the call.
     ///
     /// # Errors
-    /// If the stream can't be opened.
+    /// If the channel is closed, which can't happen while this function holds its receiver.
     pub async fn open(&mut self, first_message: IngestRequest) -> anyhow::Result<ReceiverStream<IngestRequest>> {
         let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
         sender.send(first_message).await.context("the stream can't be opened")?;
@@ -31,49 +31,49 @@ impl OutboundStream {
         Ok(ReceiverStream::new(receiver))
     }
 
-    /// Tells whether messages may still be sent.
+    /// Returns whether messages can still be sent.
     pub fn is_open(&self) -> bool {
         self.sender.is_some()
     }
 
-    /// Tells whether a message waits for a place.
+    /// Returns whether a message waits for capacity.
     pub fn has_queued_message(&self) -> bool {
         self.queued.is_some()
     }
 
-    /// Tells whether the next message is wanted.
+    /// Returns whether the next message can be queued.
     pub fn needs_message(&self) -> bool {
         self.is_open() && !self.has_queued_message()
     }
 
-    /// Takes the operations of the next message, if there are any.
+    /// Queues the next message; does nothing without operations.
     pub fn enqueue(&mut self, operations: Option<Vec<Bytes>>) {
         self.queued = operations.map(|operations| IngestRequest { operations, ..IngestRequest::default() });
     }
 
-    /// Sends nothing more behind the message that waits.
+    /// Ends the request stream after the messages in the channel. Must not be called while a message is queued.
     pub fn finish(&mut self) {
         self.sender = None;
     }
 
-    /// Sends nothing more on the open stream. A message that was not sent is made again of the lines.
+    /// Ends the request stream and discards the queued message; its documents stay pending and are sent again.
     pub fn abort(&mut self) {
         (self.sender, self.queued) = (None, None);
     }
 
-    /// Sends the message that waits, when there is a place.
+    /// Sends the queued message; called once there is capacity.
     pub fn send(&mut self) {
         let (Some(sender), Some(message)) = (&self.sender, self.queued.take()) else { return };
         if sender.try_send(message).is_err() {
-            // The server takes no more. Its answers say why, and the next stream is sent the message.
+            // The server closed the request side. Its responses have the reason, and the next stream sends the documents.
             self.sender = None;
         }
     }
 
-    /// Waits until a message can be sent, or will never be.
+    /// Waits until there is capacity for a message, or the channel is closed.
     pub async fn wait_for_capacity(&self) {
         if let Some(sender) = &self.sender {
-            // A permit that is dropped leaves its place free; this task is the only one that fills it.
+            // Dropping the permit keeps the capacity free, because only this task sends to the channel.
             drop(sender.reserve().await);
         }
     }

@@ -1,4 +1,4 @@
-//! All streams of a run.
+//! The session of a run: opens streams until the whole input is acknowledged.
 
 mod reconnect;
 mod responses;
@@ -25,8 +25,8 @@ use crate::cli::retry::Backoff;
 use crate::proto::IngestOptions;
 use crate::proto::index_service_client::IndexServiceClient;
 
-/// One stream, from the first message to the last result; of an input that is followed, one each time that there is more.
-/// Further ones replace streams that end early.
+/// Runs the streams of an ingest: usually one, another one when a followed input grows after an idle time, and a replacement
+/// for each stream that ended early.
 pub struct Session<'a> {
     input: SessionInput,
     rejects: &'a mut RejectFile,
@@ -34,20 +34,20 @@ pub struct Session<'a> {
     checkpoint: Option<&'a mut IngestCheckpoint>,
     tracker: Tracker,
     outbound: OutboundStream,
-    /// Streams that fail are replaced until there has been no progress for this long.
+    /// Failed streams are replaced until there has been no progress for this long.
     give_up_after: Duration,
-    /// Whether the next stream replaces one that failed.
+    /// True if the next stream replaces a failed one.
     is_reconnect: bool,
-    /// Which creation of the collection the first stream opened. The others must find the same.
+    /// Incarnation of the collection that the first stream opened; later streams must find the same one.
     incarnation: Option<String>,
-    /// What FAILED on the open stream.
+    /// Operations that FAILED on the open stream.
     failed_operations: Option<FailedOperations>,
-    /// Whether the server of the open stream is about to stop.
+    /// True if the server announced on the open stream that it drains.
     is_draining: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Goes on from counts, and keeps the checkpoint.
+    /// Creates a session that continues from the counts of earlier runs and saves the checkpoint.
     pub fn new(
         events: InputEventReceiver,
         rejects: &'a mut RejectFile,
@@ -72,28 +72,31 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// For an input that may grow: a signal ends it, and what was read of it is then done in order.
+    /// Sets the control of a followed input: a signal ends the input, and the lines that were read are still completed.
     pub fn with_follow(self, follow: Option<FollowControl>) -> Self {
         Self { input: self.input.with_follow(follow), ..self }
     }
 
-    /// For an input of files, from where earlier runs were done with them.
+    /// Sets the tracker of the input files, with the files that earlier runs finished.
     pub fn with_files(mut self, files: FileTracker) -> Self {
         self.tracker = Tracker::new(self.tracker.stats(), files);
         self
     }
 
-    /// Returns the counts and the files at the end.
+    /// Returns the tracker, with the final counts and files.
     pub fn into_tracker(self) -> Tracker {
         self.tracker
     }
 
-    /// Returns the counts at the end.
+    /// Returns the final counts.
     pub fn into_stats(self) -> IngestStats {
         self.tracker.stats()
     }
 
-    /// Sends every line and takes in every result, over as many streams as that needs.
+    /// Sends every line and receives every result, over as many streams as necessary.
+    ///
+    /// # Errors
+    /// If the input can't be read, a permanent error occurs, there is no progress for too long, or a signal interrupts the run.
     pub async fn run(
         &mut self,
         index: IndexServiceClient<ClientConnection>,
@@ -106,7 +109,8 @@ impl<'a> Session<'a> {
             let acked_before = self.tracker.acked_count();
             let outcome = self.run_stream(index.clone(), self.next_options(&options), &mut signals).await;
             let has_progressed = self.tracker.acked_count() > acked_before;
-            // A server that is about to stop may be followed by another one; the second time it has to take something.
+            // A draining server is usually replaced, so the next stream is opened immediately. If a second drain follows without
+            // progress, the delay of a failure applies.
             let is_drained = matches!(outcome, Ok(StreamEnd::Drained)) && (has_progressed || !was_drained);
             was_drained = is_drained;
             if is_drained {
@@ -125,16 +129,16 @@ impl<'a> Session<'a> {
                     }
                     continue;
                 }
-                // Servers that take nothing before they stop are waited for.
+                // Drained twice without progress: wait as after a failure.
                 Ok(StreamEnd::Drained) => {
-                    ("no server takes the documents", Status::unavailable("the server is stopping"))
+                    ("no server accepts the documents", Status::unavailable("the server is stopping"))
                 }
                 Err(StreamError::Failed(status)) => ("documents were not stored", status),
                 Err(StreamError::Broken(status)) => ("the stream broke", status),
                 Err(StreamError::Fatal(error)) => return Err(error),
             };
-            // Counted lines are the measure: a server that always fails at the same document, after it answered later ones,
-            // makes no progress. Where nothing is left to send, none can be made.
+            // Progress is measured in acknowledged lines: a server that always fails at the same document makes none, even if it
+            // answers later documents. If nothing is pending, no progress is possible, so the time without it does not count.
             if has_progressed || self.is_waiting_for_input() {
                 backoff.reset();
             }
@@ -144,11 +148,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The options of the next stream: it goes on in the numbers, and in the collection that the first one opened.
+    /// Returns the options of the next stream, which continues the sequence numbers and requires the same collection.
     fn next_options(&self, options: &IngestOptions) -> IngestOptions {
         let mut options = IngestOptions { first_sequence: self.tracker.first_sequence(), ..options.clone() };
         if let Some(incarnation) = &self.incarnation {
-            // One that was deleted meanwhile is an error: created again, it would lack what was confirmed.
+            // If the collection was deleted meanwhile, creating it again would lose the documents that are already confirmed.
             options.expected_incarnation.clone_from(incarnation);
             options.create_collection = false;
             options.collection_options = None;
@@ -156,18 +160,21 @@ impl<'a> Session<'a> {
         options
     }
 
-    /// Whether all that was read is done with, and more may come.
+    /// Returns whether everything that was read is acknowledged, and the input has not ended.
     fn is_waiting_for_input(&self) -> bool {
         !self.input.has_ended() && self.tracker.pending_count() == 0
     }
 
-    /// Whether every line of the input is done with, so that nothing is lost with a broken stream. An input without
-    /// documents needs a stream that ends well: the server may have something against its options.
+    /// Returns whether every line of the input is acknowledged, so that a broken stream needs no replacement. An input without
+    /// documents needs a stream that ends without an error, because the server may reject the options.
     fn is_done(&self) -> bool {
         self.input.has_ended() && self.tracker.pending_count() == 0 && self.tracker.acked_count() > 0
     }
 
-    /// A signal came while no stream was open. Of an input that has no end, it is the end if nothing waits for a result.
+    /// Handles a signal while no stream is open: the first signal ends a followed input.
+    ///
+    /// # Errors
+    /// If the input is not followed, or was already stopped.
     fn handle_interrupt(&mut self) -> anyhow::Result<()> {
         if self.input.stop_following() {
             return Ok(());
@@ -175,7 +182,7 @@ impl<'a> Session<'a> {
         Err(anyhow!("interrupted"))
     }
 
-    /// Is done with the lines that wait for no other.
+    /// Counts the lines that are acknowledged, and writes the rejected ones to the rejects file.
     async fn process_acked(&mut self) -> anyhow::Result<()> {
         while let Some((line, error)) = self.tracker.pop_acked() {
             if let Some(error) = error {
@@ -186,6 +193,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Saves the checkpoint, if there is one. The rejects file is synced first, so that it is never shorter than recorded.
     async fn save_checkpoint(&mut self) -> anyhow::Result<()> {
         if let Some(checkpoint) = &mut self.checkpoint {
             let records = self.tracker.file_records();
@@ -195,7 +203,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Waits until the checkpoint should be written, if there is one.
+/// Waits until the next save of the checkpoint is due; returns immediately without a checkpoint.
 async fn wait_until_save_due(checkpoint: Option<&mut IngestCheckpoint>) {
     if let Some(checkpoint) = checkpoint {
         checkpoint.wait_until_due().await;

@@ -1,4 +1,4 @@
-//! The input of a session: what the reader hands over.
+//! The input of a session, received from the reader thread.
 
 use std::time::Duration;
 
@@ -7,61 +7,64 @@ use tokio::time::Instant;
 
 use crate::cli::ingest::reader::{FollowControl, InputEvent, InputEventReceiver};
 
-/// After so long without anything to send, a stream is ended: a server ends one that is silent for long.
+/// Time without input after which an idle stream is closed, before the server closes it with an error.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is read, as it comes.
+/// Events of the reader, and whether the input has ended.
 pub struct SessionInput {
     events: InputEventReceiver,
     has_ended: bool,
-    /// How the input is followed that may grow, until a signal ends it.
+    /// Control of a followed input, with which a signal ends it.
     follow: Option<FollowControl>,
-    /// When there was something to send.
+    /// Time of the last event or of the start of the stream.
     last_activity_at: Instant,
 }
 
 impl SessionInput {
+    /// Creates an input that is not followed.
     pub fn new(events: InputEventReceiver) -> Self {
         Self { events, has_ended: false, follow: None, last_activity_at: Instant::now() }
     }
 
-    /// For an input that may grow.
+    /// Sets the control of a followed input.
     pub fn with_follow(self, follow: Option<FollowControl>) -> Self {
         Self { follow, ..self }
     }
 
+    /// Returns whether all events were received.
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
+    /// Returns whether the input is followed.
     pub fn is_followed(&self) -> bool {
         self.follow.is_some()
     }
 
-    /// Ends an input that is followed where it ends now: the reader reports what is left. Returns whether this is news: a
-    /// second signal doesn't wait for that.
+    /// Ends a followed input at its current end; the reader still delivers the lines up to there. Returns false if the input is
+    /// not followed or was already stopped, so that a second signal interrupts the run.
     pub fn stop_following(&mut self) -> bool {
         let Some(follow) = self.follow.as_ref().filter(|follow| !follow.is_stopped()) else { return false };
         follow.stop();
         true
     }
 
-    /// Counts the time of silence from now on.
+    /// Restarts the idle time.
     pub fn note_activity(&mut self) {
         self.last_activity_at = Instant::now();
     }
 
-    /// Returns when nothing has come for so long that the stream is ended.
+    /// Returns the time at which an idle stream is closed.
     pub fn idle_deadline(&self) -> Instant {
         self.last_activity_at + IDLE_TIMEOUT
     }
 
-    /// Waits for the next batch; `None` behind the last one.
+    /// Waits for the next event; `None` after the last one.
     pub async fn next_event(&mut self) -> Option<anyhow::Result<InputEvent>> {
         self.events.recv().await
     }
 
-    /// Takes what came.
+    /// Processes the result of [`Self::next_event`].
     ///
     /// # Errors
     /// If the input can't be read.

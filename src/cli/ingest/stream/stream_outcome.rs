@@ -1,4 +1,4 @@
-//! How a stream ended.
+//! Outcomes of a stream.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use tonic::Status;
 
 use crate::proto::ItemError;
 
-/// Operations of a stream that FAILED.
+/// Summary of the operations of a stream that FAILED.
 pub struct FailedOperations {
-    /// The error of the one that was told first.
+    /// Error of the first failed operation that was reported.
     pub error: ItemError,
-    /// The longest delay that was asked for.
+    /// Longest retry delay that the server requested.
     pub delay: Duration,
 }
 
-/// How a stream ended well.
+/// Successful end of a stream.
 pub enum StreamEnd {
-    /// All that was read is done with.
+    /// Everything that was read is acknowledged.
     Complete,
-    /// The server is about to stop: another one gets the rest.
+    /// The server drains; the pending documents are sent to another one.
     Drained,
 }
 
-/// How a stream failed.
+/// Failure of a stream.
 pub enum StreamError {
-    /// It, or its connection, ended too soon.
+    /// The stream or its connection ended early.
     Broken(Status),
-    /// Operations FAILED.
+    /// Operations FAILED and must be sent again.
     Failed(Status),
-    /// Something that another stream would not change.
+    /// The error is permanent: another stream would fail in the same way.
     Fatal(anyhow::Error),
 }
 

@@ -1,4 +1,4 @@
-//! A message of operations.
+//! Packs operations into messages of a bounded size.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -6,7 +6,7 @@ use prost::Message as _;
 use crate::cli::ingest::line_batcher::{MAX_BATCH_BYTES, MAX_BATCH_LINES};
 use crate::proto::{Operation, operation};
 
-/// The operations of a message that is being packed.
+/// Encoded operations of the next message.
 #[derive(Debug, Default)]
 pub struct OperationBatch {
     operations: Vec<Bytes>,
@@ -14,7 +14,7 @@ pub struct OperationBatch {
 }
 
 impl OperationBatch {
-    /// Adds the operation that stores a document, encoded. Returns whether there was room for it.
+    /// Adds the upsert of an encoded document. Returns false if the message is full.
     pub fn push(&mut self, document: &Bytes) -> bool {
         let is_full = self.operations.len() == MAX_BATCH_LINES || self.bytes + document.len() > MAX_BATCH_BYTES;
         if is_full && !self.operations.is_empty() {
@@ -25,13 +25,13 @@ impl OperationBatch {
         true
     }
 
-    /// Returns what there is.
+    /// Returns the operations; `None` if there are none.
     pub fn into_operations(self) -> Option<Vec<Bytes>> {
         Some(self.operations).filter(|operations| !operations.is_empty())
     }
 }
 
-/// The operation that stores a document, encoded.
+/// Encodes the upsert of an encoded document.
 fn to_operation(document: &Bytes) -> Bytes {
     let kind = Some(operation::Kind::Upsert(document.clone()));
     Operation { kind, ..Operation::default() }.encode_to_vec().into()

@@ -9,9 +9,9 @@ use crate::cli::ingest::line_batcher::MAX_BATCH_BYTES as MAX_MESSAGE_BYTES;
 use crate::proto::{EncodingStats, Operation, operation};
 
 fn line(number: u64, size: usize) -> IngestLine {
-    let place = InputPosition { lines: number, bytes: number * 10, ..InputPosition::default() };
+    let position = InputPosition { lines: number, bytes: number * 10, ..InputPosition::default() };
     IngestLine {
-        position: place,
+        position,
         file: Arc::default(),
         number,
         other_shard_lines: 1,
@@ -36,19 +36,19 @@ fn indexed(sequence: u64) -> OperationResult {
     OperationResult { stats: Some(stats), ..result(sequence, OperationStatus::Indexed) }
 }
 
-/// The numbers of the lines that can be taken off, and whether they were rejected.
-fn settled(tracker: &mut Tracker) -> Vec<(u64, bool)> {
-    let settled = std::iter::from_fn(|| tracker.pop_acked());
-    settled.map(|(line, error)| (line.position.lines, error.is_some())).collect()
+/// Removes all acknowledged lines; returns their numbers and whether they were rejected.
+fn pop_all(tracker: &mut Tracker) -> Vec<(u64, bool)> {
+    let acked = std::iter::from_fn(|| tracker.pop_acked());
+    acked.map(|(line, error)| (line.position.lines, error.is_some())).collect()
 }
 
-/// Takes lines as the session does: read, and sent in messages.
+/// Adds lines and sends all messages, as the session does. Returns the number of operations.
 fn send(tracker: &mut Tracker, lines: impl IntoIterator<Item = IngestLine>) -> usize {
     lines.into_iter().for_each(|line| tracker.add(line));
     std::iter::from_fn(|| tracker.next_message()).map(|operations| operations.len()).sum()
 }
 
-/// Takes final results, and the server's word that all up to a number have one.
+/// Records final results and `durable_through`.
 fn answer(tracker: &mut Tracker, results: impl IntoIterator<Item = OperationResult>, durable_through: u64) {
     for result in results {
         assert_eq!(tracker.ack(result).unwrap(), None);
@@ -62,18 +62,18 @@ fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
     let no_document = IngestLine { document: Err(ItemError::default()), ..line(106, 1) };
     let sent = send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
     assert_eq!(sent, 4);
-    let place = InputPosition { lines: 109, bytes: 1095, ..InputPosition::default() };
-    tracker.set_input_end(InputEnd { position: place, other_shard_lines: 2 });
+    let position = InputPosition { lines: 109, bytes: 1095, ..InputPosition::default() };
+    tracker.set_input_end(InputEnd { position, other_shard_lines: 2 });
     answer(&mut tracker, [indexed(2)], 0);
-    assert_eq!(settled(&mut tracker), []);
+    assert_eq!(pop_all(&mut tracker), []);
     assert_eq!(tracker.stats(), IngestStats::starting_after(100));
     answer(&mut tracker, [indexed(1)], 2);
-    assert_eq!(settled(&mut tracker), [(101, false), (103, false)]);
+    assert_eq!(pop_all(&mut tracker), [(101, false), (103, false)]);
     assert_eq!(tracker.stats().position, InputPosition { lines: 103, bytes: 1030, ..InputPosition::default() });
     answer(&mut tracker, [result(4, OperationStatus::Unchanged)], 2);
     assert_eq!((tracker.pending_count(), tracker.stats().unchanged), (2, 0));
     answer(&mut tracker, [result(3, OperationStatus::Rejected)], 4);
-    assert_eq!(settled(&mut tracker), [(104, true), (105, false), (106, true)]);
+    assert_eq!(pop_all(&mut tracker), [(104, true), (105, false), (106, true)]);
     let expected = IngestStats {
         indexed: 2,
         unchanged: 1,
@@ -84,7 +84,7 @@ fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
         terms: 6,
         pruned_terms: 4,
         other_shards: 7,
-        position: place,
+        position,
         durable_through: 4,
         reconnects: 0,
     };
@@ -97,9 +97,9 @@ fn a_result_that_nobody_waits_for_is_an_error() {
     send(&mut tracker, [line(1, 1)]);
     tracker.add(line(2, 1));
     assert!(tracker.ack(indexed(1)).is_ok());
-    assert!(tracker.ack(indexed(1)).is_err(), "it has one");
-    assert!(tracker.ack(indexed(2)).is_err(), "it is not sent");
-    assert!(tracker.ack(indexed(7)).is_err(), "there is none");
+    assert!(tracker.ack(indexed(1)).is_err(), "it already has a result");
+    assert!(tracker.ack(indexed(2)).is_err(), "it was not sent");
+    assert!(tracker.ack(indexed(7)).is_err(), "it does not exist");
     send(&mut tracker, []);
     for status in [OperationStatus::Unspecified, OperationStatus::Deleted] {
         assert!(tracker.ack(result(2, status)).is_err(), "{status:?}");
@@ -108,7 +108,7 @@ fn a_result_that_nobody_waits_for_is_an_error() {
     assert!(tracker.ack(unknown).unwrap_err().to_string().contains("the status 99"));
 }
 
-/// It is not at fault: it is neither counted nor reported, and sent again with those behind it, under its number.
+/// A failed document is neither counted nor reported; it is sent again with all later ones, with its sequence number.
 #[test]
 fn what_failed_is_sent_again() {
     let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
@@ -117,15 +117,15 @@ fn what_failed_is_sent_again() {
     let failed = OperationResult { error: Some(error.clone()), ..result(2, OperationStatus::Failed) };
     assert_eq!(tracker.ack(failed).unwrap(), Some(error));
     answer(&mut tracker, [indexed(1), result(3, OperationStatus::Rejected), indexed(4)], 1);
-    assert_eq!(settled(&mut tracker), [(1, false)]);
+    assert_eq!(pop_all(&mut tracker), [(1, false)]);
     assert_eq!((tracker.pending_count(), tracker.first_sequence()), (3, 2));
     tracker.restart_stream();
-    assert_eq!(settled(&mut tracker), []);
+    assert_eq!(pop_all(&mut tracker), []);
     assert_eq!(send(&mut tracker, []), 3);
     answer(&mut tracker, [indexed(2), result(3, OperationStatus::Rejected)], 3);
-    assert_eq!(settled(&mut tracker), [(2, false), (3, true)]);
+    assert_eq!(pop_all(&mut tracker), [(2, false), (3, true)]);
     answer(&mut tracker, [indexed(4)], 4);
-    assert_eq!((settled(&mut tracker), tracker.pending_count(), tracker.stats().rejected), (vec![(4, false)], 0, 1));
+    assert_eq!((pop_all(&mut tracker), tracker.pending_count(), tracker.stats().rejected), (vec![(4, false)], 0, 1));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn nothing_is_counted_before_the_server_says_that_it_is_durable() {
     let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     send(&mut tracker, [line(1, 1), line(2, 1)]);
     answer(&mut tracker, [indexed(1), indexed(2)], 1);
-    assert_eq!(settled(&mut tracker), [(1, false)]);
+    assert_eq!(pop_all(&mut tracker), [(1, false)]);
     tracker.restart_stream();
     assert_eq!((tracker.first_sequence(), send(&mut tracker, [])), (2, 1));
 }
@@ -143,16 +143,16 @@ fn room_comes_back_when_lines_are_counted() {
     let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     send(&mut tracker, [line(1, 1), line(2, MAX_PENDING_BYTES)]);
     assert!(!tracker.has_capacity());
-    // It may have to be sent again after the first.
+    // The second document stays pending, because it may have to be sent again after the first.
     answer(&mut tracker, [indexed(2)], 0);
     assert!(!tracker.has_capacity());
     answer(&mut tracker, [indexed(1)], 2);
-    assert_eq!(settled(&mut tracker).len(), 2);
+    assert_eq!(pop_all(&mut tracker).len(), 2);
     assert!(tracker.has_capacity());
     send(&mut tracker, (3..3 + MAX_PENDING_LINES as u64).map(|number| line(number, 1)));
     assert!(!tracker.has_capacity());
     answer(&mut tracker, [indexed(3)], 3);
-    assert_eq!(settled(&mut tracker).len(), 1);
+    assert_eq!(pop_all(&mut tracker).len(), 1);
     assert!(tracker.has_capacity());
 }
 
@@ -167,13 +167,13 @@ fn a_message_has_its_bounds() {
     assert_eq!((tracker.pending_count(), tracker.next_message()), (200, None));
 }
 
-/// What happens to a stream.
+/// Step of a random run.
 #[derive(Debug, Clone)]
 enum Step {
-    /// So many lines are read; those of the pattern are no documents.
+    /// Reads this many lines; the bits of the pattern select the invalid ones.
     Read(u8, u8),
     Send,
-    /// One of the documents that wait gets a result, by this choice.
+    /// Answers one of the documents without a result, chosen by the index.
     Answer(prop::sample::Index, OperationStatus),
     Break,
 }
@@ -193,15 +193,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..120)
 }
 
-/// A tracker, and a server as far as it matters here.
+/// A tracker with a model of the server.
 struct Run {
     tracker: Tracker,
     read: u64,
     /// Sequence number of the first document of the open stream.
     first: u64,
-    /// Lines of the documents that the open stream was given, in order, with the answers that it gave.
+    /// Lines of the documents that were sent on the open stream, in order, with their results.
     stream: Vec<(u64, Option<OperationStatus>)>,
-    /// Lines that have been counted, with whether they were rejected.
+    /// Lines that were counted, and whether they were rejected.
     counted: Vec<(u64, bool)>,
     /// Lines of documents whose last result was a rejection.
     rejected: std::collections::BTreeSet<u64>,
@@ -227,7 +227,7 @@ impl Run {
     fn send(&mut self) {
         for operation in self.tracker.next_message().unwrap_or_default() {
             let Some(operation::Kind::Upsert(document)) = Operation::decode(operation).unwrap().kind else {
-                panic!("it is no upsert")
+                panic!("not an upsert")
             };
             let number = u64::from_be_bytes(document.as_ref().try_into().unwrap());
             self.stream.push((number, None));
@@ -242,7 +242,7 @@ impl Run {
         }
     }
 
-    /// Answers the document with this place in the stream.
+    /// Answers the document at this index in the stream.
     fn answer(&mut self, at: usize, status: OperationStatus) {
         let (number, answer) = &mut self.stream[at];
         *answer = Some(status);
@@ -257,7 +257,7 @@ impl Run {
         };
         let finals = self.stream.iter().take_while(|(_, answer)| is_final(answer)).count();
         self.tracker.advance_durable_through(self.first - 1 + finals as u64);
-        self.counted.extend(settled(&mut self.tracker));
+        self.counted.extend(pop_all(&mut self.tracker));
     }
 
     fn waiting(&self) -> Vec<usize> {
@@ -265,7 +265,7 @@ impl Run {
         waiting.map(|(at, _)| at).collect()
     }
 
-    /// The stream ends, and the next one begins.
+    /// Ends the stream and starts the next one.
     fn restart(&mut self) {
         self.tracker.restart_stream();
         self.stream.clear();
@@ -274,9 +274,9 @@ impl Run {
 }
 
 proptest! {
-    /// Laws: whatever breaks or fails, each line is counted once and in order; a stream is given documents in the order of
-    /// their lines, none twice, none that is counted, and every other one from the first that is not counted on; a
-    /// document has the same number in every stream; the bytes are those of the lines that are held.
+    /// Laws, for any sequence of failures: each line is counted once and in order; a stream is sent exactly the pending
+    /// documents, each once and in input order; a document has one sequence number in all streams; the byte count is that of
+    /// the pending lines.
     #[test]
     fn each_line_has_one_result_whatever_breaks(steps in steps()) {
         let mut run = Run::new(0);
@@ -315,18 +315,18 @@ proptest! {
         for at in run.waiting() {
             run.answer(at, OperationStatus::Indexed);
         }
-        run.counted.extend(settled(&mut run.tracker));
+        run.counted.extend(pop_all(&mut run.tracker));
         let expected: Vec<_> = (1..=run.read)
             .map(|number| (number, run.rejected.contains(&number) || !documents.contains(&number)))
             .collect();
         prop_assert_eq!(&run.counted, &expected);
-        let tally = run.tracker.stats();
-        prop_assert_eq!((tally.document_count(), run.tracker.acked_count()), (run.read, documents.len() as u64));
+        let stats = run.tracker.stats();
+        prop_assert_eq!((stats.document_count(), run.tracker.acked_count()), (run.read, documents.len() as u64));
     }
 
-    /// Law: with the last result of each id, the collection has what a stream that never broke leaves: the last line of
-    /// each id. The server applies the documents of one id in the order in which they come; before a break it may have
-    /// applied any of them, and their results may be lost.
+    /// Law: at the end, the collection has the last line of each id, as after a stream that never broke. The server applies the
+    /// documents of one id in the order in which it receives them; before a break it may have applied any prefix of the
+    /// stream, and results may be lost.
     #[test]
     fn the_last_line_of_an_id_stays(
         count in 1_u64..40,
@@ -342,7 +342,7 @@ proptest! {
         };
         for (applied, answers) in streams {
             run.send();
-            // Any beginning of the stream is applied, and any part of that is answered.
+            // Any prefix of the stream is applied, and any subset of the prefix is answered.
             let applied = applied.min(run.stream.len());
             apply(&run, applied);
             for at in answers {

@@ -1,4 +1,4 @@
-//! What a session does while no stream is open.
+//! The session while no stream is open: waits for a retry or for more input.
 
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
@@ -8,10 +8,10 @@ use crate::cli::ingest::signals::ShutdownSignals;
 use crate::cli::retry::{Backoff, format_retry_notice};
 
 impl Session<'_> {
-    /// Waits after a stream failed, and prepares the next one. Returns whether there is a need for one.
+    /// Waits after a failed stream and prepares the next one. Returns whether another stream is needed.
     ///
     /// # Errors
-    /// If the error is permanent, there was no progress for too long, or a signal came.
+    /// If the error is permanent, there was no progress for too long, or a signal interrupts the run.
     pub(super) async fn wait_to_reconnect(
         &mut self,
         failure: &str,
@@ -38,12 +38,15 @@ impl Session<'_> {
         if !self.is_waiting_for_input() {
             return Ok(true);
         }
-        // Without documents there is no need for a server, so it may be away for as long as there are none.
+        // Without documents to send, no server is needed, so it may be unavailable for any duration.
         let has_more = self.wait_for_input(signals).await?;
         Ok(has_more || !self.input.is_followed() && !self.is_done())
     }
 
-    /// Waits for input while no stream is open. Returns whether there is more to send; a signal ends an input that has no end.
+    /// Waits for input while no stream is open. Returns whether there are documents to send; a signal ends a followed input.
+    ///
+    /// # Errors
+    /// If the input or the checkpoint fails, or a signal interrupts the run.
     pub(super) async fn wait_for_input(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<bool> {
         while self.is_waiting_for_input() {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! What comes in: parts of the input, and the server's answers.
+//! Handles events of the input and responses of the server.
 
 use std::mem::take;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::cli::ingest::stream::stream_outcome::FailedOperations;
 use crate::proto::{IngestResponse, ItemError};
 
 impl Session<'_> {
-    /// Takes a part of the input.
+    /// Handles an event of the input.
     pub(super) async fn handle_input(&mut self, event: Option<anyhow::Result<InputEvent>>) -> anyhow::Result<()> {
         match self.input.accept_event(event)? {
             Some(InputEvent::Lines(lines)) => self.add_lines(lines).await?,
@@ -23,15 +23,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Takes lines; those that are no documents are rejected here and now.
+    /// Adds lines to the tracker. Invalid lines are rejected as soon as all earlier lines are acknowledged.
     async fn add_lines(&mut self, lines: Vec<IngestLine>) -> anyhow::Result<()> {
         lines.into_iter().for_each(|line| self.tracker.add(line));
         self.process_acked().await
     }
 
-    /// Takes an answer of the server.
+    /// Handles a response of the server.
     pub(super) async fn handle_response(&mut self, response: IngestResponse) -> anyhow::Result<()> {
-        // A server that is starting takes calls, and breaks them.
+        // Counted with the first response, because a starting server may accept a call and break it.
         if take(&mut self.is_reconnect) {
             self.tracker.count_reconnect();
         }
@@ -51,7 +51,7 @@ impl Session<'_> {
         self.process_acked().await
     }
 
-    /// An operation FAILED: those behind it wait for the next stream too.
+    /// Records an operation that FAILED, and stops sending: later documents wait for the next stream, to keep their order.
     fn record_failure(&mut self, error: ItemError) {
         let delay = error.retry_delay.and_then(|delay| Duration::try_from(delay).ok()).unwrap_or_default();
         let failed = self.failed_operations.get_or_insert(FailedOperations { error, delay });

@@ -1,4 +1,4 @@
-//! One stream: messages out, results in.
+//! The event loop of one stream.
 
 use std::mem::take;
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::cli::retry::{is_retryable, status_from_item_error};
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{IngestOptions, IngestRequest, IngestResponse};
 
-/// What happened next.
+/// Event of the loop of a stream.
 enum StreamEvent {
     Interrupted,
     CheckpointDue,
@@ -27,7 +27,10 @@ enum StreamEvent {
 }
 
 impl Session<'_> {
-    /// Has one stream, to its end.
+    /// Runs one stream to its end.
+    ///
+    /// # Errors
+    /// If the stream broke, an operation FAILED, or the run can't continue.
     pub(super) async fn run_stream(
         &mut self,
         index: IndexServiceClient<ClientConnection>,
@@ -55,7 +58,7 @@ impl Session<'_> {
         options: IngestOptions,
         signals: &mut ShutdownSignals,
     ) -> Result<(), StreamError> {
-        // A server may want to see the options before it answers at all.
+        // The options are queued before the call starts, because the server may respond only after it has read them.
         let messages = self.outbound.open(IngestRequest { options: Some(options), ..IngestRequest::default() }).await?;
         self.input.note_activity();
 
@@ -76,7 +79,7 @@ impl Session<'_> {
                 self.outbound.finish();
             }
             match self.next_event(&mut responses, signals).await? {
-                // What was read of an input that has no end is finished; a second signal doesn't wait for that.
+                // The first signal ends a followed input and completes the lines that were read; a second one interrupts.
                 StreamEvent::Interrupted if self.input.stop_following() => {}
                 StreamEvent::Interrupted => return Err(anyhow!("interrupted").into()),
                 StreamEvent::CheckpointDue => self.save_checkpoint().await?,
@@ -90,7 +93,7 @@ impl Session<'_> {
         }
     }
 
-    /// Results come first: they make room.
+    /// Waits for the next event. Responses take precedence over input, because they free capacity.
     async fn next_event(
         &mut self,
         responses: &mut Streaming<IngestResponse>,
@@ -111,12 +114,12 @@ impl Session<'_> {
         })
     }
 
-    /// The server ended the stream: right if it was told that there is no more, and is done with everything.
+    /// Checks that the server ended the stream only after the client did, with a result for each document.
     fn check_stream_end(&self) -> Result<(), Status> {
         let pending = self.tracker.pending_count();
         if self.outbound.is_open() || pending > 0 {
             return Err(Status::unavailable(format!(
-                "the server ended the stream with {pending} documents unanswered"
+                "the server ended the stream with {pending} documents without a result"
             )));
         }
         Ok(())
