@@ -1,4 +1,4 @@
-//! Compiles the contract with protox, so that no protoc is needed, and finds out which source this is.
+//! Compiles the contract with protox, which needs no protoc, and records the revision of the build.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,19 +14,18 @@ const PROTOS: [&str; 4] = [
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tell_revision();
+    emit_revision();
     println!("cargo:rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true).open_files(PROTOS)?;
     let mut descriptors = compiler.file_descriptor_set();
 
-    // Reflection shows the contract as it is written. Of the fields' options, only these bytes have the bounds.
+    // Reflection serves the unmodified contract. Extension options such as the bounds survive only in protox's own encoding.
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("splade_descriptor.bin"), compiler.encode_file_descriptor_set())?;
 
-    // The Rust code takes each operation, document and text of a stream as bytes, which is the same on the wire, and decodes
-    // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then rejected alone and
-    // doesn't end its stream.
+    // Operations, documents and texts are declared as bytes, which have the same wire format, and decoded one by one: an item
+    // that can't be decoded (invalid UTF-8, a payload nested too deeply) is then rejected alone instead of ending its stream.
     // See docs/adr/0014-decode-operations-one-by-one.md.
     for (message, field) in [
         ("IngestRequest", "operations"),
@@ -34,9 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("UpsertRequest", "documents"),
         ("EncodeStreamRequest", "texts"),
     ] {
-        take_as_bytes(&mut descriptors, message, field)?;
+        change_type_to_bytes(&mut descriptors, message, field)?;
     }
-    // Messages with their names, by which the codec tells requests from responses.
+    // The codec distinguishes requests and responses by their type names.
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
@@ -46,51 +45,54 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What `src/version.rs` reads: the revision, and the revision with its date. `SPLADE_REVISION` and `SPLADE_REVISION_DATE`
-/// say them for images and source archives, else git does.
-fn tell_revision() {
+/// Sets the variables that `src/version.rs` reads: the revision, and the revision with its date. They come from
+/// `SPLADE_REVISION` and `SPLADE_REVISION_DATE` (container images, source archives), otherwise from git.
+fn emit_revision() {
     println!("cargo:rerun-if-env-changed=SPLADE_REVISION");
     println!("cargo:rerun-if-env-changed=SPLADE_REVISION_DATE");
     let is_debug = std::env::var("PROFILE").is_ok_and(|profile| profile == "debug");
-    let (revision, date) = match given("SPLADE_REVISION") {
-        Some(revision) => (Some(revision), given("SPLADE_REVISION_DATE")),
-        // Where one develops, a commit must not compile everything again.
+    let (revision, date) = match read_variable("SPLADE_REVISION") {
+        Some(revision) => (Some(revision), read_variable("SPLADE_REVISION_DATE")),
+        // A commit must not trigger a rebuild during development.
         None if is_debug => (Some("dev".to_owned()), None),
-        None => (git(&["rev-parse", "--short=12", "HEAD"]), git(&["log", "-1", "--format=%cs"])),
+        None => (run_git(&["rev-parse", "--short=12", "HEAD"]), run_git(&["log", "-1", "--format=%cs"])),
     };
     let revision = revision.unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=SPLADE_BUILD_REVISION={revision}");
     println!("cargo:rustc-env=SPLADE_BUILD={}", date.map_or(revision.clone(), |date| format!("{revision}, {date}")));
 }
 
-fn given(name: &str) -> Option<String> {
-    one_line(&std::env::var(name).ok()?)
+/// Returns the first line of an environment variable.
+fn read_variable(name: &str) -> Option<String> {
+    first_line(&std::env::var(name).ok()?)
 }
 
-/// What git says of this source, and not of a repository that this source was unpacked in. A commit is then a reason to
-/// build again.
-fn git(arguments: &[&str]) -> Option<String> {
+/// Runs git and returns the first line of its output. Returns `None` if this directory is not the root of a repository, so that
+/// the revision of an enclosing repository is never used. Makes cargo rebuild after a commit.
+fn run_git(arguments: &[&str]) -> Option<String> {
     if !Path::new(".git").exists() {
         return None;
     }
-    let ask = |arguments: &[&str]| {
+    let run = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
-        one_line(&String::from_utf8_lossy(&output.stdout))
+        first_line(&String::from_utf8_lossy(&output.stdout))
     };
     for file in ["HEAD", "logs/HEAD"] {
-        // A file that is not there would be a reason every time.
-        if let Some(path) = ask(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
+        // Cargo would rebuild every time if the file didn't exist.
+        if let Some(path) = run(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
             println!("cargo:rerun-if-changed={path}");
         }
     }
-    ask(arguments)
+    run(arguments)
 }
 
-fn one_line(text: &str) -> Option<String> {
+/// Returns the first line without surrounding whitespace; `None` if it is empty.
+fn first_line(text: &str) -> Option<String> {
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
-fn take_as_bytes(set: &mut FileDescriptorSet, message: &str, field: &str) -> Result<(), String> {
+/// Declares a field of a message as bytes.
+fn change_type_to_bytes(set: &mut FileDescriptorSet, message: &str, field: &str) -> Result<(), String> {
     let field = set
         .file
         .iter_mut()
@@ -98,7 +100,7 @@ fn take_as_bytes(set: &mut FileDescriptorSet, message: &str, field: &str) -> Res
         .filter(|descriptor: &&mut DescriptorProto| descriptor.name() == message)
         .flat_map(|descriptor| &mut descriptor.field)
         .find(|descriptor| descriptor.name() == field)
-        .ok_or_else(|| format!("the contract has no field {message}.{field}"))?;
+        .ok_or_else(|| format!("field {message}.{field} is not in the contract; update the list in build.rs"))?;
     field.set_type(Type::Bytes);
     field.type_name = None;
     Ok(())
