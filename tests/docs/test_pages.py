@@ -11,7 +11,7 @@ import pytest
 
 from conftest import ROOT
 from page import Block, outputs_match, parse_blocks, substitute, write_outputs
-from recipes import path_of
+from recipes import require_program
 from shell import run_blocks
 from sidecar import clean_environment, free_ports
 from skips import missing_needs, skip
@@ -112,7 +112,7 @@ def test_the_concepts(clone, environment, start, tmp_path):
 
 def test_the_model_change(clone, environment, model_folder, tmp_path):
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "grpcurl").symlink_to(path_of("grpcurl"))
+    (tmp_path / "bin" / "grpcurl").symlink_to(require_program("grpcurl"))
     environment = {**environment, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"}
     models = {"./splade-v2": Path(model_folder), "./splade-v3": ROOT / "tests" / "data" / "models" / "bert-random-tied"}
     run_page(DOCS / "model-change.md", clone, environment, **models)

@@ -1,4 +1,4 @@
-"""What pytest finds for this folder's tests."""
+"""Fixtures of the tests in this directory."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Documents to send, valid and invalid, and a way to send them."""
+"""Valid and invalid documents, and functions that stream them to a server."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ INGEST = "/splade_sidecar.v1.IndexService/Ingest"
 
 
 def corpus(count: int) -> list[docs.Document]:
-    """The first documents of the sample corpus, with title, topic and year as payload."""
+    """Returns the first `count` documents of the sample corpus, with title, topic and year as payload."""
     with open(CORPUS, encoding="utf-8") as lines:
         entries = [json.loads(line) for line, _ in zip(lines, range(count))]
     return [
@@ -26,27 +26,28 @@ def corpus(count: int) -> list[docs.Document]:
 
 
 def document(text: str, num: int | None = None, **payload: object) -> docs.Document:
-    made = docs.Document(text=text)
+    """Returns a document with an optional integer id and the keyword arguments as payload."""
+    result = docs.Document(text=text)
     if num is not None:
-        made.id.num = num
+        result.id.num = num
     if payload:
-        made.payload.CopyFrom(Struct())
-        made.payload.update(payload)
-    return made
+        result.payload.CopyFrom(Struct())
+        result.payload.update(payload)
+    return result
 
 
 def options(collection: str, **more: object) -> index.IngestOptions:
-    """Options that create the collection, with room for a dense vector of three dimensions."""
-    made = index.IngestOptions(collection=collection, create_collection=True, **more)
-    made.collection_options.dense_vectors[DENSE_NAME].size = 3
-    return made
+    """Returns options that create the collection with a dense vector of three dimensions."""
+    settings = index.IngestOptions(collection=collection, create_collection=True, **more)
+    settings.collection_options.dense_vectors[DENSE_NAME].size = 3
+    return settings
 
 
 def ingest(sidecar, settings: index.IngestOptions, items: Iterable, batch: int = 20) -> list[index.OperationResult]:
     """Streams documents or operations (messages, or the wire bytes of a document) and returns their results in order.
 
-    Checks what holds for every stream: `opened` comes first and alone, each operation has one result, and
-    `durable_through` grows up to the last.
+    Checks the invariants of every stream: `opened` is alone in the first message, each operation has one result, and
+    `durable_through` never decreases and reaches the last operation.
     """
     first = settings.first_sequence or 1
     results, durable = {}, first - 1
@@ -54,7 +55,7 @@ def ingest(sidecar, settings: index.IngestOptions, items: Iterable, batch: int =
         for result in response.results:
             assert result.sequence not in results, f"operation {result.sequence} has two results"
             results[result.sequence] = result
-        assert response.durable_through >= durable, "durable_through went back"
+        assert response.durable_through >= durable, "durable_through decreased"
         durable = response.durable_through
         assert all(sequence in results for sequence in range(first, durable + 1))
     assert sorted(results) == list(range(first, first + len(results)))
@@ -63,27 +64,28 @@ def ingest(sidecar, settings: index.IngestOptions, items: Iterable, batch: int =
 
 
 def responses(sidecar, settings: index.IngestOptions, items: Iterable, batch: int = 20) -> Iterator:
-    """Yields the responses of a stream after the first one, which must be `opened` alone."""
-    # Requests go out as bytes, so that a document can be sent which no client library would write.
+    """Yields the responses of a stream after the first one, which must have only `opened`."""
+    # Sends raw bytes, to allow documents that client libraries can't serialize.
     method = sidecar.channel.stream_stream(INGEST, response_deserializer=index.IngestResponse.FromString)
-    call = method(requests(settings, items, batch), timeout=600)
+    call = method(serialize_requests(settings, items, batch), timeout=600)
     opened = next(call)
     assert opened.HasField("opened") and not opened.results, opened
     assert opened.durable_through == (settings.first_sequence or 1) - 1
     for response in call:
-        assert not response.HasField("opened"), "opened came twice"
+        assert not response.HasField("opened"), "a later response has `opened`"
         yield response
 
 
-def requests(settings: index.IngestOptions, items: Iterable, batch: int) -> Iterator[bytes]:
+def serialize_requests(settings: index.IngestOptions, items: Iterable, batch: int) -> Iterator[bytes]:
+    """Yields the wire bytes of the requests: the options first, then `batch` operations each."""
     yield index.IngestRequest(options=settings).SerializeToString()
-    fields = (field(2, operation(item)) for item in items)
+    fields = (field(2, serialize_operation(item)) for item in items)
     while message := b"".join(itertools.islice(fields, batch)):
         yield message
 
 
-def operation(item: object) -> bytes:
-    """The wire bytes of an Operation: that of a document is its upsert, that of a DeleteDocument its deletion."""
+def serialize_operation(item: object) -> bytes:
+    """Returns the wire bytes of an Operation. Documents become upserts, DeleteDocument messages deletions."""
     if isinstance(item, index.Operation):
         return item.SerializeToString()
     number = 2 if isinstance(item, docs.DeleteDocument) else 1
@@ -91,7 +93,7 @@ def operation(item: object) -> bytes:
 
 
 def nested_payload(text: str, depth: int) -> bytes:
-    """A document on the wire whose payload is `{"a": {"a": …}}`, deeper than a client library would write it."""
+    """Returns the wire bytes of a document whose payload is `{"a": {"a": …}}`, at any depth."""
     value = field(3, b"leaf")
     for _ in range(depth):
         struct = field(1, field(1, b"a") + field(2, value))
@@ -100,16 +102,17 @@ def nested_payload(text: str, depth: int) -> bytes:
 
 
 def invalid_utf8() -> bytes:
-    """A document on the wire whose text is no UTF-8."""
+    """Returns the wire bytes of a document whose text is not valid UTF-8."""
     return field(2, b"caf\xe9 au lait")
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
+    """Returns the wire bytes of a length-delimited field."""
+    return encode_varint(number << 3 | 2) + encode_varint(len(content)) + content
 
 
-def varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """Returns a base-128 varint."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

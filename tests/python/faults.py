@@ -1,4 +1,4 @@
-"""What a failed call says: its code, and the details of the richer error model."""
+"""Checks of failed calls: status codes, and the details of the richer error model."""
 
 from contextlib import contextmanager
 
@@ -9,7 +9,7 @@ from grpc_status import rpc_status
 
 
 class Failure:
-    """Filled when the block of `fails` has ended."""
+    """Error details of a failed call. `fails` sets the attributes when its block ends."""
 
     reason: str
     fields: list[str]
@@ -19,7 +19,7 @@ class Failure:
 
 @contextmanager
 def fails(code: grpc.StatusCode):
-    """The block's call fails with this code and a message; gives the reason and the fields that it names."""
+    """Checks that the call in the block fails with this status code and a message. Yields a `Failure`."""
     failure = Failure()
     with pytest.raises(grpc.RpcError) as caught:
         yield failure
@@ -27,7 +27,7 @@ def fails(code: grpc.StatusCode):
     assert error.code() == code, f"{error.code()}: {error.details()}"
     assert error.details()
     status = rpc_status.from_call(error)
-    assert status is not None, "the error carries no google.rpc.Status"
+    assert status is not None, "the error has no google.rpc.Status"
     failure.message = error.details()
     infos = list(unpack(status, error_details_pb2.ErrorInfo))
     failure.reason = "".join(info.reason for info in infos)
@@ -37,6 +37,7 @@ def fails(code: grpc.StatusCode):
 
 
 def unpack(status, kind):
+    """Yields the details of a status that are messages of the type `kind`."""
     for detail in status.details:
         if detail.Is(kind.DESCRIPTOR):
             message = kind()

@@ -1,4 +1,4 @@
-"""Stubs from `proto/`, and a running server for the tests that need one. A folder's conftest.py takes what it needs."""
+"""Generates stubs from `proto/`, and defines fixtures that the conftest.py of each test directory can import."""
 
 import os
 import subprocess
@@ -13,30 +13,35 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytest.register_assert_rewrite("documents", "faults", "load")
 
-# Before the test modules are imported, since they import the stubs. The folder goes when the process does.
+# Generated before the test modules are imported, because they import the stubs. The directory is removed at exit.
 STUBS = generate_stubs()
 
 
 @pytest.fixture(scope="session")
 def binary() -> str:
+    """Path of the server binary."""
     path = os.environ.get("SPLADE_SIDECAR_BIN")
     if not path:
-        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and give its path", pytrace=False)
+        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and set the variable to its path", pytrace=False)
     return str(Path(path).resolve())
 
 
 @pytest.fixture(scope="session")
 def model_folder() -> str:
-    folder = os.environ.get("SPLADE_MODEL_DIR")
-    if folder:
-        return folder
+    """Directory of the splade-tiny model, which is downloaded if SPLADE_MODEL_DIR is not set."""
+    directory = os.environ.get("SPLADE_MODEL_DIR")
+    if directory:
+        return directory
     fetch = [sys.executable, str(ROOT / "scripts" / "fetch_model.py")]
     return subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
 def start(binary, model_folder):
-    """Starts servers: `start(store_dir, "--flag", "value")`, with what else a Sidecar takes. The end ends them."""
+    """Function that starts a server: `start(store_dir, "--flag", "value")`. Further keyword arguments go to `Sidecar`.
+
+    All servers are killed at the end of the session.
+    """
     from sidecar import Sidecar
 
     running = []
@@ -52,5 +57,5 @@ def start(binary, model_folder):
 
 @pytest.fixture(scope="session")
 def sidecar(start, tmp_path_factory):
-    """The server that most tests share; each test has collections of its own."""
+    """Server shared by most tests. Each test uses its own collections."""
     return start(tmp_path_factory.mktemp("store"))

@@ -1,4 +1,4 @@
-"""A server process, from its start until it has ended."""
+"""Starts and stops a server process."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ from splade_sidecar.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40
 MAX_MESSAGE_BYTES = 32 << 20
-NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+NOT_READY_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Sidecar:
-    """A running server that is SERVING, and the stubs to call it with."""
+    """Server process that reports SERVING, and stubs to call it."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Sidecar:
         address: str = "",
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        """Starts one at a free port, or at `address`. Credentials are for a server that speaks TLS."""
+        """Starts a server on a free port or at `address`, and waits until it is ready. `credentials` are for TLS."""
         port, metrics_port = free_ports(2)
         self.address, self.metrics_address = address or f"127.0.0.1:{port}", f"127.0.0.1:{metrics_port}"
         self.binary = binary
@@ -59,47 +59,49 @@ class Sidecar:
 
     def _wait_until_serving(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        # A channel that found nobody would wait a while before it tries again.
-        while not self._listens() and self.process.poll() is None and time.monotonic() < deadline:
+        # A channel that fails to connect backs off before it retries, so wait until the port accepts connections.
+        while not self._is_listening() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with status {self.process.returncode}\n{self.read_log()}")
-            # Not for longer than a second at a time, so that a server that has died is noticed.
+                raise RuntimeError(f"the server exited with status {self.process.returncode}\n{self.read_log()}")
+            # A timeout of one second, to detect a server that exits in the meantime.
             watch = self.health.Watch(health_pb2.HealthCheckRequest(), timeout=1, wait_for_ready=True)
             try:
                 if any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watch):
                     watch.cancel()
                     return
             except grpc.RpcError as error:
-                if error.code() not in NOT_YET:
+                if error.code() not in NOT_READY_CODES:
                     raise
         raise TimeoutError(f"the server was not SERVING within {START_TIMEOUT_S} s\n{self.read_log()}")
 
-    def _listens(self) -> bool:
+    def _is_listening(self) -> bool:
         host, _, port = self.address.rpartition(":")
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0
 
     def stop(self) -> int:
-        """Asks the server to end, as an orchestrator does, and gives its exit status."""
+        """Terminates the server with SIGTERM, as an orchestrator does, and returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(STOP_TIMEOUT_S)
         self.channel.close()
         return status
 
     def kill(self) -> None:
+        """Kills the server if it is running."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         self.channel.close()
 
     def read_log(self) -> str:
+        """Returns the end of the server's log."""
         return self.log.read_text(errors="replace")[-8000:]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
+    """Returns distinct ports that were free at the time of the call."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [sock.getsockname()[1] for sock in sockets]
     for sock in sockets:
@@ -108,5 +110,5 @@ def free_ports(count: int) -> list[int]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what would configure the binary."""
+    """Returns the environment without the variables that configure the binary."""
     return {name: value for name, value in os.environ.items() if not name.startswith("SPLADE_")}

@@ -1,4 +1,4 @@
-"""Stubs from `proto/`, made when they are needed."""
+"""Generates Python stubs from `proto/`."""
 
 import sys
 import tempfile
@@ -11,16 +11,16 @@ PROTO = Path(__file__).resolve().parents[2] / "proto"
 
 
 def generate_stubs() -> tempfile.TemporaryDirectory:
-    """Compiles the contract as a client would, into modules such as `splade_sidecar.v1.document_pb2`.
+    """Compiles the contract as a client would, to modules such as `splade_sidecar.v1.document_pb2`.
 
-    They can be imported as long as the folder exists.
+    The modules can be imported until the returned directory is removed.
     """
-    folder = tempfile.TemporaryDirectory(prefix="splade-stubs-")
+    directory = tempfile.TemporaryDirectory(prefix="splade-stubs-")
     well_known = Path(grpc_tools.__file__).parent / "_proto"
     protos = [str(path) for path in sorted(PROTO.rglob("*.proto"))]
     includes = [f"-I{PROTO}", f"-I{well_known}"]
-    outputs = [f"--python_out={folder.name}", f"--grpc_python_out={folder.name}"]
+    outputs = [f"--python_out={directory.name}", f"--grpc_python_out={directory.name}"]
     status = protoc.main(["protoc", *includes, *outputs, *protos])
-    assert status == 0, "the contract does not compile with grpcio-tools; its messages are above"
-    sys.path.insert(0, folder.name)
-    return folder
+    assert status == 0, "grpcio-tools failed to compile the contract; see its output above"
+    sys.path.insert(0, directory.name)
+    return directory

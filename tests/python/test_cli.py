@@ -1,4 +1,4 @@
-"""The client commands of the binary, against a running server."""
+"""Runs the client commands of the binary against a server."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from sidecar import clean_environment
 
 
 def run(sidecar, *arguments):
+    """Runs a command of the binary against the server."""
     command = [sidecar.binary, *map(str, arguments), "--server", f"http://{sidecar.address}"]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=clean_environment())
 
@@ -26,7 +27,7 @@ def test_ingest_then_search(sidecar, tmp_path):
     assert "Vesuvius" in found.stdout
 
 
-def test_ingest_fails_if_a_document_is_rejected_and_writes_it_down(sidecar, tmp_path):
+def test_ingest_fails_if_a_document_is_rejected_and_records_it(sidecar, tmp_path):
     lines = [{"id": 1, "text": "a good one"}, {"id": 2, "text": ""}, {"id": 3, "text": "another good one"}]
     file, rejects = tmp_path / "documents.jsonl", tmp_path / "rejects.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -38,7 +39,7 @@ def test_ingest_fails_if_a_document_is_rejected_and_writes_it_down(sidecar, tmp_
     assert "EMPTY_TEXT" in rejected[0]
 
 
-def test_mistakes_are_explained(sidecar):
+def test_errors_are_explained(sidecar):
     failed = run(sidecar, "search", "anything", "--collection", "nonesuch")
     assert failed.returncode != 0
     assert "nonesuch" in failed.stderr

@@ -1,4 +1,4 @@
-"""The contract: buf finds changes that would break clients of the last release, and generated code is usable."""
+"""Checks that buf detects breaking changes of the contract since the last release, and that generated stubs work."""
 
 import importlib
 import os
@@ -13,14 +13,14 @@ from conftest import ROOT, STUBS
 from skips import find_program
 
 PROTO = ROOT / "proto"
-FOLDER = "splade_sidecar/v1"
-FILES = sorted(path.stem for path in (PROTO / FOLDER).glob("*.proto"))
-INDEX, ENCODING, ERRORS = (f"{FOLDER}/{name}.proto" for name in ("index_service", "encoding", "errors"))
-DOCUMENT, FILTER, TEI = f"{FOLDER}/document.proto", f"{FOLDER}/filter.proto", "tei/v1/tei.proto"
+PACKAGE_DIR = "splade_sidecar/v1"
+FILES = sorted(path.stem for path in (PROTO / PACKAGE_DIR).glob("*.proto"))
+INDEX, ENCODING, ERRORS = (f"{PACKAGE_DIR}/{name}.proto" for name in ("index_service", "encoding", "errors"))
+DOCUMENT, FILTER, TEI = f"{PACKAGE_DIR}/document.proto", f"{PACKAGE_DIR}/filter.proto", "tei/v1/tei.proto"
 
 
-def breaking(proto: Path) -> subprocess.CompletedProcess:
-    """What `make lint` runs."""
+def run_buf_breaking(proto: Path) -> subprocess.CompletedProcess:
+    """Compares a contract with that of the last release, as `make lint` does."""
     buf = os.environ.get("BUF") or find_program("buf")
     releases = sorted(
         PROTO.glob("released/*.binpb"), key=lambda path: [int(part) for part in path.stem.lstrip("v").split(".")]
@@ -29,8 +29,8 @@ def breaking(proto: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_the_contract_breaks_nobody():
-    done = breaking(PROTO)
+def test_contract_is_backward_compatible():
+    done = run_buf_breaking(PROTO)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -45,7 +45,7 @@ CHANGES = {
     "a value": (ENCODING, "  LONG_TEXT_REJECT = 2;", ""),
     "a reason of an error": (ERRORS, "  ERROR_REASON_STREAM_IDLE = 15;", ""),
     "a status": (INDEX, "  OPERATION_STATUS_FAILED = 4;", ""),
-    "a field that is not implemented": (DOCUMENT, "  optional int64 version = 6;", ""),
+    "an unimplemented field": (DOCUMENT, "  optional int64 version = 6;", ""),
     "the Go package": (DOCUMENT, "option go_package = ", 'option go_package = "example.com/other"; // '),
     "the Java package": (DOCUMENT, "option java_package = ", 'option java_package = "com.example"; // '),
     "a name of text-embeddings-inference": (TEI, "  string inputs = 1;", "  string input = 1;"),
@@ -53,26 +53,26 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_that_breaks_clients_is_found(change, tmp_path):
+def test_breaking_changes_are_detected(change, tmp_path):
     name, before, after = CHANGES[change]
-    file = copy(tmp_path) / name
+    file = copy_contract(tmp_path) / name
     text = file.read_text(encoding="utf-8")
-    assert before in text, f"{name} has no longer {before!r}: change something else here"
+    assert before in text, f"{name} no longer contains {before!r}; update CHANGES"
     file.write_text(text.replace(before, after), encoding="utf-8")
-    done = breaking(tmp_path / "proto")
-    assert done.returncode != 0, f"{change} was changed, and nothing was found"
+    done = run_buf_breaking(tmp_path / "proto")
+    assert done.returncode != 0, f"buf did not detect the change of {change}"
     assert name in done.stdout, done.stdout + done.stderr
 
 
-def test_what_is_added_breaks_nobody(tmp_path):
-    file = copy(tmp_path) / DOCUMENT
+def test_additions_are_backward_compatible(tmp_path):
+    file = copy_contract(tmp_path) / DOCUMENT
     file.write_text(file.read_text(encoding="utf-8") + "\nmessage Another {\n  string text = 1;\n}\n", encoding="utf-8")
-    done = breaking(tmp_path / "proto")
+    done = run_buf_breaking(tmp_path / "proto")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def copy(folder: Path) -> Path:
-    return Path(shutil.copytree(PROTO, folder / "proto"))
+def copy_contract(directory: Path) -> Path:
+    return Path(shutil.copytree(PROTO, directory / "proto"))
 
 
 OPTIONS = {
@@ -89,14 +89,14 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_file_has_the_options_of_each_language(name):
+def test_every_file_has_the_language_options(name):
     options = importlib.import_module(f"splade_sidecar.v1.{name}_pb2").DESCRIPTOR.GetOptions()
     assert {option: getattr(options, option) for option in OPTIONS} == OPTIONS
-    # One class per file in Java besides those of the messages, so its name must not be that of a message.
+    # Java generates an outer class per file, whose name must differ from the names of the messages.
     assert options.java_outer_classname == "".join(word.title() for word in name.split("_")) + "Proto"
 
 
-def test_no_name_is_reserved_in_a_language():
+def test_no_field_name_is_a_reserved_word():
     from google.protobuf import descriptor_pool
     from google.protobuf.descriptor import FieldDescriptor
 
@@ -104,7 +104,7 @@ def test_no_name_is_reserved_in_a_language():
     pool = descriptor_pool.Default()
     found = []
     for name in FILES:
-        for message in pool.FindFileByName(f"{FOLDER}/{name}.proto").message_types_by_name.values():
+        for message in pool.FindFileByName(f"{PACKAGE_DIR}/{name}.proto").message_types_by_name.values():
             fields: list[FieldDescriptor] = message.fields
             found += [f"{message.name}.{field.name}" for field in fields if field.name in reserved]
     assert found == []
@@ -125,8 +125,8 @@ assert index_service_pb2.IngestRequest.FromString(request.SerializeToString()) =
 def test_stubs_work_beside_a_package_named_splade(tmp_path, stubs_first):
     package = tmp_path / "splade"
     (package / "models").mkdir(parents=True)
-    for folder in (package, package / "models"):
-        (folder / "__init__.py").write_text('OWNER = "naver"\n')
+    for directory in (package, package / "models"):
+        (directory / "__init__.py").write_text('OWNER = "naver"\n')
     paths = [str(tmp_path), STUBS.name]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths) if stubs_first else paths)}
     done = subprocess.run([sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True, timeout=60)

@@ -1,6 +1,6 @@
-"""The cookbook has every call, sends and shows messages of the contract, and its ghz commands work.
+"""Checks that the cookbook covers every call with valid messages, and runs its ghz commands.
 
-test_grpcurl.py runs its grpcurl commands.
+test_grpcurl.py runs the grpcurl commands.
 """
 
 import re
@@ -11,35 +11,35 @@ from google.protobuf.descriptor import MethodDescriptor
 from tei.v1 import tei_pb2  # noqa: F401
 
 from fixtures import ROOT
-from outputs import json_values, parse_shown, without_omissions
-from recipes import Recipe, of_document, path_of, recipes, run
+from outputs import parse_json_values, parse_shown, remove_omissions
+from recipes import Recipe, parse_recipes, read_recipes, require_program, run
 from splade_sidecar.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
 
 COOKBOOK = "docs/cookbook.md"
 
 
-def test_recipes_are_found():
+def test_recipes_are_parsed():
     markdown = (
         "```sh\ngrpcurl a \\\n  b\nls\ngrpcurl -d '{\n}' c\n```\n\nIt prints\n\n```json\n{}\n```\ngrpcurl outside\n"
         "```sh\nghz x\n```\n\n```text\nok\n```\n"
     )
-    assert recipes(markdown) == [
+    assert parse_recipes(markdown) == [
         Recipe("grpcurl a \\\n  b"),
         Recipe("grpcurl -d '{\n}' c", "{}\n", is_json=True),
         Recipe("ghz x", "ok\n"),
     ]
 
 
-def test_every_line_of_ghz(start, tmp_path):
-    path_of("ghz")
+def test_every_ghz_command(start, tmp_path):
+    require_program("ghz")
     sidecar = start(tmp_path / "store")
-    for recipe in of_document(COOKBOOK, "ghz"):
+    for recipe in read_recipes(COOKBOOK, "ghz"):
         printed = run(recipe, sidecar.address)
-        # It ends with 0 even if every call failed.
+        # ghz exits with 0 even if every call fails.
         assert re.findall(r"\[([A-Z]\w+)\]", printed) == ["OK"], f"{recipe.command}\n{printed}"
 
 
-def test_the_fingerprints_that_are_shown_are_the_models(sidecar):
+def test_documented_fingerprints_are_those_of_the_model(sidecar):
     model = sidecar.encoder.GetModel(encoder_service_pb2.GetModelRequest()).model
     expected = {
         "fingerprint": model.fingerprint,
@@ -49,12 +49,13 @@ def test_the_fingerprints_that_are_shown_are_the_models(sidecar):
     page = (ROOT / COOKBOOK).read_text(encoding="utf-8")
     shown = re.findall(r'"(fingerprint|modelSha|earlierFingerprint)": "([^"]*)…"', page)
     assert {field for field, _ in shown} == set(expected)
-    for field, beginning in shown:
-        assert expected[field].startswith(beginning), f"{COOKBOOK} shows {field} {beginning}, it is {expected[field]}"
+    for field, prefix in shown:
+        message = f"{COOKBOOK} has {field} {prefix}…, but the server returns {expected[field]}"
+        assert expected[field].startswith(prefix), message
 
 
-def methods() -> "dict[str, MethodDescriptor]":
-    """The calls of the contract by name, and those of tei.v1 that are implemented."""
+def list_methods() -> "dict[str, MethodDescriptor]":
+    """Returns the methods of the contract, and the implemented ones of tei.v1, by name."""
     pool = descriptor_pool.Default()
     found = {
         f"{service}/{method.name}": method
@@ -67,43 +68,43 @@ def methods() -> "dict[str, MethodDescriptor]":
     return found
 
 
-def requests_of(command: str) -> "list[dict]":
-    """The messages that a line sends."""
+def parse_requests(command: str) -> "list[dict]":
+    """Returns the JSON messages that a command sends."""
     words = shlex.split(command)
-    return json_values(words[words.index("-d") + 1]) if "-d" in words else []
+    return parse_json_values(words[words.index("-d") + 1]) if "-d" in words else []
 
 
-def test_every_call_of_the_contract_is_there():
-    lines = "\n".join(recipe.command for recipe in of_document(COOKBOOK, "grpcurl"))
-    assert [call for call in methods() if call not in lines] == []
+def test_cookbook_has_every_call_of_the_contract():
+    lines = "\n".join(recipe.command for recipe in read_recipes(COOKBOOK, "grpcurl"))
+    assert [call for call in list_methods() if call not in lines] == []
 
 
-def test_what_is_sent_is_a_request_of_the_contract():
-    """Without a server: each field exists, and has the type that is sent."""
-    for recipe in of_document(COOKBOOK, "grpcurl"):
-        method = methods().get(shlex.split(recipe.command)[-1])
-        for request in requests_of(recipe.command) if method else []:
+def test_documented_requests_conform_to_the_contract():
+    """Checks names and types of all fields, without a server."""
+    for recipe in read_recipes(COOKBOOK, "grpcurl"):
+        method = list_methods().get(shlex.split(recipe.command)[-1])
+        for request in parse_requests(recipe.command) if method else []:
             json_format.ParseDict(request, message_factory.GetMessageClass(method.input_type)())
 
 
-def test_what_is_shown_is_a_response_of_the_contract():
-    for recipe in of_document(COOKBOOK, "grpcurl"):
-        method = methods().get(shlex.split(recipe.command)[-1])
+def test_documented_responses_conform_to_the_contract():
+    for recipe in read_recipes(COOKBOOK, "grpcurl"):
+        method = list_methods().get(shlex.split(recipe.command)[-1])
         if method and recipe.is_json:
-            for message in without_omissions(parse_shown(recipe.shown)[0]):
+            for message in remove_omissions(parse_shown(recipe.shown)[0]):
                 json_format.ParseDict(message, message_factory.GetMessageClass(method.output_type)())
 
 
-def test_every_condition_is_used_and_is_flat():
-    lines = [recipe.command for recipe in of_document(COOKBOOK, "grpcurl")]
-    filters = [request.get("filter", {}) for line in lines for request in requests_of(line)]
+def test_cookbook_has_every_condition_in_flat_form():
+    lines = [recipe.command for recipe in read_recipes(COOKBOOK, "grpcurl")]
+    filters = [request.get("filter", {}) for line in lines for request in parse_requests(line)]
     conditions = [condition for clauses in filters for clause in clauses.values() for condition in clause]
     tests = descriptor_pool.Default().FindMessageTypeByName("splade_sidecar.v1.Condition").oneofs_by_name["test"].fields
     used = {name for condition in conditions for name in condition}
     assert {field.name for field in tests} - used == {"filter"}
-    # Inside a condition there is one level of braces: `{"path": …, "range": {…}}`.
+    # A condition has at most one nested object: `{"path": …, "range": {…}}`.
     for condition in conditions:
         for value in condition.values():
             inner = value if isinstance(value, dict) else {}
-            nested = [part for part in inner.values() if isinstance(part, dict)]
+            nested = [value for value in inner.values() if isinstance(value, dict)]
             assert nested == [], condition

@@ -1,4 +1,4 @@
-"""The Cranfield collection through Ingest and Search: the ranking is as good as the model's own library makes it."""
+"""Checks that the ranking quality on the Cranfield collection equals that of the reference implementation."""
 
 import json
 import math
@@ -18,18 +18,20 @@ NAME = "cranfield"
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
+def collection_dir() -> Path:
+    """Directory of the Cranfield collection."""
     path = os.environ.get("SPLADE_CRANFIELD")
     if not path:
         skip("cranfield")
     return Path(path)
 
 
-def read_lines(path: Path) -> list[dict]:
+def read_json_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_relevant(path: Path) -> dict[int, set[int]]:
+    """Returns the relevant documents of each query."""
     relevant = defaultdict(set)
     for line in path.read_text(encoding="utf-8").splitlines():
         query, doc, _grade = map(int, line.split("\t"))
@@ -37,20 +39,22 @@ def read_relevant(path: Path) -> dict[int, set[int]]:
     return relevant
 
 
-def ndcg(ranking: list[int], relevant: set[int]) -> float:
+def compute_ndcg(ranking: list[int], relevant: set[int]) -> float:
+    """Returns the nDCG of a ranking with binary relevance."""
     gain = sum(1 / math.log2(rank + 2) for rank, doc in enumerate(ranking) if doc in relevant)
     ideal = sum(1 / math.log2(rank + 2) for rank in range(min(len(ranking), len(relevant))))
     return gain / ideal if ideal else 0.0
 
 
-def reciprocal_rank(ranking: list[int], relevant: set[int]) -> float:
+def compute_reciprocal_rank(ranking: list[int], relevant: set[int]) -> float:
+    """Returns the reciprocal rank of the first relevant document; 0 if there is none."""
     return next((1 / (rank + 1) for rank, doc in enumerate(ranking) if doc in relevant), 0.0)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.002), ("int8", 0.003)])
-def test_the_ranking_is_the_models_own(start, tmp_path, folder, dtype, tolerance):
+def test_ranking_quality_equals_the_reference(start, tmp_path, collection_dir, dtype, tolerance):
     sidecar = start(tmp_path / "store", "--dtype", dtype)
-    entries = read_lines(folder / "docs.jsonl")
+    entries = read_json_lines(collection_dir / "docs.jsonl")
     settings = index.IngestOptions(collection=NAME, create_collection=True)
     results = ingest(sidecar, settings, [document(entry["text"], entry["id"]) for entry in entries], batch=50)
     rejected = [result for result in results if result.status == index.OPERATION_STATUS_REJECTED]
@@ -61,8 +65,8 @@ def test_the_ranking_is_the_models_own(start, tmp_path, folder, dtype, tolerance
     described = sidecar.index.GetCollection(index.GetCollectionRequest(collection=NAME))
     assert described.collection.point_count == 1398
 
-    relevant = read_relevant(folder / "qrels.tsv")
-    queries = read_lines(folder / "queries.jsonl")
+    relevant = read_relevant(collection_dir / "qrels.tsv")
+    queries = read_json_lines(collection_dir / "queries.jsonl")
     measures = []
     for query in queries:
         request = index.SearchRequest(
@@ -72,7 +76,8 @@ def test_the_ranking_is_the_models_own(start, tmp_path, folder, dtype, tolerance
             return_options=docs.ReturnOptions(without_payload=True),
         )
         ranking = [hit.document.id.num for hit in sidecar.index.Search(request).hits]
-        measures.append((ndcg(ranking, relevant[query["id"]]), reciprocal_rank(ranking, relevant[query["id"]])))
+        judged = relevant[query["id"]]
+        measures.append((compute_ndcg(ranking, judged), compute_reciprocal_rank(ranking, judged)))
     mean_ndcg, mean_rank = (sum(values) / len(values) for values in zip(*measures))
     print(f"{dtype}: nDCG@10 {mean_ndcg:.4f}, MRR@10 {mean_rank:.4f} over {len(queries)} queries")
     assert len(queries) == 225

@@ -1,4 +1,4 @@
-"""EncoderService: texts in, the model's own vectors out."""
+"""Tests of EncoderService: options, errors, streams, and vectors equal to those of sentence-transformers."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def read_golden(name):
     return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
 
 
-def test_the_vectors_are_those_of_sentence_transformers(sidecar):
+def test_vectors_equal_those_of_sentence_transformers(sidecar):
     texts, golden = read_golden("texts.json"), read_golden("splade-tiny.json")["vectors"]
     response = sidecar.encoder.Encode(encoder.EncodeRequest(texts=texts))
     assert len(response.results) == len(texts)
@@ -30,7 +30,7 @@ def test_the_vectors_are_those_of_sentence_transformers(sidecar):
             assert found.get(term, 0) == pytest.approx(expected.get(term, 0), abs=1e-4), (text, term)
 
 
-def test_tokens_come_with_the_terms(sidecar):
+def test_tokens_are_returned_with_the_terms(sidecar):
     request = encoder.EncodeRequest(with_tokens=True, texts=["rust and iron"])
     result = sidecar.encoder.Encode(request).results[0]
     assert len(result.tokens) == len(result.vector.indices)
@@ -39,7 +39,7 @@ def test_tokens_come_with_the_terms(sidecar):
     assert not result.stats.truncated
 
 
-def test_pruning_keeps_the_largest(sidecar):
+def test_pruning_keeps_the_largest_weights(sidecar):
     request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
     whole = sidecar.encoder.Encode(request).results[0].vector
     request.encoding.pruning.max_terms = 5
@@ -47,7 +47,7 @@ def test_pruning_keeps_the_largest(sidecar):
     assert sorted(pruned.values) == pytest.approx(sorted(whole.values)[-5:])
 
 
-def test_pruning_to_a_share_says_what_was_cut(sidecar):
+def test_pruning_to_a_share_reports_the_removed_terms(sidecar):
     request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
     whole = sidecar.encoder.Encode(request).results[0].vector
     request.encoding.pruning.weight_share = 0.5
@@ -59,14 +59,14 @@ def test_pruning_to_a_share_says_what_was_cut(sidecar):
     assert pruned.stats.pruned_weight == pytest.approx(sum(whole.values) - sum(kept), rel=1e-4)
 
 
-def test_a_refused_text_is_named(sidecar):
+def test_an_error_names_the_invalid_text(sidecar):
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one", "  "]))
     assert failure.reason == "EMPTY_TEXT"
     assert failure.fields == ["texts[1]"]
 
 
-def test_rules_of_pruning_are_merged_with_the_servers(start, tmp_path):
+def test_pruning_limits_are_merged_with_those_of_the_server(start, tmp_path):
     sidecar = start(tmp_path / "store", "--document-max-terms", "4")
     request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
     request.encoding.pruning.min_weight = 0.001
@@ -82,7 +82,7 @@ def test_an_empty_message_of_a_stream_is_a_heartbeat(sidecar):
     assert [result.sequence for response in responses for result in response.results] == [1]
 
 
-def test_a_feature_that_is_unknown_is_refused(sidecar):
+def test_an_unknown_feature_is_rejected(sidecar):
     with fails(grpc.StatusCode.UNIMPLEMENTED) as failure:
         sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one"], required_features=["telepathy"]))
     assert failure.reason == "UNIMPLEMENTED"
@@ -97,14 +97,14 @@ def test_every_feature_of_the_server_can_be_required(sidecar):
     sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one"], required_features=features))
 
 
-def test_an_unknown_model_is_named(sidecar):
+def test_an_error_names_the_unknown_model(sidecar):
     with fails(grpc.StatusCode.NOT_FOUND) as failure:
         sidecar.encoder.Encode(encoder.EncodeRequest(model="nonesuch", texts=["one"]))
     assert failure.reason == "UNKNOWN_MODEL"
     assert "nonesuch" in failure.message
 
 
-def test_a_stream_gives_each_text_its_own_result(sidecar):
+def test_a_stream_returns_one_result_per_text(sidecar):
     long = "word " * 2000
     reject = encoder.EncodeStreamOptions(encoding=encoding.EncodingOptions(long_text="LONG_TEXT_REJECT"))
     messages = [
@@ -119,7 +119,7 @@ def test_a_stream_gives_each_text_its_own_result(sidecar):
     assert results[3].error.reason == "TEXT_TOO_LONG"
 
 
-def test_over_long_text_is_cut_and_says_so(sidecar):
+def test_a_long_text_is_truncated_and_flagged(sidecar):
     result = sidecar.encoder.Encode(encoder.EncodeRequest(texts=["word " * 2000])).results[0]
     model = sidecar.encoder.GetModel(encoder.GetModelRequest()).model
     assert result.stats.truncated
@@ -127,7 +127,7 @@ def test_over_long_text_is_cut_and_says_so(sidecar):
 
 
 def test_a_long_text_is_encoded_as_windows(sidecar):
-    # A word is a token here, and a window has 510 beside the special ones.
+    # Each word is one token, and a window has 510 tokens besides the special ones.
     halves = ["moon " * 510, "rust " * 510]
     whole = encoding.EncodingOptions(long_text="LONG_TEXT_WINDOW", window_overlap=0)
     windows = sidecar.encoder.Encode(encoder.EncodeRequest(encoding=whole, texts=["".join(halves)])).results[0]
@@ -148,7 +148,7 @@ def test_models_are_described(sidecar):
     assert re.fullmatch("2:[0-9a-f]{64}", model.fingerprint)
     # Collections that store version 1 of the fingerprint are still accepted.
     assert re.fullmatch("[0-9a-f]{64}", model.earlier_fingerprint)
-    # Its files set one maximum length for both roles, no `max_active_dims` and no prompts.
+    # The model's files set one maximum length for both roles, no `max_active_dims` and no prompts.
     assert (model.max_length, model.query_max_length, model.max_terms) == (512, 512, 0)
     assert (model.document_prompt, model.query_prompt) == ("", "")
     limits = listed.server.limits

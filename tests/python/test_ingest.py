@@ -1,4 +1,4 @@
-"""Ingest, Upsert, Delete and GetCollection: every operation has one result, and an invalid one stands alone."""
+"""Tests of Ingest, Upsert, Delete, GetDocuments and collections: one result per operation, and isolated errors."""
 
 import math
 import uuid
@@ -18,7 +18,7 @@ INDEXED, REJECTED = index.OPERATION_STATUS_INDEXED, index.OPERATION_STATUS_REJEC
 DELETED = index.OPERATION_STATUS_DELETED
 
 
-def collection(sidecar, name):
+def get_collection(sidecar, name):
     return sidecar.index.GetCollection(index.GetCollectionRequest(collection=name)).collection
 
 
@@ -32,18 +32,18 @@ def with_id(text, **kind):
 
 
 def with_dense(text, name, *values):
-    made = document(text)
-    made.dense_vectors[name].values.extend(values)
-    return made
+    result = document(text)
+    result.dense_vectors[name].values.extend(values)
+    return result
 
 
-def test_many_documents_are_indexed_once(sidecar):
+def test_every_document_is_indexed_once(sidecar):
     documents = corpus(240)
     results = ingest(sidecar, options("many"), documents)
-    assert [result.id for result in results] == [made.id for made in documents]
+    assert [result.id for result in results] == [sent.id for sent in documents]
     assert all(result.status == INDEXED for result in results)
     assert all(result.stats.term_count > 0 and result.stats.token_count > 2 for result in results)
-    described = collection(sidecar, "many")
+    described = get_collection(sidecar, "many")
     model = sidecar.encoder.GetModel(encoder.GetModelRequest()).model
     assert described.point_count == 240
     sparse = described.options.sparse_vectors["splade"]
@@ -72,7 +72,7 @@ BAD = {
 }
 
 
-def test_bad_documents_stand_alone(sidecar):
+def test_invalid_documents_are_rejected_alone(sidecar):
     good = [document(f"good document number {number}", 100 + number) for number in range(len(BAD))]
     mixed = [item for pair in zip(good, (bad for bad, _, _ in BAD.values())) for item in pair]
     results = ingest(sidecar, options("mixed"), mixed, batch=5)
@@ -82,22 +82,22 @@ def test_bad_documents_stand_alone(sidecar):
         assert result.error.code != 0 and result.error.message, name
         assert reason in (None, result.error.reason), (name, result.error)
         assert result.error.field.startswith(path), (name, result.error)
-    assert collection(sidecar, "mixed").point_count == len(good)
+    assert get_collection(sidecar, "mixed").point_count == len(good)
 
 
-def test_a_payload_may_be_32_deep(sidecar):
+def test_a_payload_of_32_levels_is_accepted(sidecar):
     results = ingest(sidecar, options("deep"), [nested_payload("some text", 32)])
     assert [result.status for result in results] == [INDEXED]
 
 
-def test_a_second_document_of_an_id_replaces_the_first(sidecar):
+def test_a_second_document_with_an_id_replaces_the_first(sidecar):
     results = ingest(sidecar, options("twice"), [document("about cheese", 7), document("about rockets", 7)])
     assert [result.status for result in results] == [INDEXED, INDEXED]
-    assert collection(sidecar, "twice").point_count == 1
+    assert get_collection(sidecar, "twice").point_count == 1
     assert search(sidecar, "twice", "rockets")[0].payload["text"] == "about rockets"
 
 
-def test_ids_come_back_as_they_were_given(sidecar):
+def test_ids_are_returned_as_sent(sidecar):
     written = "67e55044-10b1-426f-9247-bb680e5fe0c8"
     given = [docs.DocumentId(num=7), docs.DocumentId(uuid=written), docs.DocumentId(key="shelf/3 – blue")]
     documents = [docs.Document(id=id, text=f"text number {n}") for n, id in enumerate(given)]
@@ -108,15 +108,15 @@ def test_ids_come_back_as_they_were_given(sidecar):
     assert {id.SerializeToString() for id in given} <= {hit.id.SerializeToString() for hit in found}
 
 
-def test_sending_again_is_harmless(sidecar):
+def test_resending_is_idempotent(sidecar):
     documents = [document(f"a text without an id, number {n}") for n in range(10)]
     first = ingest(sidecar, options("again"), documents)
     second = ingest(sidecar, options("again"), documents)
     assert [result.id for result in first] == [result.id for result in second]
-    assert collection(sidecar, "again").point_count == 10
+    assert get_collection(sidecar, "again").point_count == 10
 
 
-def test_the_id_that_is_made_is_that_of_the_text(sidecar):
+def test_the_default_id_is_derived_from_the_text(sidecar):
     text = "a text without an id, in two collections"
     expected = uuid.uuid5(uuid.UUID("d5300121-159a-59fa-bccf-5c9ba0a540d7"), text)
     for name in ("made-one", "made-two"):
@@ -124,7 +124,7 @@ def test_the_id_that_is_made_is_that_of_the_text(sidecar):
         assert result.id.uuid == str(expected)
 
 
-def test_operations_of_one_document_are_applied_in_their_order(sidecar):
+def test_operations_on_one_document_are_applied_in_order(sidecar):
     gone, kept = docs.DocumentId(key="gone"), docs.DocumentId(key="kept")
     operations = [
         index.Operation(upsert=docs.Document(id=gone, text="first"), position="0/1"),
@@ -140,7 +140,7 @@ def test_operations_of_one_document_are_applied_in_their_order(sidecar):
     assert [found.id for found in search(sidecar, "ordered", "first second")] == [kept]
 
 
-def test_the_newest_version_stays_whatever_the_order(sidecar):
+def test_the_newest_version_wins_in_any_order(sidecar):
     id = docs.DocumentId(key="versioned")
     superseded = index.OPERATION_STATUS_SUPERSEDED
 
@@ -161,7 +161,7 @@ def test_the_newest_version_stays_whatever_the_order(sidecar):
     assert found.payload["text"] == "none" and not found.HasField("version")
 
 
-def test_a_resumed_stream_keeps_its_numbers(sidecar):
+def test_a_resumed_stream_continues_the_sequence_numbers(sidecar):
     documents = [index.Operation(upsert=document(f"number {n}", n), position=f"offset {n}") for n in range(1, 8)]
     first = ingest(sidecar, options("resumed"), documents[:3])
     assert [result.sequence for result in first] == [1, 2, 3]
@@ -172,7 +172,7 @@ def test_a_resumed_stream_keeps_its_numbers(sidecar):
     assert (last.durable_through, last.position) == (7, "offset 7")
 
 
-def test_results_of_problems_only(sidecar):
+def test_result_filter_omits_successful_results(sidecar):
     settings = options("problems", result_filter=index.RESULT_FILTER_PROBLEMS)
     received = list(responses(sidecar, settings, [document("good", 1), document("", 2), document("good", 3)]))
     results = [result for response in received for result in response.results]
@@ -180,7 +180,7 @@ def test_results_of_problems_only(sidecar):
     assert received[-1].durable_through == 3
 
 
-def test_an_empty_message_is_a_heartbeat_and_flush_writes_at_once(sidecar):
+def test_an_empty_message_is_a_heartbeat_and_flush_writes_immediately(sidecar):
     settings = options("heartbeat")
     messages = [
         index.IngestRequest(options=settings),
@@ -193,22 +193,22 @@ def test_an_empty_message_is_a_heartbeat_and_flush_writes_at_once(sidecar):
     assert received[-1].durable_through == 1
 
 
-def test_the_opening_says_what_the_stream_is_about(sidecar):
+def test_opened_describes_the_stream(sidecar):
     received = list(sidecar.index.Ingest(iter([index.IngestRequest(options=options("opened"))]), timeout=60))
     opened = received[0].opened
     model = sidecar.encoder.GetModel(encoder.GetModelRequest())
-    assert opened.collection == collection(sidecar, "opened")
+    assert opened.collection == get_collection(sidecar, "opened")
     assert (opened.model, opened.fingerprint) == (model.model.name, model.model.fingerprint)
     assert opened.server == model.server
 
 
-def test_another_incarnation_is_refused(sidecar):
+def test_an_unexpected_incarnation_is_rejected(sidecar):
     ingest(sidecar, options("incarnated"), [document("one", 1)])
     settings = index.IngestOptions(collection="incarnated", expected_incarnation="another")
     with fails(grpc.StatusCode.FAILED_PRECONDITION) as failure:
         ingest(sidecar, settings, [document("two", 2)])
     assert failure.reason == "INCARNATION_MISMATCH"
-    actual = collection(sidecar, "incarnated").incarnation
+    actual = get_collection(sidecar, "incarnated").incarnation
     assert failure.metadata == {
         "collection": "incarnated",
         "incarnation": actual,
@@ -229,14 +229,14 @@ UNIMPLEMENTED = {
 
 
 @pytest.mark.parametrize("name", UNIMPLEMENTED)
-def test_what_is_not_implemented_is_refused_and_not_ignored(sidecar, name):
+def test_unimplemented_fields_are_rejected(sidecar, name):
     with fails(grpc.StatusCode.UNIMPLEMENTED) as failure:
         ingest(sidecar, options("unimplemented", **UNIMPLEMENTED[name]), [document("some text")])
     assert failure.reason == "UNIMPLEMENTED"
     assert name in failure.message
 
 
-def test_a_field_of_a_later_release_is_refused_and_not_ignored(sidecar):
+def test_unknown_fields_are_rejected(sidecar):
     call = sidecar.channel.unary_unary("/splade_sidecar.v1.IndexService/GetCollection")
     with fails(grpc.StatusCode.UNIMPLEMENTED) as failure:
         call(field(1, b"many") + field(4095, b"x"))
@@ -244,7 +244,7 @@ def test_a_field_of_a_later_release_is_refused_and_not_ignored(sidecar):
     assert "4095" in failure.message and "GetCollectionRequest" in failure.message
 
 
-def test_a_delete_by_filter_is_refused(sidecar):
+def test_deletion_by_filter_is_rejected(sidecar):
     ingest(sidecar, options("filtered"), [document("one", 1)])
     request = index.DeleteRequest(collection="filtered")
     request.filter.SetInParent()
@@ -254,7 +254,7 @@ def test_a_delete_by_filter_is_refused(sidecar):
     request.filter.must.add(path="year", is_empty=True)
     with fails(grpc.StatusCode.UNIMPLEMENTED):
         sidecar.index.Delete(request)
-    assert collection(sidecar, "filtered").point_count == 1
+    assert get_collection(sidecar, "filtered").point_count == 1
 
 
 def test_documents_are_returned_by_id(sidecar):
@@ -274,14 +274,14 @@ def test_collections_are_created_and_listed(start, tmp_path):
     sidecar = start(tmp_path / "store")
     request = index.CreateCollectionRequest(name="made")
     request.options.sparse_vectors["splade"].on_disk_index = True
-    made = sidecar.index.CreateCollection(request).collection
-    assert made == collection(sidecar, "made")
-    assert made.options.sparse_vectors["splade"].on_disk_index and made.point_count == 0
+    created = sidecar.index.CreateCollection(request).collection
+    assert created == get_collection(sidecar, "made")
+    assert created.options.sparse_vectors["splade"].on_disk_index and created.point_count == 0
     with fails(grpc.StatusCode.ALREADY_EXISTS) as failure:
         sidecar.index.CreateCollection(request)
     assert failure.reason == "COLLECTION_EXISTS"
     other = sidecar.index.CreateCollection(index.CreateCollectionRequest(name="another")).collection
-    assert other.incarnation != made.incarnation
+    assert other.incarnation != created.incarnation
     pages, token = [], ""
     while not pages or token:
         pages.append(sidecar.index.ListCollections(index.ListCollectionsRequest(page_size=1, page_token=token)))
@@ -289,31 +289,31 @@ def test_collections_are_created_and_listed(start, tmp_path):
     assert [[listed.name for listed in page.collections] for page in pages] == [["another"], ["made"]]
 
 
-def test_pruning_of_a_stream_is_that_of_its_encoding(sidecar):
+def test_encoding_options_of_a_stream_are_applied(sidecar):
     settings = options("pruned", encoding=encoding.EncodingOptions(pruning=encoding.Pruning(max_terms=3)))
     [result] = ingest(sidecar, settings, [document("volcanoes on the moon of a distant planet", 1)])
     assert result.stats.term_count == 3 and result.stats.pruned_term_count > 0
 
 
-def test_upsert_answers_in_order_and_delete_takes_away(sidecar):
+def test_upsert_returns_results_in_order_and_delete_removes(sidecar):
     documents = [document("first", 1), document("", 2), document("third", 3)]
     results = sidecar.index.Upsert(index.UpsertRequest(options=options("handful"), documents=documents)).results
     assert [(result.sequence, result.status) for result in results] == [(1, INDEXED), (2, REJECTED), (3, INDEXED)]
     ids = [docs.DocumentId(num=1), docs.DocumentId(num=99)]
     sidecar.index.Delete(index.DeleteRequest(collection="handful", ids=ids))
-    assert collection(sidecar, "handful").point_count == 1
+    assert get_collection(sidecar, "handful").point_count == 1
 
 
-def test_a_collection_is_only_made_on_request(sidecar):
+def test_a_collection_is_created_only_on_request(sidecar):
     with fails(grpc.StatusCode.NOT_FOUND) as failure:
         ingest(sidecar, index.IngestOptions(collection="absent"), [document("some text")])
     assert failure.reason == "COLLECTION_NOT_FOUND"
     with fails(grpc.StatusCode.NOT_FOUND):
-        collection(sidecar, "absent")
+        get_collection(sidecar, "absent")
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "x" * 129])
-def test_a_bad_collection_name_is_refused(sidecar, name):
+def test_an_invalid_collection_name_is_rejected(sidecar, name):
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         ingest(sidecar, options(name), [document("some text")])
     assert failure.fields == ["options.collection"]

@@ -1,4 +1,4 @@
-"""What counts as the same output."""
+"""Tests of the comparison of documented and actual output."""
 
 import pytest
 
@@ -11,18 +11,18 @@ TIMINGS = "Summary:\n  Count:\t400\n  Total:\t683.27 ms\n  99 % in 25.92 ms\n  [
 @pytest.mark.parametrize(
     ("shown", "printed"),
     [
-        # All of it, and parts of it.
+        # Complete output, and output with omissions.
         ('{"a": [1, {"b": null}]}', '{"a": [1, {"b": null}]}'),
         ('{\n  "status": "SERVING",\n  …\n}', '{"status": "SERVING", "more": 1}'),
         ('{"vector": {"indices": [3, …], "values": [1.5, …]}}', VECTOR),
         ('{"vector": {"indices": [3, …, 8], "values": […, 2.0]}}', VECTOR),
         ('{"fingerprint": "2:14…"}', '{"fingerprint": "2:1437"}'),
         ('{"a": 1}\n…\n', '{"a": 1}\n{"a": 2}'),
-        # What varies.
+        # Varying fields.
         ('{"server": {"version": "0.1.0", "revision": "…"}}', '{"server": {"version": "0.2.0", "revision": "dev"}}'),
         ('{"nextPageToken": "CAES…"}', '{"nextPageToken": "CAEB_x"}'),
         ('{"score": 4.6378}', '{"score": 4.6379}'),
-        # Results of a stream, in messages of another grouping.
+        # Results of a stream, grouped differently.
         (
             '{"results": [{"sequence": "2", "status": "A"}]}\n'
             '{"results": [{"sequence": "1", "status": "B"}], "durableThrough": "2"}',
@@ -37,7 +37,7 @@ TIMINGS = "Summary:\n  Count:\t400\n  Total:\t683.27 ms\n  99 % in 25.92 ms\n  [
         (TIMINGS, TIMINGS.replace("683.27 ms", "1.92 s").replace("25.92", "3")),
     ],
 )
-def test_is_the_same(shown, printed):
+def test_equal_outputs_are_accepted(shown, printed):
     check_output(shown, printed, is_json=shown.startswith("{"))
 
 
@@ -68,6 +68,6 @@ def test_is_the_same(shown, printed):
         (TIMINGS, TIMINGS.replace("[OK]", "[Unavailable]")),
     ],
 )
-def test_is_another_one(shown, printed):
+def test_different_outputs_are_rejected(shown, printed):
     with pytest.raises(AssertionError):
         check_output(shown, printed, is_json=shown.startswith("{"))

@@ -1,4 +1,4 @@
-"""What a platform engineer relies on: health, reflection, metrics, a clean end, and data that is still there."""
+"""Operational behaviour: health, reflection, metrics, graceful shutdown and durability."""
 
 import signal
 import threading
@@ -22,7 +22,7 @@ def test_health_is_serving(sidecar, service):
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_health_knows_no_other_service(sidecar):
+def test_health_of_an_unknown_service_is_not_found(sidecar):
     with pytest.raises(grpc.RpcError) as error:
         sidecar.health.Check(health_pb2.HealthCheckRequest(service="nonesuch"))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
@@ -34,7 +34,7 @@ def test_reflection_v1alpha_shows_the_contract(sidecar):
     file = database.FindFileContainingSymbol("splade_sidecar.v1.IndexService")
     request = next(message for message in file.message_type if message.name == "IngestRequest")
     operations = next(field for field in request.field if field.name == "operations")
-    assert operations.type_name == ".splade_sidecar.v1.Operation", "reflection shows the contract as it is written"
+    assert operations.type_name == ".splade_sidecar.v1.Operation", "reflection must serve the unmodified contract"
 
 
 def test_metrics_count_documents(sidecar):
@@ -43,20 +43,20 @@ def test_metrics_count_documents(sidecar):
         assert page.headers.get_content_type() == "text/plain"
         lines = page.read().decode().splitlines()
     samples = [line for line in lines if line and not line.startswith("#")]
-    for words in [("documents", "indexed"), ("documents", "EMPTY_TEXT"), ("tokens",), ("queue",)]:
-        matching = [sample for sample in samples if all(word in sample for word in words)]
-        assert matching, f"no sample has {words}"
+    for parts in [("documents", "indexed"), ("documents", "EMPTY_TEXT"), ("tokens",), ("queue",)]:
+        matching = [sample for sample in samples if all(part in sample for part in parts)]
+        assert matching, f"no sample contains {parts}"
     assert any(float(sample.rsplit(" ", 1)[1]) > 0 for sample in samples if "EMPTY_TEXT" in sample)
 
 
-def test_a_stream_is_told_to_go_elsewhere_before_the_server_stops(start, tmp_path):
+def test_a_stream_is_drained_before_the_server_stops(start, tmp_path):
     sidecar = start(tmp_path / "store")
     sent = threading.Event()
 
     def requests():
         upsert = index.Operation(upsert=document("one", 1))
         yield index.IngestRequest(options=options("drained"), operations=[upsert])
-        # The client half-closes when it is told that the server is about to stop.
+        # Keeps the stream open until `draining` is received; then the client half-closes.
         assert sent.wait(30)
 
     call = sidecar.index.Ingest(requests(), timeout=60)
@@ -75,7 +75,7 @@ def test_a_stream_is_told_to_go_elsewhere_before_the_server_stops(start, tmp_pat
     assert sidecar.stop() == 0, sidecar.read_log()
 
 
-def test_sigterm_ends_cleanly_and_loses_nothing(start, tmp_path):
+def test_sigterm_shuts_down_cleanly_and_loses_nothing(start, tmp_path):
     first = start(tmp_path / "store")
     ingest(first, options("kept"), [document(f"text number {n}", n) for n in range(50)])
     assert first.stop() == 0, first.read_log()

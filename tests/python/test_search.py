@@ -1,4 +1,4 @@
-"""Search and Explain over a part of the sample corpus."""
+"""Tests of Search and Explain with a part of the sample corpus."""
 
 import grpc
 import pytest
@@ -15,7 +15,7 @@ from splade_sidecar.v1 import query_pb2 as queries
 NAME, COUNT = "searched", 60
 QUERY = "what cured the disease of sailors on long voyages"
 BEST = "Scurvy and lemons"
-# Shares a term with every kind of document that the filters look for.
+# Shares terms with documents that match each of the filters.
 BROAD = "a note with a time and a list, or about an author; the sun, water, light, energy, cells, blood and acid"
 
 
@@ -33,15 +33,11 @@ def search(index_stub, text=QUERY, **more):
     return index_stub.Search(index.SearchRequest(collection=NAME, query=queries.Query(text=text), **more)).hits
 
 
-def nums(hits):
+def get_nums(hits):
     return [hit.document.id.num for hit in hits]
 
 
-def where(**lists):
-    return filters.Filter(**lists)
-
-
-def on(path, **test):
+def condition(path, **test):
     return filters.Condition(path=path, **test)
 
 
@@ -55,9 +51,9 @@ def test_the_best_document_comes_first(index_stub):
 
 def test_limit_offset_and_threshold(index_stub):
     whole = search(index_stub, limit=10)
-    assert nums(search(index_stub, limit=4, offset=3)) == nums(whole)[3:7]
+    assert get_nums(search(index_stub, limit=4, offset=3)) == get_nums(whole)[3:7]
     threshold = (whole[2].score + whole[3].score) / 2
-    assert nums(search(index_stub, limit=10, score_threshold=threshold)) == nums(whole)[:3]
+    assert get_nums(search(index_stub, limit=10, score_threshold=threshold)) == get_nums(whole)[:3]
 
 
 def test_payload_and_vector_on_request(index_stub):
@@ -72,7 +68,7 @@ def test_payload_and_vector_on_request(index_stub):
     assert itself.score == pytest.approx(sum(value * value for value in vector.values), rel=1e-4)
 
 
-def test_the_query_says_how_it_was_encoded(index_stub):
+def test_query_stats_describe_the_encoding(index_stub):
     request = index.SearchRequest(collection=NAME, query=queries.Query(text="word " * 2000))
     stats = index_stub.Search(request).query_stats
     assert stats.truncated and stats.token_count == 512
@@ -83,46 +79,57 @@ def test_the_query_says_how_it_was_encoded(index_stub):
 
 FILTERS = {
     "match": (
-        where(must=[on("topic", match=filters.MatchValue(keyword="physics"))]),
+        filters.Filter(must=[condition("topic", match=filters.MatchValue(keyword="physics"))]),
         lambda p: p.get("topic") == "physics",
     ),
     "match any": (
-        where(must=[on("topic", match_any=filters.MatchValues(keywords=["physics", "biology"]))]),
+        filters.Filter(must=[condition("topic", match_any=filters.MatchValues(keywords=["physics", "biology"]))]),
         lambda p: p.get("topic") in ("physics", "biology"),
     ),
     "match none": (
-        where(must=[on("topic", match_none=filters.MatchValues(keywords=["medicine"]))]),
+        filters.Filter(must=[condition("topic", match_none=filters.MatchValues(keywords=["medicine"]))]),
         lambda p: "topic" in p and p["topic"] != "medicine",
     ),
-    "integer": (where(must=[on("year", match=filters.MatchValue(integer=2016))]), lambda p: p.get("year") == 2016),
+    "integer": (
+        filters.Filter(must=[condition("year", match=filters.MatchValue(integer=2016))]),
+        lambda p: p.get("year") == 2016,
+    ),
     "range": (
-        where(must=[on("year", range=filters.NumberRange(gte=2014, lt=2018))]),
+        filters.Filter(must=[condition("year", range=filters.NumberRange(gte=2014, lt=2018))]),
         lambda p: 2014 <= p.get("year", 0) < 2018,
     ),
     "should": (
-        where(should=[on("topic", match=filters.MatchValue(keyword=topic)) for topic in ("medicine", "chemistry")]),
+        filters.Filter(
+            should=[condition("topic", match=filters.MatchValue(keyword=topic)) for topic in ("medicine", "chemistry")]
+        ),
         lambda p: p.get("topic") in ("medicine", "chemistry"),
     ),
     "must not": (
-        where(must_not=[on("topic", match=filters.MatchValue(keyword="medicine"))]),
+        filters.Filter(must_not=[condition("topic", match=filters.MatchValue(keyword="medicine"))]),
         lambda p: p.get("topic") != "medicine",
     ),
     "nested path": (
-        where(must=[on("author.name", match=filters.MatchValue(keyword="Ada"))]),
+        filters.Filter(must=[condition("author.name", match=filters.MatchValue(keyword="Ada"))]),
         lambda p: "author" in p,
     ),
-    "list": (where(must=[on("tags", match=filters.MatchValue(keyword="blue"))]), lambda p: "tags" in p),
+    "list": (filters.Filter(must=[condition("tags", match=filters.MatchValue(keyword="blue"))]), lambda p: "tags" in p),
     "time range": (
-        where(must=[on("when", time_range=filters.TimeRange(gte=Timestamp(seconds=1577836800)))]),
+        filters.Filter(must=[condition("when", time_range=filters.TimeRange(gte=Timestamp(seconds=1577836800)))]),
         lambda p: "when" in p,
     ),
     "is empty": (
-        where(must=[on("topic", is_empty=True)]),
+        filters.Filter(must=[condition("topic", is_empty=True)]),
         lambda p: "topic" not in p,
     ),
-    "is not empty": (where(must=[on("author.name", is_empty=False)]), lambda p: "author" in p),
-    "a filter inside": (
-        where(must=[filters.Condition(filter=where(must_not=[on("year", range=filters.NumberRange(gt=2012))]))]),
+    "is not empty": (filters.Filter(must=[condition("author.name", is_empty=False)]), lambda p: "author" in p),
+    "nested filter": (
+        filters.Filter(
+            must=[
+                filters.Condition(
+                    filter=filters.Filter(must_not=[condition("year", range=filters.NumberRange(gt=2012))])
+                )
+            ]
+        ),
         lambda p: not p.get("year", 0) > 2012,
     ),
 }
@@ -130,20 +137,20 @@ FILTERS = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_filters(index_stub, name):
-    condition, holds = FILTERS[name]
+    filter, is_match = FILTERS[name]
     everything = search(index_stub, BROAD, limit=1000)
-    expected = {hit.document.id.num for hit in everything if holds(dict(hit.document.payload))}
-    assert expected, "the test's own condition holds for nothing"
-    assert set(nums(search(index_stub, BROAD, limit=1000, filter=condition))) == expected
+    expected = {hit.document.id.num for hit in everything if is_match(dict(hit.document.payload))}
+    assert expected, "no document matches the expected condition; fix the test data"
+    assert set(get_nums(search(index_stub, BROAD, limit=1000, filter=filter))) == expected
 
 
 def test_filter_by_id(index_stub):
-    ids = [docs.DocumentId(num=num) for num in nums(search(index_stub, limit=3))]
-    only = where(must=[filters.Condition(has_id=filters.DocumentIds(ids=ids[1:]))])
-    assert nums(search(index_stub, filter=only)) == [id.num for id in ids[1:]]
+    ids = [docs.DocumentId(num=num) for num in get_nums(search(index_stub, limit=3))]
+    only = filters.Filter(must=[filters.Condition(has_id=filters.DocumentIds(ids=ids[1:]))])
+    assert get_nums(search(index_stub, filter=only)) == [id.num for id in ids[1:]]
 
 
-def test_an_explanation_adds_up_to_the_score(index_stub):
+def test_contributions_sum_to_the_score(index_stub):
     hit = search(index_stub, limit=1)[0]
     query = queries.Query(text=QUERY)
     request = index.ExplainRequest(collection=NAME, query=query, document_id=hit.document.id)
@@ -171,7 +178,7 @@ def test_a_sparse_vector_can_be_explained(index_stub):
     assert explained.query_stats.term_count == len(query.sparse_vector.indices)
 
 
-def test_what_is_not_there_is_said(index_stub):
+def test_missing_collections_and_documents_are_reported(index_stub):
     with fails(grpc.StatusCode.NOT_FOUND) as failure:
         index_stub.Search(index.SearchRequest(collection="nonesuch", query=queries.Query(text="x")))
     assert failure.reason == "COLLECTION_NOT_FOUND"
@@ -190,14 +197,14 @@ BAD = {
     "score_threshold": dict(query=X, score_threshold=float("nan")),
     "query.sparse_vector": dict(query=queries.Query(sparse_vector=TWICE)),
     "query": dict(),
-    "filter.must[0].range": dict(query=X, filter=where(must=[on("year", range=filters.NumberRange())])),
-    "filter.must[0].path": dict(query=X, filter=where(must=[filters.Condition(is_empty=True)])),
+    "filter.must[0].range": dict(query=X, filter=filters.Filter(must=[condition("year", range=filters.NumberRange())])),
+    "filter.must[0].path": dict(query=X, filter=filters.Filter(must=[filters.Condition(is_empty=True)])),
     "return_options": dict(query=X, return_options=docs.ReturnOptions(without_payload=True, payload_fields=["a"])),
 }
 
 
 @pytest.mark.parametrize("field", BAD)
-def test_a_bad_request_names_its_field(index_stub, field):
+def test_an_invalid_request_names_its_field(index_stub, field):
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         index_stub.Search(index.SearchRequest(collection=NAME, **BAD[field]))
     assert len(failure.fields) == 1
@@ -214,7 +221,7 @@ UNIMPLEMENTED = {
 
 
 @pytest.mark.parametrize("field", UNIMPLEMENTED)
-def test_what_is_not_implemented_is_refused_and_not_ignored(index_stub, field):
+def test_unimplemented_fields_are_rejected(index_stub, field):
     with fails(grpc.StatusCode.UNIMPLEMENTED) as failure:
         index_stub.Search(index.SearchRequest(collection=NAME, **UNIMPLEMENTED[field]))
     assert failure.reason == "UNIMPLEMENTED"

@@ -1,4 +1,4 @@
-"""tei.v1, as a client of text-embeddings-inference uses it: with stubs of the public contract's shape."""
+"""Tests of tei.v1 as a client of text-embeddings-inference uses it."""
 
 import grpc
 import pytest
@@ -19,8 +19,8 @@ def embed(sidecar):
     return tei_grpc.EmbedStub(sidecar.channel)
 
 
-def test_the_contract_is_the_public_one():
-    """A few names and numbers by heart; the whole was compared when it was written, which takes the network."""
+def test_contract_matches_the_published_one():
+    """Checks a sample of names and numbers: a full comparison would need the network."""
     services = tei.DESCRIPTOR.services_by_name
     assert {name: sorted(service.methods_by_name) for name, service in services.items()} == {
         "Info": ["Info"],
@@ -31,7 +31,7 @@ def test_the_contract_is_the_public_one():
     }
     fields = {field.number: field.name for field in tei.EmbedSparseRequest.DESCRIPTOR.fields}
     assert fields == {1: "inputs", 2: "truncate", 3: "truncation_direction", 4: "prompt_name"}
-    # What another client writes: tags and bytes.
+    # Wire bytes, as another client serializes them.
     request = tei.EmbedSparseRequest(inputs="a", truncate=True, truncation_direction=1, prompt_name="query")
     assert request.SerializeToString() == b"\x0a\x01a\x10\x01\x18\x01\x22\x05query"
     response = tei.EmbedSparseResponse(sparse_embeddings=[tei.SparseValue(index=3, value=0.5)])
@@ -47,7 +47,7 @@ def test_info_describes_the_default_model(sidecar):
     assert not info.HasField("docker_label") and not info.HasField("max_batch_requests")
 
 
-def test_vectors_are_those_of_encode(sidecar, embed):
+def test_vectors_equal_those_of_encode(sidecar, embed):
     texts = [document.text for document in corpus(20)]
     expected = [result.vector for result in sidecar.encoder.Encode(encoder.EncodeRequest(texts=texts)).results]
     for text, vector in zip(texts, expected):
@@ -61,7 +61,7 @@ def test_vectors_are_those_of_encode(sidecar, embed):
         assert answer.metadata.inference_time_ns > 0
 
 
-def test_a_stream_answers_in_order(embed):
+def test_a_stream_responds_in_order(embed):
     texts = [document.text for document in corpus(240)]
     requests = (tei.EmbedSparseRequest(inputs=text, truncate=True) for text in texts)
     answers = list(embed.EmbedSparseStream(requests, timeout=60))
@@ -70,24 +70,24 @@ def test_a_stream_answers_in_order(embed):
         assert answer.sparse_embeddings == embed.EmbedSparse(tei.EmbedSparseRequest(inputs=text)).sparse_embeddings
 
 
-def test_a_long_text_is_refused_or_cut_at_either_end(embed):
+def test_a_long_text_is_rejected_or_truncated_at_either_end(embed):
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         embed.EmbedSparse(tei.EmbedSparseRequest(inputs=LONG))
     assert (failure.reason, failure.fields) == ("TEXT_TOO_LONG", ["inputs"])
-    # A word is a token here, and there is room for 510 beside the special ones.
+    # Each word is one token, and the maximum is 510 tokens besides the special ones.
     text = f"volcano {LONG} moon"
     kept = {
         tei.TRUNCATION_DIRECTION_RIGHT: "volcano " + "word " * 509,
         tei.TRUNCATION_DIRECTION_LEFT: "word " * 509 + "moon",
     }
-    for direction, rest in kept.items():
+    for direction, truncated in kept.items():
         request = tei.EmbedSparseRequest(inputs=text, truncate=True, truncation_direction=direction)
         answer = embed.EmbedSparse(request)
         assert answer.metadata.compute_tokens == 512
-        assert answer.sparse_embeddings == embed.EmbedSparse(tei.EmbedSparseRequest(inputs=rest)).sparse_embeddings
+        assert answer.sparse_embeddings == embed.EmbedSparse(tei.EmbedSparseRequest(inputs=truncated)).sparse_embeddings
 
 
-def test_an_unknown_prompt_is_refused(embed):
+def test_an_unknown_prompt_is_rejected(embed):
     embed.EmbedSparse(tei.EmbedSparseRequest(inputs="one", prompt_name="query"))
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         embed.EmbedSparse(tei.EmbedSparseRequest(inputs="one", prompt_name="passage"))
@@ -102,7 +102,7 @@ def test_dense_vectors_are_unimplemented(embed):
         list(embed.EmbedStream(iter([tei.EmbedRequest(inputs="one")])))
 
 
-def test_the_cookbooks_client(sidecar, capsys):
+def test_the_client_of_the_cookbook(sidecar, capsys):
     cookbook = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
     [snippet] = [block.split("```")[0] for block in cookbook.split("```python\n")[1:]]
     assert ADDRESS in snippet
