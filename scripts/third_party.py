@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the licences of all crates that are in the binary of a target triple, each text once.
+"""Prints the licences of all crates that the binary of a target triple links, with each text once.
 
 python3 scripts/third_party.py x86_64-unknown-linux-gnu
 """
@@ -13,38 +13,39 @@ from pathlib import Path
 PATTERNS = ["LICEN[CS]E*", "COPYING*", "NOTICE*", "UNLICENSE*"]
 
 
-def shipped(metadata: dict) -> list[dict]:
-    """The packages that are linked, by way of normal dependencies, without this one."""
+def find_linked_packages(metadata: dict) -> list[dict]:
+    """Returns the transitive normal dependencies of the root package, without the root package."""
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     root = metadata["resolve"]["root"]
-    seen, waiting = {root}, [root]
-    while waiting:
-        for dependency in nodes[waiting.pop()]["deps"]:
-            normal = any(kind["kind"] is None for kind in dependency["dep_kinds"])
-            if normal and dependency["pkg"] not in seen:
+    seen, pending = {root}, [root]
+    while pending:
+        for dependency in nodes[pending.pop()]["deps"]:
+            is_normal = any(kind["kind"] is None for kind in dependency["dep_kinds"])
+            if is_normal and dependency["pkg"] not in seen:
                 seen.add(dependency["pkg"])
-                waiting.append(dependency["pkg"])
+                pending.append(dependency["pkg"])
     packages = [package for package in metadata["packages"] if package["id"] in seen - {root}]
     return sorted(packages, key=lambda package: (package["name"], package["version"]))
 
 
-def texts(package: dict) -> list[str]:
-    """What the licence files of a package say."""
-    folder = Path(package["manifest_path"]).parent
-    files = {path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
+def read_licences(package: dict) -> list[str]:
+    """Returns the texts of the licence files of a package."""
+    directory = Path(package["manifest_path"]).parent
+    files = {path for pattern in PATTERNS for path in directory.glob(pattern) if path.is_file()}
     return [path.read_text(errors="replace").strip() for path in sorted(files)]
 
 
 def main() -> None:
+    """Prints the packages with their licences, then each licence text with the packages that it applies to."""
     command = ["cargo", "metadata", "--format-version=1", "--locked", f"--filter-platform={sys.argv[1]}"]
     metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     owners: dict[str, list[str]] = {}
     contents: dict[str, str] = {}
     print("splade-sidecar contains these packages:\n")
-    for package in shipped(metadata):
+    for package in find_linked_packages(metadata):
         title = f"{package['name']} {package['version']}"
         print(f"{title}: {package['license'] or package['license_file']}")
-        for text in texts(package):
+        for text in read_licences(package):
             digest = hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
             contents.setdefault(digest, text)
             owners.setdefault(digest, []).append(title)

@@ -8,21 +8,21 @@ A test checks that the committed file is up to date, and evaluates every query o
 import json
 from pathlib import Path
 
-from panels import GREEN, NO_STEPS, RED, ROWS, STATS, TABLES
+from panels import GREEN, NO_THRESHOLDS, RED, ROWS, STATS, TABLES
 
 TARGET = Path(__file__).resolve().parents[2] / "deploy" / "observability" / "dashboard.json"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 YES_NO = [{"type": "value", "options": {"0": {"text": "no", "color": RED}, "1": {"text": "yes", "color": GREEN}}}]
 
 
-def queries(pairs: list, **more: object) -> list:
+def build_queries(pairs: list, **more: object) -> list:
     return [
         {"refId": chr(ord("A") + index), "datasource": DATASOURCE, "expr": expr, "legendFormat": legend, **more}
         for index, (expr, legend) in enumerate(pairs)
     ]
 
 
-def stat(title: str, unit: str, description: str, expr: str, thresholds: dict) -> dict:
+def build_stat(title: str, unit: str, description: str, expr: str, thresholds: dict) -> dict:
     defaults = {"unit": unit, "thresholds": thresholds, "color": {"mode": "thresholds"}, "noValue": "–"}
     if unit == "none":
         defaults["mappings"] = YES_NO
@@ -31,15 +31,15 @@ def stat(title: str, unit: str, description: str, expr: str, thresholds: dict) -
         "type": "stat",
         "title": title,
         "description": description,
-        "targets": queries([(expr, title)]),
+        "targets": build_queries([(expr, title)]),
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "options": {"reduceOptions": reduced, "colorMode": "value", "graphMode": "area", "textMode": "value"},
     }
 
 
-def series(title: str, unit: str, description: str, pairs: list, thresholds: dict = NO_STEPS) -> dict:
+def build_time_series(title: str, unit: str, description: str, pairs: list, thresholds: dict = NO_THRESHOLDS) -> dict:
     custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never"}
-    custom["thresholdsStyle"] = {"mode": "off" if thresholds == NO_STEPS else "dashed"}
+    custom["thresholdsStyle"] = {"mode": "off" if thresholds == NO_THRESHOLDS else "dashed"}
     defaults = {
         "unit": unit,
         "min": 0,
@@ -51,7 +51,7 @@ def series(title: str, unit: str, description: str, pairs: list, thresholds: dic
         "type": "timeseries",
         "title": title,
         "description": description,
-        "targets": queries(pairs),
+        "targets": build_queries(pairs),
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "options": {
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
@@ -60,56 +60,63 @@ def series(title: str, unit: str, description: str, pairs: list, thresholds: dic
     }
 
 
-def table(title: str, expr: str) -> dict:
+def build_table(title: str, expr: str) -> dict:
     organize = {"excludeByName": {"Time": True}, "renameByName": {"Value": "instances"}}
     return {
         "type": "table",
         "title": title,
         "description": "Number of instances, by label values",
-        "targets": queries([(expr, "")], instant=True, format="table"),
-        "fieldConfig": {"defaults": {"thresholds": NO_STEPS}, "overrides": []},
+        "targets": build_queries([(expr, "")], instant=True, format="table"),
+        "fieldConfig": {"defaults": {"thresholds": NO_THRESHOLDS}, "overrides": []},
         "options": {"showHeader": True},
         "transformations": [{"id": "organize", "options": organize}],
     }
 
 
-def layout() -> list:
+def arrange_panels() -> list:
     """Positions all panels on Grafana's grid, which is 24 columns wide."""
     panels, y = [], 0
 
-    def row(made: list, height: int, across: int) -> None:
+    def add_row(row: list, height: int, columns: int) -> None:
         nonlocal y
-        for index, panel in enumerate(made):
-            place = {
-                "x": index % across * (24 // across),
-                "y": y + index // across * height,
-                "w": 24 // across,
+        for index, panel in enumerate(row):
+            position = {
+                "x": index % columns * (24 // columns),
+                "y": y + index // columns * height,
+                "w": 24 // columns,
                 "h": height,
             }
-            panels.append({"id": len(panels) + 1, "datasource": DATASOURCE, "gridPos": place, **panel})
-        y += -(-len(made) // across) * height
+            panels.append({"id": len(panels) + 1, "datasource": DATASOURCE, "gridPos": position, **panel})
+        y += -(-len(row) // columns) * height
 
-    def heading(title: str) -> None:
+    def add_heading(title: str) -> None:
         nonlocal y
-        place = {"x": 0, "y": y, "w": 24, "h": 1}
+        position = {"x": 0, "y": y, "w": 24, "h": 1}
         panels.append(
-            {"id": len(panels) + 1, "type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": place}
+            {
+                "id": len(panels) + 1,
+                "type": "row",
+                "title": title,
+                "collapsed": False,
+                "panels": [],
+                "gridPos": position,
+            }
         )
         y += 1
 
-    row([stat(*entry) for entry in STATS], 4, 8)
+    add_row([build_stat(*entry) for entry in STATS], 4, 8)
     for title, entries in ROWS.items():
-        heading(title)
-        row([series(*entry) for entry in entries], 8, {2: 2, 4: 4}.get(len(entries), 3))
-    heading("Versions and models")
-    row([table(*entry) for entry in TABLES], 6, 3)
+        add_heading(title)
+        add_row([build_time_series(*entry) for entry in entries], 8, {2: 2, 4: 4}.get(len(entries), 3))
+    add_heading("Versions and models")
+    add_row([build_table(*entry) for entry in TABLES], 6, 3)
     return panels
 
 
-def variable(name: str, label: str, of_labels: str) -> dict:
+def build_variable(name: str, label: str, matchers: str) -> dict:
     query = (
-        f"label_values(splade_build_info{{{of_labels}}}, {name})"
-        if of_labels
+        f"label_values(splade_build_info{{{matchers}}}, {name})"
+        if matchers
         else f"label_values(splade_build_info, {name})"
     )
     return {
@@ -129,13 +136,13 @@ def variable(name: str, label: str, of_labels: str) -> dict:
     }
 
 
-def dashboard() -> dict:
+def build_dashboard() -> dict:
     source = {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "current": {}}
     variables = [
         source,
-        variable("job", "Job", ""),
-        variable("instance", "Instance", 'job=~"$job"'),
-        variable("pod", "Pod", 'job=~"$job", instance=~"$instance"'),
+        build_variable("job", "Job", ""),
+        build_variable("instance", "Instance", 'job=~"$job"'),
+        build_variable("pod", "Pod", 'job=~"$job", instance=~"$instance"'),
     ]
     return {
         "uid": "splade-sidecar",
@@ -151,12 +158,13 @@ def dashboard() -> dict:
         "annotations": {"list": []},
         "links": [],
         "templating": {"list": variables},
-        "panels": layout(),
+        "panels": arrange_panels(),
     }
 
 
 def text() -> str:
-    return json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n"
+    """Returns the dashboard as JSON."""
+    return json.dumps(build_dashboard(), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

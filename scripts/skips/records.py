@@ -1,6 +1,6 @@
-"""Records of skipped tests: one file of JSON lines per suite, with a line per test and missing need.
+"""Reads and writes records of skipped tests: one JSON Lines file per suite, with a line per test and unmet requirement.
 
-The keys of needs.json name what a test can lack, why it is skipped then, and the command that brings it.
+needs.json defines the requirements by key, each with the reason for skipping and the command that provides it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-# The environment variable with the path of the current suite's file. tests/it/support/skips.rs reads it too.
+# Environment variable with the path of the current suite's file. tests/it/support/skips.rs reads it too.
 VARIABLE = "TEST_SKIPS"
 NEEDS: dict[str, dict] = json.loads(Path(__file__).with_name("needs.json").read_text(encoding="utf-8"))
 
 
 class Skip(NamedTuple):
-    """A test that did not run, or not in full."""
+    """Test that was skipped completely or in part."""
 
     test: str
     need: str
@@ -24,17 +24,17 @@ class Skip(NamedTuple):
 
 
 def skip_for(test: str, need: str) -> Skip:
-    """Returns the record of a test that lacks a need of needs.json."""
+    """Returns the record of a test that lacks a requirement of needs.json."""
     return Skip(test, need, NEEDS[need]["reason"], NEEDS[need]["command"])
 
 
 def append(file: Path, skip: Skip) -> None:
-    """Appends a record to a suite's file, in one write, since the processes of a suite share the file."""
+    """Appends a record to a suite's file. A single write keeps lines of concurrent processes intact."""
     with open(file, "a", encoding="utf-8") as records:
         records.write(json.dumps(skip._asdict()) + "\n")
 
 
 def read(file: Path) -> list[Skip]:
-    """Returns the records of a suite, without repetitions."""
+    """Returns the records of a suite without duplicates."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return list(dict.fromkeys(Skip(**json.loads(line)) for line in lines))

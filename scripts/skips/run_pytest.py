@@ -1,4 +1,4 @@
-"""Runs pytest as the `pytest` program does, and records each skipped test in the file that TEST_SKIPS names."""
+"""Runs pytest with a plugin that records each skipped test in the file that TEST_SKIPS names."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from records import VARIABLE, Skip, append, skip_for
 
 
 class Recorder:
-    """A pytest plugin that records what did not run: skipped, not run for an expected failure, or deselected."""
+    """pytest plugin that records tests that did not run: skipped, marked as xfail without running, or deselected."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    # First, so that it sees what pytest's own wrapper makes of an expected failure.
+    # Outermost wrapper, to see the report after pytest's own wrapper has handled expected failures.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
-        # A test that ran and failed as expected counts as skipped for pytest, but it ran.
+        # pytest reports a test that ran and failed as expected as skipped.
         ran = hasattr(report, "wasxfail") and not isinstance(call.excinfo.value, pytest.xfail.Exception)
         if report.skipped and not ran:
             self.record(item.nodeid, call.excinfo.value)
@@ -42,7 +42,7 @@ class Recorder:
         for need in getattr(error, "needs", ()):
             append(self.file, skip_for(test, need))
         if not hasattr(error, "needs"):
-            command = "none is known: skip by scripts/skips/skips.py, which names one"
+            command = "unknown; skip with a function of scripts/skips/skips.py, which names a command"
             append(self.file, Skip(test, "unnamed", str(error), command))
 
 

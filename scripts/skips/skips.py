@@ -1,4 +1,4 @@
-"""Functions with which a Python test skips itself, so that the skip has a key of needs.json and thereby a command."""
+"""Functions that skip the current Python test because of a requirement of needs.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from records import NEEDS
 
 
 class MissingNeed(pytest.skip.Exception):
-    """Skips a test for want of one or more needs."""
+    """Skips a test because of one or more unmet requirements."""
 
     def __init__(self, *needs: str) -> None:
         self.needs = needs
@@ -21,7 +21,7 @@ class MissingNeed(pytest.skip.Exception):
 
 
 def skip(*needs: str) -> NoReturn:
-    """Skips the current test for want of these keys of needs.json."""
+    """Skips the current test because of these keys of needs.json."""
     __tracebackhide__ = True
     raise MissingNeed(*needs)
 
@@ -29,21 +29,21 @@ def skip(*needs: str) -> NoReturn:
 def find_program(name: str, path: str | None = None) -> str:
     """Returns the path of a program, or skips the current test."""
     __tracebackhide__ = True
-    return shutil.which(name, path=path) or skip(need_of_program(name))
+    return shutil.which(name, path=path) or skip(find_need(name))
 
 
 def missing_needs(*programs: str) -> list[str]:
-    """Returns the needs of those programs that are not in PATH."""
-    absent = [name for name in programs if not shutil.which(name)]
-    return sorted({need_of_program(name) for name in absent})
+    """Returns the keys of needs.json for the programs that are not in PATH."""
+    missing = [name for name in programs if not shutil.which(name)]
+    return sorted({find_need(name) for name in missing})
 
 
-def need_of_program(name: str) -> str:
-    """Returns the key of the need that brings a program."""
+def find_need(name: str) -> str:
+    """Returns the key of needs.json for a program."""
     for need, entry in NEEDS.items():
         if name in entry.get("programs", ()):
             return need
-    raise LookupError(f"no need has the program {name}; add it to scripts/skips/needs.json")
+    raise LookupError(f"no requirement lists the program {name}; add it to scripts/skips/needs.json")
 
 
 def import_package(name: str) -> ModuleType:
