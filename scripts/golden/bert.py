@@ -1,4 +1,4 @@
-"""BERT and DistilBERT: config.json and the tensors of a masked-language model."""
+"""Generates config.json and the tensors of masked-language models of BERT and DistilBERT."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from variant import HEADS, HIDDEN, INTERMEDIATE, Variant, Weights
 LAYERS, POSITIONS = 2, 128
 
 
-def bert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+def build_bert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": ["BertForMaskedLM"],
         "model_type": "bert",
@@ -25,7 +25,7 @@ def bert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     }
 
 
-def distilbert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+def build_distilbert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": ["DistilBertForMaskedLM"],
         "model_type": "distilbert",
@@ -43,7 +43,7 @@ def distilbert_config(variant: Variant, vocabulary_size: int) -> dict[str, objec
     }
 
 
-def bert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+def generate_bert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
     weights = Weights(variant.seed, variant.legacy_norms)
     embeddings, head = "bert.embeddings", "cls.predictions"
     weights.normal(f"{embeddings}.word_embeddings.weight", vocabulary_size, HIDDEN, scale=0.2)
@@ -60,7 +60,7 @@ def bert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray
     return weights.tensors
 
 
-def distilbert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+def generate_distilbert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
     weights = Weights(variant.seed)
     embeddings = "distilbert.embeddings"
     weights.normal(f"{embeddings}.word_embeddings.weight", vocabulary_size, HIDDEN, scale=0.2)

@@ -1,6 +1,6 @@
 """Builds the byte-level BPE tokenizers of the random RoBERTa and ModernBERT models.
 
-The merges are learned here, ties broken by the pair itself, so that they come out the same on every run.
+The merges are learned deterministically: pairs of equal frequency are ordered by the pair itself.
 """
 
 from collections import Counter
@@ -16,15 +16,15 @@ ROBERTA_FIRST, ROBERTA_LAST = ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"]
 MODERNBERT_LAST = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
 
-def roberta(texts: list[str], size: int) -> Tokenizer:
-    """As RoBERTa's: the special tokens first, the mask last; no normalizer."""
+def build_roberta(texts: list[str], size: int) -> Tokenizer:
+    """Returns a tokenizer like RoBERTa's: special tokens first, the mask token last, no normalizer."""
     tokenizer = assemble(texts, ROBERTA_FIRST, ROBERTA_LAST, size)
     tokenizer.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
     return tokenizer
 
 
-def modernbert(texts: list[str], size: int) -> Tokenizer:
-    """As ModernBERT's: the special tokens last, BERT's names for them."""
+def build_modernbert(texts: list[str], size: int) -> Tokenizer:
+    """Returns a tokenizer like ModernBERT's: special tokens last, with BERT's names."""
     tokenizer = assemble(texts, [], MODERNBERT_LAST, size)
     tokenizer.normalizer = NFC()
     tokenizer.post_processor = TemplateProcessing(
@@ -36,42 +36,43 @@ def modernbert(texts: list[str], size: int) -> Tokenizer:
 
 
 def assemble(texts: list[str], first: list[str], last: list[str], size: int) -> Tokenizer:
-    """A tokenizer of exactly `size` tokens: the 256 bytes, then one token a merge."""
+    """Returns a tokenizer with exactly `size` tokens: special tokens, the 256 bytes, and one token per merge."""
     splitter = ByteLevel(add_prefix_space=False)
     words = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(text))
     characters = sorted(ByteLevel.alphabet())
     merges = learn_merges(words, size - len(first) - len(last) - len(characters))
     tokens = first + characters + [left + right for left, right in merges] + last
     tokenizer = Tokenizer(BPE({token: index for index, token in enumerate(tokens)}, merges))
-    # The mask takes the space before it, in both.
+    # In both families the mask token strips whitespace on its left.
     tokenizer.add_special_tokens([AddedToken(token, lstrip="mask" in token.lower()) for token in first + last])
     tokenizer.pre_tokenizer = splitter
     tokenizer.decoder = ByteLevelDecoder()
-    # A stale limit, as in wordpiece.py.
+    # A truncation that must be ignored, as in wordpiece.py.
     tokenizer.enable_truncation(max_length=20)
     return tokenizer
 
 
 def learn_merges(words: Counter[str], count: int) -> list[tuple[str, str]]:
-    """The `count` commonest pairs of pieces, each counted after the merges before it."""
-    pieces = {word: list(word) for word in words}
+    """Returns `count` merges: each is the most frequent pair of adjacent symbols after the previous merges."""
+    symbols = {word: list(word) for word in words}
     merges = []
     while len(merges) < count:
         pairs = Counter()
-        for word, parts in pieces.items():
-            for pair in zip(parts, parts[1:]):
+        for word, sequence in symbols.items():
+            for pair in zip(sequence, sequence[1:]):
                 pairs[pair] += words[word]
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
-        pieces = {word: merge(parts, best) for word, parts in pieces.items()}
+        symbols = {word: merge_pair(sequence, best) for word, sequence in symbols.items()}
     return merges
 
 
-def merge(parts: list[str], pair: tuple[str, str]) -> list[str]:
+def merge_pair(symbols: list[str], pair: tuple[str, str]) -> list[str]:
+    """Returns the symbols of a word with all occurrences of a pair merged."""
     merged = []
-    for part in parts:
-        if merged and (merged[-1], part) == pair:
-            merged[-1] += part
+    for symbol in symbols:
+        if merged and (merged[-1], symbol) == pair:
+            merged[-1] += symbol
         else:
-            merged.append(part)
+            merged.append(symbol)
     return merged

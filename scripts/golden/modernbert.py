@@ -1,7 +1,7 @@
-"""ModernBERT: config.json in the old form and the new, and the tensors of a masked-language model.
+"""Generates config.json, in the old and the new format, and the tensors of masked-language models of ModernBERT.
 
-Two kinds of layers take turns: full attention, and attention to the `local_attention` / 2 tokens on either side. Each
-kind has a base of its own for the rotation of queries and keys.
+Layers alternate between full attention and sliding-window attention to the `local_attention` / 2 tokens on either
+side. The two kinds of layers use different RoPE bases.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ import numpy as np
 from variant import HEADS, HIDDEN, Variant, Weights
 
 INTERMEDIATE, LAYERS, POSITIONS, WINDOW = 40, 4, 256, 16
-# The table of embeddings has more rows than the tokenizer has tokens, as in the published models.
+# Number of embedding rows without a token, as in the published models.
 UNUSED_ROWS = 7
 
 
-def modernbert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+def build_modernbert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": ["ModernBertForMaskedLM"],
         "model_type": "modernbert",
@@ -38,20 +38,20 @@ def modernbert_config(variant: Variant, vocabulary_size: int) -> dict[str, objec
         "sep_token_id": vocabulary_size - 3,
         "tie_word_embeddings": variant.tied,
         "vocab_size": vocabulary_size + UNUSED_ROWS,
-        **(NEW_FORM if variant.layer_types else OLD_FORM),
+        **(NEW_FORMAT if variant.layer_types else OLD_FORMAT),
     }
 
 
-# As published with ModernBERT-base: layers 0, 3, 6 and so on attend to everything. Its `layer_norm_eps` is not used.
-OLD_FORM = {
+# Format of the published ModernBERT-base: layers 0, 3, 6 and so on use full attention. `layer_norm_eps` is unused.
+OLD_FORMAT = {
     "global_attn_every_n_layers": 3,
     "global_rope_theta": 2000.0,
     "layer_norm_eps": 0.5,
     "local_rope_theta": 50.0,
     "position_embedding_type": "absolute",
 }
-# As transformers 5 writes it: any order of layers.
-NEW_FORM = {
+# Format of transformers 5, which allows any order of layers.
+NEW_FORMAT = {
     "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"],
     "rope_parameters": {
         "full_attention": {"rope_theta": 3000.0, "rope_type": "default"},
@@ -60,14 +60,14 @@ NEW_FORM = {
 }
 
 
-def modernbert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+def generate_modernbert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
     weights = Weights(variant.seed, biases=variant.biases)
     rows = vocabulary_size + UNUSED_ROWS
     weights.normal("model.embeddings.tok_embeddings.weight", rows, HIDDEN, scale=0.2)
     weights.norm("model.embeddings.norm")
     for index in range(LAYERS):
         layer = f"model.layers.{index}"
-        # The embeddings are normalized already: the first layer has no norm before its attention.
+        # The first layer has no norm before attention, because the embeddings are already normalized.
         if index > 0:
             weights.norm(f"{layer}.attn_norm")
         weights.linear(f"{layer}.attn.Wqkv", 3 * HIDDEN, HIDDEN)

@@ -1,8 +1,8 @@
-"""Writes small masked-language models with random weights, one for each layout of files that a loader meets.
+"""Writes small masked-language models with random weights, one for each file layout that a loader must support.
 
-Those of a family share one tokenizer. The weights are drawn by numpy from fixed seeds, so a run gives the same files
-again. Their scale keeps every part of the network in play; a negative bias of the head keeps most of the vocabulary
-silent.
+Models of a family share a tokenizer. numpy draws the weights from fixed seeds, so every run writes the same files. The
+scale of the weights lets every part of the network influence the output; the negative bias of the head makes the output
+sparse.
 """
 
 import json
@@ -13,14 +13,15 @@ from tokenizers import Tokenizer
 import byte_bpe
 import unigram
 import wordpiece
-from bert import bert_config, bert_tensors, distilbert_config, distilbert_tensors
-from modernbert import modernbert_config, modernbert_tensors
-from roberta import roberta_config, roberta_tensors
+from bert import build_bert_config, build_distilbert_config, generate_bert_tensors, generate_distilbert_tensors
+from modernbert import build_modernbert_config, generate_modernbert_tensors
+from roberta import build_roberta_config, generate_roberta_tensors
 from storage import save_bin, save_half, save_sharded
 from variant import Variant
 
 
-def sentence_transformers_files(pooling: dict[str, object], max_length: int) -> dict[str, object]:
+def build_sentence_transformers_files(pooling: dict[str, object], max_length: int) -> dict[str, object]:
+    """Returns the files of sentence-transformers for an MLM transformer and a SpladePooling module."""
     transformer = "sentence_transformers.sparse_encoder.models.MLMTransformer.MLMTransformer"
     splade = "sentence_transformers.sparse_encoder.models.SpladePooling.SpladePooling"
     return {
@@ -44,13 +45,13 @@ VARIANTS = [
         "bert-random-sum",
         "bert",
         seed=6,
-        extra=sentence_transformers_files({"pooling_strategy": "sum", "activation_function": "relu"}, 48),
+        extra=build_sentence_transformers_files({"pooling_strategy": "sum", "activation_function": "relu"}, 48),
     ),
     Variant(
         "bert-random-log1p",
         "bert",
         seed=7,
-        extra=sentence_transformers_files({"pooling_strategy": "max", "activation_function": "log1p_relu"}, 64),
+        extra=build_sentence_transformers_files({"pooling_strategy": "max", "activation_function": "log1p_relu"}, 64),
     ),
     Variant("bert-random-bin", "bert", seed=19, save=save_bin),
     Variant("bert-random-half", "bert", seed=20, save=save_half, dtype="bfloat16"),
@@ -73,20 +74,20 @@ VARIANTS = [
 ]
 
 CONFIG = {
-    "bert": bert_config,
-    "distilbert": distilbert_config,
-    "roberta": roberta_config,
-    "xlm-roberta": roberta_config,
-    "camembert": roberta_config,
-    "modernbert": modernbert_config,
+    "bert": build_bert_config,
+    "distilbert": build_distilbert_config,
+    "roberta": build_roberta_config,
+    "xlm-roberta": build_roberta_config,
+    "camembert": build_roberta_config,
+    "modernbert": build_modernbert_config,
 }
 TENSORS = {
-    "bert": bert_tensors,
-    "distilbert": distilbert_tensors,
-    "roberta": roberta_tensors,
-    "xlm-roberta": roberta_tensors,
-    "camembert": roberta_tensors,
-    "modernbert": modernbert_tensors,
+    "bert": generate_bert_tensors,
+    "distilbert": generate_distilbert_tensors,
+    "roberta": generate_roberta_tensors,
+    "xlm-roberta": generate_roberta_tensors,
+    "camembert": generate_roberta_tensors,
+    "modernbert": generate_modernbert_tensors,
 }
 TOKENIZER_CONFIG = {
     "bert": {"tokenizer_class": "BertTokenizer", "do_lower_case": True},
@@ -94,7 +95,7 @@ TOKENIZER_CONFIG = {
     "roberta": {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False},
     "xlm-roberta": {"tokenizer_class": "XLMRobertaTokenizer"},
     "camembert": {"tokenizer_class": "CamembertTokenizer"},
-    # Without names for the special tokens transformers would have no token to pad with.
+    # transformers needs the names of the special tokens to find a padding token.
     "modernbert": {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "cls_token": "[CLS]",
@@ -107,44 +108,45 @@ TOKENIZER_CONFIG = {
 
 
 def build_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
-    """The tokenizer of each family."""
-    pieces = wordpiece.build(texts, 701)
+    """Returns the tokenizer of each family."""
+    bert_tokenizer = wordpiece.build_wordpiece(texts, 701)
     return {
-        "bert": pieces,
-        "distilbert": pieces,
-        "roberta": byte_bpe.roberta(texts, 601),
-        "xlm-roberta": unigram.build(texts, 651),
-        "camembert": unigram.build(texts, 651, unigram.CAMEMBERT_FIRST),
-        "modernbert": byte_bpe.modernbert(texts, 601),
+        "bert": bert_tokenizer,
+        "distilbert": bert_tokenizer,
+        "roberta": byte_bpe.build_roberta(texts, 601),
+        "xlm-roberta": unigram.build_unigram(texts, 651),
+        "camembert": unigram.build_unigram(texts, 651, unigram.CAMEMBERT_FIRST),
+        "modernbert": byte_bpe.build_modernbert(texts, 601),
     }
 
 
-def write(variant: Variant, tokenizer: Tokenizer, folder: Path) -> None:
-    """Writes one model folder that transformers and sentence-transformers load as it is."""
+def write_model(variant: Variant, tokenizer: Tokenizer, directory: Path) -> None:
+    """Writes a model directory that transformers and sentence-transformers can load."""
     vocabulary_size = tokenizer.get_vocab_size()
     config = CONFIG[variant.family](variant, vocabulary_size)
     if variant.dtype:
         config["dtype"] = variant.dtype
     files = {
         "config.json": config,
-        **tokenizer_files(variant.family, tokenizer, variant.tokenizer_max_length),
+        **build_tokenizer_files(variant.family, tokenizer, variant.tokenizer_max_length),
         **variant.extra,
     }
-    write_files(files, folder)
-    variant.save(TENSORS[variant.family](variant, vocabulary_size), folder)
+    write_files(files, directory)
+    variant.save(TENSORS[variant.family](variant, vocabulary_size), directory)
 
 
-def tokenizer_files(family: str, tokenizer: Tokenizer, max_length: int | None) -> dict[str, object]:
+def build_tokenizer_files(family: str, tokenizer: Tokenizer, max_length: int | None) -> dict[str, object]:
+    """Returns tokenizer.json and tokenizer_config.json."""
     config = dict(TOKENIZER_CONFIG[family])
     if max_length is not None:
         config["model_max_length"] = max_length
     return {"tokenizer.json": json.loads(tokenizer.to_str()), "tokenizer_config.json": config}
 
 
-def write_files(files: dict[str, object], folder: Path) -> None:
-    """Each as JSON, at its path in the folder."""
+def write_files(files: dict[str, object], directory: Path) -> None:
+    """Writes JSON files by path below a directory."""
     for name, content in files.items():
-        path = folder / name
+        path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         indent = None if name == "tokenizer.json" else 2
         path.write_text(json.dumps(content, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
-"""RoBERTa, XLM-R and CamemBERT: config.json and the tensors of a masked-language model. They differ in names only.
+"""Generates config.json and the tensors of masked-language models of RoBERTa, XLM-R and CamemBERT.
 
-Positions count from `pad_token_id` + 1 = 2, so that there are two more rows of them than a text may have tokens.
+The families differ only in names. Positions start at `pad_token_id` + 1 = 2, so the position embeddings have two more
+rows than a text can have tokens.
 """
 
 import numpy as np
@@ -14,11 +15,11 @@ ARCHITECTURES = {
     "xlm-roberta": "XLMRobertaForMaskedLM",
     "camembert": "CamembertForMaskedLM",
 }
-# The ids of <s> and </s>.
+# Ids of <s> and </s>.
 ENDS = {"roberta": (0, 2), "xlm-roberta": (0, 2), "camembert": (5, 6)}
 
 
-def roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+def build_roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": [ARCHITECTURES[variant.family]],
         "model_type": variant.family,
@@ -38,8 +39,8 @@ def roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     }
 
 
-def roberta_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
-    """All these families call the base model `roberta`. The encoder's layers have the names of BERT's."""
+def generate_roberta_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+    """Returns the tensors by name. All families name the base model `roberta`, and encoder layers as BERT does."""
     weights = Weights(variant.seed)
     embeddings = "roberta.embeddings"
     weights.normal(f"{embeddings}.word_embeddings.weight", vocabulary_size, HIDDEN, scale=0.2)

@@ -1,4 +1,4 @@
-"""The cases of settings, by the model directory that each of them changes."""
+"""All golden cases of settings, by base model."""
 
 import settings_config
 import settings_families

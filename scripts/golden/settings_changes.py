@@ -1,6 +1,6 @@
-"""What a case of settings changes in a model directory, and how it is done.
+"""Changes of model directories by cases of settings.
 
-Each change is a plain dictionary, as it is written into the golden file, so that another program can apply it too.
+A change is a plain dictionary, which is written to the golden file so that the Rust tests can apply it too.
 """
 
 import json
@@ -11,54 +11,58 @@ from typing import Any
 Change = dict[str, Any]
 
 
-def put(file: str, path: str | list[str | int], value: object) -> Change:
-    """Sets one value of a JSON file. Objects on the way to it are made, and so is the file, as an empty object.
+def set_value(file: str, path: str | list[str | int], value: object) -> Change:
+    """Sets a value of a JSON file. Creates missing parent objects and the file.
 
-    A number in `path` is a place in a list.
+    An integer in `path` is a list index.
     """
-    return {"file": file, "path": steps(path), "value": value}
+    return {"file": file, "path": split_path(path), "value": value}
 
 
-def drop(file: str, path: str | list[str | int]) -> Change:
-    return {"file": file, "path": steps(path), "remove": True}
+def remove_value(file: str, path: str | list[str | int]) -> Change:
+    """Removes a value from a JSON file."""
+    return {"file": file, "path": split_path(path), "remove": True}
 
 
-def delete(file: str) -> Change:
-    """Removes a file, or a folder with all that is in it."""
+def remove_file(file: str) -> Change:
+    """Removes a file, or a directory with its contents."""
     return {"file": file, "remove": True}
 
 
-def text(file: str, content: str) -> Change:
+def replace_text(file: str, content: str) -> Change:
+    """Writes a text file."""
     return {"file": file, "text": content}
 
 
-def whole(file: str, content: object) -> Change:
+def replace_json(file: str, content: object) -> Change:
+    """Writes a JSON file."""
     return {"file": file, "json": content}
 
 
-def copy(file: str, of: str) -> Change:
-    """Copies a file of the unchanged base; `../OTHER/FILE` is one of another model."""
+def copy_file(file: str, of: str) -> Change:
+    """Copies a file of the unchanged base; `../OTHER/FILE` is a file of another base."""
     return {"file": file, "copy_of": of}
 
 
-def move(file: str, to: str) -> Change:
+def move_file(file: str, to: str) -> Change:
+    """Moves a file."""
     return {"file": file, "move_to": to}
 
 
-def steps(path: str | list[str | int]) -> list[str | int]:
+def split_path(path: str | list[str | int]) -> list[str | int]:
     return path.split(".") if isinstance(path, str) else path
 
 
-def apply(changes: list[Change], base: Path, folder: Path) -> None:
-    """Applies the changes, in their order, to a copy of `base` that lies in `folder`."""
+def apply_changes(changes: list[Change], base: Path, directory: Path) -> None:
+    """Applies changes in order to `directory`, a copy of `base`."""
     for change in changes:
-        apply_one(change, base, folder)
+        apply_change(change, base, directory)
 
 
-def apply_one(change: Change, base: Path, folder: Path) -> None:
-    file = folder / change["file"]
+def apply_change(change: Change, base: Path, directory: Path) -> None:
+    file = directory / change["file"]
     if "move_to" in change:
-        target = folder / change["move_to"]
+        target = directory / change["move_to"]
         target.parent.mkdir(parents=True, exist_ok=True)
         file.rename(target)
         return

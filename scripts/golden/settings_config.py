@@ -1,7 +1,7 @@
-"""Cases of config.json."""
+"""Cases that change config.json of BERT."""
 
-from settings_case import Case, drops, irrelevant, sets, several
-from settings_changes import copy, delete, drop, move, put, whole
+from settings_case import Case, drop_each, set_each, set_irrelevant, set_together
+from settings_changes import copy_file, move_file, remove_file, remove_value, replace_json, set_value
 
 FILE = "config.json"
 ACTIVATIONS = [
@@ -28,8 +28,8 @@ ACTIVATIONS = [
     None,
 ]
 
-# Older versions wrote what belongs to the generation of text, and notes of conversions, into every config.json.
-OLD_NOTES = {
+# Keys for text generation and notes of conversions, which older versions wrote to every config.json.
+OBSOLETE_KEYS = {
     "_attn_implementation_autoset": True,
     "_attn_implementation_internal": "eager",
     "_commit_hash": "0123",
@@ -75,7 +75,7 @@ OLD_NOTES = {
     "unk_token_id": 9,
 }
 
-# What every class reads or might be thought to read.
+# Keys that apply to every class, or might be expected to.
 COMMON_IRRELEVANT = {
     "_name_or_path": "someone/something",
     "attention_probs_dropout_prob": 0.9,
@@ -102,84 +102,87 @@ COMMON_IRRELEVANT = {
 }
 
 BERT = [
-    *sets(FILE, "hidden_act", *ACTIVATIONS),
-    *sets(FILE, "layer_norm_eps", 0.5, 1e-3, 0),
-    *sets(FILE, "num_attention_heads", 2, 3, 8),
-    *sets(FILE, "num_hidden_layers", 1, 0, 3),
-    *sets(FILE, "pad_token_id", 5, None, 701, -1),
-    *sets(FILE, "type_vocab_size", 1, 3),
-    *sets(FILE, "tie_word_embeddings", False),
-    *sets(FILE, "position_embedding_type", "relative_key", "relative_key_query", "absolute"),
-    *sets(FILE, "is_decoder", True),
-    *sets(FILE, "add_cross_attention", True),
-    *sets(FILE, "is_encoder_decoder", True),
-    *sets(FILE, "max_position_embeddings", 64, 256),
-    *sets(FILE, "vocab_size", 700, 702),
-    *sets(FILE, "intermediate_size", 64),
-    *sets(FILE, "hidden_size", 16),
-    *sets(FILE, "embedding_size", 16),
-    *sets(
+    *set_each(FILE, "hidden_act", *ACTIVATIONS),
+    *set_each(FILE, "layer_norm_eps", 0.5, 1e-3, 0),
+    *set_each(FILE, "num_attention_heads", 2, 3, 8),
+    *set_each(FILE, "num_hidden_layers", 1, 0, 3),
+    *set_each(FILE, "pad_token_id", 5, None, 701, -1),
+    *set_each(FILE, "type_vocab_size", 1, 3),
+    *set_each(FILE, "tie_word_embeddings", False),
+    *set_each(FILE, "position_embedding_type", "relative_key", "relative_key_query", "absolute"),
+    *set_each(FILE, "is_decoder", True),
+    *set_each(FILE, "add_cross_attention", True),
+    *set_each(FILE, "is_encoder_decoder", True),
+    *set_each(FILE, "max_position_embeddings", 64, 256),
+    *set_each(FILE, "vocab_size", 700, 702),
+    *set_each(FILE, "intermediate_size", 64),
+    *set_each(FILE, "hidden_size", 16),
+    *set_each(FILE, "embedding_size", 16),
+    *set_each(
         FILE, "architectures", [], ["BertModel"], ["BertForPreTraining"], ["DistilBertForMaskedLM"], ["FooForMaskedLM"]
     ),
-    several("config.json architectures: two", FILE, {"architectures": ["BertModel", "BertForMaskedLM"]}),
-    *sets(FILE, "model_type", "distilbert", "roberta", "xlm-roberta", "nomic_bert", "splade"),
-    *drops(FILE, "architectures", "model_type", "hidden_act", "layer_norm_eps", "pad_token_id", "type_vocab_size"),
-    *drops(FILE, "tie_word_embeddings", "num_attention_heads", "num_hidden_layers", "max_position_embeddings"),
-    *drops(FILE, "vocab_size", "hidden_size", "intermediate_size"),
-    *sets(FILE, "pruned_heads", {"0": [0]}, {"0": [0, 1], "1": [2]}),
-    *sets(FILE, "attn_implementation", "eager", "nonsense"),
-    *sets(FILE, "_attn_implementation", "eager"),
-    *sets(FILE, "torch_dtype", "float16", "bfloat16"),
-    *sets(FILE, "dtype", "nonsense"),
-    *sets(FILE, "quantization_config", {"quant_method": "bitsandbytes", "load_in_8bit": True}),
-    *sets(FILE, "per_layer_config", {"1": {"hidden_act": "relu"}}, {"1": {"num_attention_heads": 2}}),
-    *sets(FILE, "chunk_size_feed_forward", 1, 3, 0),
-    *sets(FILE, "tie_encoder_decoder", True),
-    *sets(FILE, "num_labels", 5),
-    *sets(FILE, "use_return_dict", False),
-    *sets(FILE, "compression_config", {"quant_method": "compressed-tensors"}),
-    irrelevant(FILE, OLD_NOTES, "config.json old notes"),
-    *sets(FILE, "auto_map", {"AutoModelForMaskedLM": "modeling_x.XForMaskedLM", "AutoConfig": "configuration_x.X"}),
-    *sets(FILE, "tokenizer_class", "RobertaTokenizer"),
-    several(
+    set_together("config.json architectures: two", FILE, {"architectures": ["BertModel", "BertForMaskedLM"]}),
+    *set_each(FILE, "model_type", "distilbert", "roberta", "xlm-roberta", "nomic_bert", "splade"),
+    *drop_each(FILE, "architectures", "model_type", "hidden_act", "layer_norm_eps", "pad_token_id", "type_vocab_size"),
+    *drop_each(FILE, "tie_word_embeddings", "num_attention_heads", "num_hidden_layers", "max_position_embeddings"),
+    *drop_each(FILE, "vocab_size", "hidden_size", "intermediate_size"),
+    *set_each(FILE, "pruned_heads", {"0": [0]}, {"0": [0, 1], "1": [2]}),
+    *set_each(FILE, "attn_implementation", "eager", "nonsense"),
+    *set_each(FILE, "_attn_implementation", "eager"),
+    *set_each(FILE, "torch_dtype", "float16", "bfloat16"),
+    *set_each(FILE, "dtype", "nonsense"),
+    *set_each(FILE, "quantization_config", {"quant_method": "bitsandbytes", "load_in_8bit": True}),
+    *set_each(FILE, "per_layer_config", {"1": {"hidden_act": "relu"}}, {"1": {"num_attention_heads": 2}}),
+    *set_each(FILE, "chunk_size_feed_forward", 1, 3, 0),
+    *set_each(FILE, "tie_encoder_decoder", True),
+    *set_each(FILE, "num_labels", 5),
+    *set_each(FILE, "use_return_dict", False),
+    *set_each(FILE, "compression_config", {"quant_method": "compressed-tensors"}),
+    set_irrelevant(FILE, OBSOLETE_KEYS, "config.json obsolete keys"),
+    *set_each(FILE, "auto_map", {"AutoModelForMaskedLM": "modeling_x.XForMaskedLM", "AutoConfig": "configuration_x.X"}),
+    *set_each(FILE, "tokenizer_class", "RobertaTokenizer"),
+    set_together(
         "tokenizer_class of config.json alone",
         FILE,
         {"tokenizer_class": "PreTrainedTokenizerFast"},
-        drop("tokenizer_config.json", "tokenizer_class"),
-        put("tokenizer_config.json", "pad_token", "[PAD]"),
-        put("tokenizer.json", "normalizer.lowercase", False),
+        remove_value("tokenizer_config.json", "tokenizer_class"),
+        set_value("tokenizer_config.json", "pad_token", "[PAD]"),
+        set_value("tokenizer.json", "normalizer.lowercase", False),
     ),
-    *sets(FILE, "n_layers", 1),
-    *sets(FILE, "num_layers", 1),
-    *sets(FILE, "hidden_activation", "relu"),
-    *sets(FILE, "activation", "relu"),
-    *sets(FILE, "norm_eps", 0.5),
-    *sets(FILE, "layer_types", ["full_attention", "sliding_attention"]),
-    *sets(FILE, "rope_scaling", {"type": "linear", "factor": 2.0}),
-    *sets(FILE, "rope_theta", 7.0),
-    *sets(FILE, "sliding_window", 2),
-    *sets(FILE, "is_causal", True),
-    *sets(FILE, "use_bidirectional_attention", False),
-    *sets(FILE, "layer_norm_eps", "0.5", tag="a string: "),
+    *set_each(FILE, "n_layers", 1),
+    *set_each(FILE, "num_layers", 1),
+    *set_each(FILE, "hidden_activation", "relu"),
+    *set_each(FILE, "activation", "relu"),
+    *set_each(FILE, "norm_eps", 0.5),
+    *set_each(FILE, "layer_types", ["full_attention", "sliding_attention"]),
+    *set_each(FILE, "rope_scaling", {"type": "linear", "factor": 2.0}),
+    *set_each(FILE, "rope_theta", 7.0),
+    *set_each(FILE, "sliding_window", 2),
+    *set_each(FILE, "is_causal", True),
+    *set_each(FILE, "use_bidirectional_attention", False),
+    *set_each(FILE, "layer_norm_eps", "0.5", tag="a string: "),
     Case(
         "transformers_weights names the weights",
         [f"{FILE}: transformers_weights"],
-        [move("model.safetensors", "other.safetensors"), put(FILE, "transformers_weights", "other.safetensors")],
+        [
+            move_file("model.safetensors", "other.safetensors"),
+            set_value(FILE, "transformers_weights", "other.safetensors"),
+        ],
     ),
     Case(
         "transformers_weights names others than model.safetensors",
         [f"{FILE}: transformers_weights"],
         [
-            copy("other.safetensors", "../bert-random-sum/model.safetensors"),
-            put(FILE, "transformers_weights", "other.safetensors"),
+            copy_file("other.safetensors", "../bert-random-sum/model.safetensors"),
+            set_value(FILE, "transformers_weights", "other.safetensors"),
         ],
     ),
     Case(
         "transformers_weights names a missing file",
         [f"{FILE}: transformers_weights"],
-        [put(FILE, "transformers_weights", "other.safetensors")],
+        [set_value(FILE, "transformers_weights", "other.safetensors")],
     ),
-    irrelevant(FILE, COMMON_IRRELEVANT),
-    Case("config.json removed", [FILE], [delete(FILE)]),
-    Case("config.json is a list", [FILE], [whole(FILE, [])]),
+    set_irrelevant(FILE, COMMON_IRRELEVANT),
+    Case("config.json removed", [FILE], [remove_file(FILE)]),
+    Case("config.json is a list", [FILE], [replace_json(FILE, [])]),
 ]

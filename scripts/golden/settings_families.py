@@ -1,41 +1,56 @@
-"""Cases of config.json and of the tokenizer's files, for DistilBERT, RoBERTa, XLM-R, CamemBERT and BERT untied."""
+"""Cases that change config.json and tokenizer files of DistilBERT, RoBERTa, XLM-R, CamemBERT and untied BERT."""
 
-from charsmap import charsmap
-from settings_case import Case, adds_token, base_json, drops, irrelevant, sets, several, without
-from settings_changes import Change, delete, drop, put, text, whole
-from settings_config import COMMON_IRRELEVANT, OLD_NOTES
-from settings_wordpiece import added, token
+from charsmap import build_charsmap
+from settings_case import (
+    Case,
+    append_added_token,
+    delete_file_case,
+    drop_each,
+    read_base_json,
+    set_each,
+    set_irrelevant,
+    set_together,
+)
+from settings_changes import Change, remove_file, remove_value, replace_json, replace_text, set_value
+from settings_config import COMMON_IRRELEVANT, OBSOLETE_KEYS
+from settings_wordpiece import build_added_token, build_token
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 SPECIAL_MAP, ADDED = "special_tokens_map.json", "added_tokens.json"
 
 DISTILBERT = [
-    *sets(CONFIG, "activation", "relu", "gelu_new", "silu", "GELU", None),
-    *drops(CONFIG, "activation", "pad_token_id", "tie_word_embeddings", "sinusoidal_pos_embds", "n_heads", "n_layers"),
-    *sets(CONFIG, "n_heads", 2, 3),
-    *sets(CONFIG, "n_layers", 1, 3),
-    *sets(CONFIG, "num_attention_heads", 2),
-    *sets(CONFIG, "num_hidden_layers", 1),
-    *sets(CONFIG, "hidden_size", 16),
-    *sets(CONFIG, "dim", 16),
-    *sets(CONFIG, "hidden_dim", 64),
-    irrelevant(CONFIG, OLD_NOTES, "config.json old notes"),
-    several("num_attention_heads without n_heads", CONFIG, {"num_attention_heads": 2}, drop(CONFIG, "n_heads")),
-    several("num_hidden_layers without n_layers", CONFIG, {"num_hidden_layers": 1}, drop(CONFIG, "n_layers")),
-    several("hidden_size without dim", CONFIG, {"hidden_size": 32}, drop(CONFIG, "dim")),
-    *sets(CONFIG, "chunk_size_feed_forward", 3),
-    *sets(CONFIG, "sinusoidal_pos_embds", True),
-    *sets(CONFIG, "tie_weights_", False),
-    *sets(CONFIG, "tie_word_embeddings", False),
-    *sets(CONFIG, "hidden_act", "relu"),
-    *sets(CONFIG, "layer_norm_eps", 0.5),
-    *sets(CONFIG, "is_decoder", True),
-    *sets(CONFIG, "is_causal", True),
-    *sets(CONFIG, "pad_token_id", 5, None),
-    *sets(CONFIG, "intermediate_size", 64),
-    *sets(CONFIG, "type_vocab_size", 2),
-    *sets(CONFIG, "position_embedding_type", "relative_key"),
-    irrelevant(
+    *set_each(CONFIG, "activation", "relu", "gelu_new", "silu", "GELU", None),
+    *drop_each(
+        CONFIG, "activation", "pad_token_id", "tie_word_embeddings", "sinusoidal_pos_embds", "n_heads", "n_layers"
+    ),
+    *set_each(CONFIG, "n_heads", 2, 3),
+    *set_each(CONFIG, "n_layers", 1, 3),
+    *set_each(CONFIG, "num_attention_heads", 2),
+    *set_each(CONFIG, "num_hidden_layers", 1),
+    *set_each(CONFIG, "hidden_size", 16),
+    *set_each(CONFIG, "dim", 16),
+    *set_each(CONFIG, "hidden_dim", 64),
+    set_irrelevant(CONFIG, OBSOLETE_KEYS, "config.json obsolete keys"),
+    set_together(
+        "num_attention_heads without n_heads", CONFIG, {"num_attention_heads": 2}, remove_value(CONFIG, "n_heads")
+    ),
+    set_together(
+        "num_hidden_layers without n_layers", CONFIG, {"num_hidden_layers": 1}, remove_value(CONFIG, "n_layers")
+    ),
+    set_together("hidden_size without dim", CONFIG, {"hidden_size": 32}, remove_value(CONFIG, "dim")),
+    *set_each(CONFIG, "chunk_size_feed_forward", 3),
+    *set_each(CONFIG, "sinusoidal_pos_embds", True),
+    *set_each(CONFIG, "tie_weights_", False),
+    *set_each(CONFIG, "tie_word_embeddings", False),
+    *set_each(CONFIG, "hidden_act", "relu"),
+    *set_each(CONFIG, "layer_norm_eps", 0.5),
+    *set_each(CONFIG, "is_decoder", True),
+    *set_each(CONFIG, "is_causal", True),
+    *set_each(CONFIG, "pad_token_id", 5, None),
+    *set_each(CONFIG, "intermediate_size", 64),
+    *set_each(CONFIG, "type_vocab_size", 2),
+    *set_each(CONFIG, "position_embedding_type", "relative_key"),
+    set_irrelevant(
         CONFIG,
         {
             **{key: value for key, value in COMMON_IRRELEVANT.items() if "dropout" not in key},
@@ -45,97 +60,102 @@ DISTILBERT = [
             "seq_classif_dropout": 0.9,
         },
     ),
-    *drops(TOKENIZER_CONFIG, "tokenizer_class"),
-    *sets(TOKENIZER_CONFIG, "tokenizer_class", "DistilBertTokenizer", "DistilBertTokenizerFast", "BertTokenizerFast"),
-    several(
+    *drop_each(TOKENIZER_CONFIG, "tokenizer_class"),
+    *set_each(
+        TOKENIZER_CONFIG, "tokenizer_class", "DistilBertTokenizer", "DistilBertTokenizerFast", "BertTokenizerFast"
+    ),
+    set_together(
         "DistilBertTokenizer, cased",
         TOKENIZER_CONFIG,
         {"tokenizer_class": "DistilBertTokenizer", "do_lower_case": False},
     ),
-    *sets(TOKENIZER_CONFIG, "truncation_side", "left"),
-    *sets(TOKENIZER_CONFIG, "model_input_names", ["input_ids", "token_type_ids", "attention_mask"]),
-    without(TOKENIZER_CONFIG),
+    *set_each(TOKENIZER_CONFIG, "truncation_side", "left"),
+    *set_each(TOKENIZER_CONFIG, "model_input_names", ["input_ids", "token_type_ids", "attention_mask"]),
+    delete_file_case(TOKENIZER_CONFIG),
 ]
 
-# What RoBERTa, XLM-R and CamemBERT have in common.
+# Cases for RoBERTa, XLM-R and CamemBERT.
 ROBERTA_CONFIG = [
-    *sets(CONFIG, "hidden_act", "relu", "gelu_new", None),
-    *sets(CONFIG, "layer_norm_eps", 0.5),
-    *drops(CONFIG, "layer_norm_eps", "hidden_act", "pad_token_id", "tie_word_embeddings", "type_vocab_size"),
-    *drops(CONFIG, "bos_token_id", "eos_token_id"),
-    *sets(CONFIG, "num_attention_heads", 2),
-    *sets(CONFIG, "num_hidden_layers", 1),
-    *sets(CONFIG, "pad_token_id", 0, 2, None),
-    # Positions count from the one after it, so that fewer of them are left.
-    several(
-        "pad_token_id 9, shorter texts", CONFIG, {"pad_token_id": 9}, put(TOKENIZER_CONFIG, "model_max_length", 100)
+    *set_each(CONFIG, "hidden_act", "relu", "gelu_new", None),
+    *set_each(CONFIG, "layer_norm_eps", 0.5),
+    *drop_each(CONFIG, "layer_norm_eps", "hidden_act", "pad_token_id", "tie_word_embeddings", "type_vocab_size"),
+    *drop_each(CONFIG, "bos_token_id", "eos_token_id"),
+    *set_each(CONFIG, "num_attention_heads", 2),
+    *set_each(CONFIG, "num_hidden_layers", 1),
+    *set_each(CONFIG, "pad_token_id", 0, 2, None),
+    # Positions start after this id, which reduces the maximum length.
+    set_together(
+        "pad_token_id 9, shorter texts",
+        CONFIG,
+        {"pad_token_id": 9},
+        set_value(TOKENIZER_CONFIG, "model_max_length", 100),
     ),
-    *sets(CONFIG, "pad_token_id", 9, tag="too long: "),
-    *sets(CONFIG, "type_vocab_size", 2),
-    *sets(CONFIG, "tie_word_embeddings", False),
-    *sets(CONFIG, "position_embedding_type", "relative_key"),
-    *sets(CONFIG, "is_decoder", True),
-    *sets(CONFIG, "is_causal", True),
-    *sets(CONFIG, "bos_token_id", 9),
-    *sets(CONFIG, "eos_token_id", 9),
-    irrelevant(CONFIG, COMMON_IRRELEVANT),
-    irrelevant(CONFIG, OLD_NOTES, "config.json old notes"),
+    *set_each(CONFIG, "pad_token_id", 9, tag="too long: "),
+    *set_each(CONFIG, "type_vocab_size", 2),
+    *set_each(CONFIG, "tie_word_embeddings", False),
+    *set_each(CONFIG, "position_embedding_type", "relative_key"),
+    *set_each(CONFIG, "is_decoder", True),
+    *set_each(CONFIG, "is_causal", True),
+    *set_each(CONFIG, "bos_token_id", 9),
+    *set_each(CONFIG, "eos_token_id", 9),
+    set_irrelevant(CONFIG, COMMON_IRRELEVANT),
+    set_irrelevant(CONFIG, OBSOLETE_KEYS, "config.json obsolete keys"),
 ]
-CHARSMAP = {"type": "Precompiled", "precompiled_charsmap": charsmap("ﬁ", "FI!")}
+CHARSMAP = {"type": "Precompiled", "precompiled_charsmap": build_charsmap("ﬁ", "FI!")}
 
 
-def common_tokenizer(base: str, the: int, word: str) -> list[Case]:
-    """`word` is a token of the vocabulary that other words contain, `the` its id."""
-    mask = len(base_json(base, TOKENIZER)["added_tokens"]) - 1
+def build_tokenizer_cases(base: str, the: int, word: str) -> list[Case]:
+    """Returns the cases of tokenizer files. `word` is a token that is a substring of other words, `the` its id."""
+    mask = len(read_base_json(base, TOKENIZER)["added_tokens"]) - 1
     return [
-        *drops(TOKENIZER_CONFIG, "tokenizer_class", "model_max_length"),
-        *sets(TOKENIZER_CONFIG, "model_max_length", 16, 130, 1e30, 2, None),
-        *sets(TOKENIZER_CONFIG, "truncation_side", "left"),
-        *sets(TOKENIZER_CONFIG, "add_prefix_space", True, False, None),
-        *sets(TOKENIZER_CONFIG, "cls_token", "<mask>", "<new>", {"content": "<mask>", "__type": "AddedToken"}),
-        *sets(TOKENIZER_CONFIG, "sep_token", "<mask>", "<new>"),
-        *sets(TOKENIZER_CONFIG, "bos_token", "<mask>"),
-        *sets(TOKENIZER_CONFIG, "eos_token", "<mask>"),
-        *sets(TOKENIZER_CONFIG, "unk_token", "<mask>"),
-        *sets(TOKENIZER_CONFIG, "pad_token", "<mask>", word),
-        *sets(TOKENIZER_CONFIG, "mask_token", word, "<new>"),
-        *sets(
+        *drop_each(TOKENIZER_CONFIG, "tokenizer_class", "model_max_length"),
+        *set_each(TOKENIZER_CONFIG, "model_max_length", 16, 130, 1e30, 2, None),
+        *set_each(TOKENIZER_CONFIG, "truncation_side", "left"),
+        *set_each(TOKENIZER_CONFIG, "add_prefix_space", True, False, None),
+        *set_each(TOKENIZER_CONFIG, "cls_token", "<mask>", "<new>", {"content": "<mask>", "__type": "AddedToken"}),
+        *set_each(TOKENIZER_CONFIG, "sep_token", "<mask>", "<new>"),
+        *set_each(TOKENIZER_CONFIG, "bos_token", "<mask>"),
+        *set_each(TOKENIZER_CONFIG, "eos_token", "<mask>"),
+        *set_each(TOKENIZER_CONFIG, "unk_token", "<mask>"),
+        *set_each(TOKENIZER_CONFIG, "pad_token", "<mask>", word),
+        *set_each(TOKENIZER_CONFIG, "mask_token", word, "<new>"),
+        *set_each(
             TOKENIZER_CONFIG,
             "mask_token",
-            {"__type": "AddedToken", **token("<mask>", lstrip=True)},
+            {"__type": "AddedToken", **build_token("<mask>", lstrip=True)},
             tag="strips left: ",
         ),
-        *sets(
+        *set_each(
             TOKENIZER_CONFIG,
             "mask_token",
-            {"__type": "AddedToken", **token("<mask>", rstrip=True)},
+            {"__type": "AddedToken", **build_token("<mask>", rstrip=True)},
             tag="strips right: ",
         ),
-        *sets(TOKENIZER_CONFIG, "additional_special_tokens", [word], []),
-        *sets(TOKENIZER_CONFIG, "extra_special_tokens", [word], {"image_token": word}),
-        *sets(TOKENIZER_CONFIG, "added_tokens_decoder", {str(the): token(word)}, {}),
-        *sets(TOKENIZER_CONFIG, "split_special_tokens", True),
-        *sets(TOKENIZER_CONFIG, "tokenizer_class", "PreTrainedTokenizerFast", "TokenizersBackend", "BertTokenizer"),
-        *sets(
+        *set_each(TOKENIZER_CONFIG, "additional_special_tokens", [word], []),
+        *set_each(TOKENIZER_CONFIG, "extra_special_tokens", [word], {"image_token": word}),
+        *set_each(TOKENIZER_CONFIG, "added_tokens_decoder", {str(the): build_token(word)}, {}),
+        *set_each(TOKENIZER_CONFIG, "split_special_tokens", True),
+        *set_each(TOKENIZER_CONFIG, "tokenizer_class", "PreTrainedTokenizerFast", "TokenizersBackend", "BertTokenizer"),
+        *set_each(
             TOKENIZER_CONFIG,
             "tokenizer_class",
             "RobertaTokenizerFast",
             "XLMRobertaTokenizerFast",
             "CamembertTokenizerFast",
         ),
-        *sets(TOKENIZER_CONFIG, "add_bos_token", False),
-        *sets(TOKENIZER_CONFIG, "do_lower_case", True),
-        *sets(TOKENIZER_CONFIG, "model_input_names", ["input_ids", "token_type_ids", "attention_mask"]),
-        *sets(TOKENIZER, "normalizer", {"type": "Lowercase"}),
-        *sets(TOKENIZER, "pre_tokenizer", {"type": "WhitespaceSplit"}),
-        *sets(TOKENIZER, "post_processor", None),
-        *sets(TOKENIZER, "truncation.direction", "Left"),
-        *sets(TOKENIZER, "added_tokens", []),
+        *set_each(TOKENIZER_CONFIG, "add_bos_token", False),
+        *set_each(TOKENIZER_CONFIG, "do_lower_case", True),
+        *set_each(TOKENIZER_CONFIG, "model_input_names", ["input_ids", "token_type_ids", "attention_mask"]),
+        *set_each(TOKENIZER, "normalizer", {"type": "Lowercase"}),
+        *set_each(TOKENIZER, "pre_tokenizer", {"type": "WhitespaceSplit"}),
+        *set_each(TOKENIZER, "post_processor", None),
+        *set_each(TOKENIZER, "truncation.direction", "Left"),
+        *set_each(TOKENIZER, "added_tokens", []),
         *(
             Case(
                 f"an added token, {flag}",
                 [f"{TOKENIZER}: added_tokens.{flag}"],
-                [adds_token(base, added(the, word, **{flag: flag != "normalized"}))],
+                [append_added_token(base, build_added_token(the, word, **{flag: flag != "normalized"}))],
             )
             for flag in ("single_word", "lstrip", "rstrip", "normalized", "special")
         ),
@@ -143,15 +163,17 @@ def common_tokenizer(base: str, the: int, word: str) -> list[Case]:
             Case(
                 f"mask token, {flag}",
                 [f"{TOKENIZER}: added_tokens.{flag}"],
-                [put(TOKENIZER, ["added_tokens", mask, flag], flag not in ("special", "lstrip"))],
+                [set_value(TOKENIZER, ["added_tokens", mask, flag], flag not in ("special", "lstrip"))],
             )
             for flag in ("single_word", "lstrip", "rstrip", "normalized", "special")
         ),
-        *sets(SPECIAL_MAP, "cls_token", "<mask>"),
-        *sets(SPECIAL_MAP, "mask_token", {"content": "<mask>", "lstrip": False, "rstrip": True, "normalized": True}),
-        *sets(SPECIAL_MAP, "add_prefix_space", True, False),
-        *sets(ADDED, word, the),
-        irrelevant(
+        *set_each(SPECIAL_MAP, "cls_token", "<mask>"),
+        *set_each(
+            SPECIAL_MAP, "mask_token", {"content": "<mask>", "lstrip": False, "rstrip": True, "normalized": True}
+        ),
+        *set_each(SPECIAL_MAP, "add_prefix_space", True, False),
+        *set_each(ADDED, word, the),
+        set_irrelevant(
             TOKENIZER_CONFIG,
             {
                 "clean_up_tokenization_spaces": True,
@@ -168,37 +190,39 @@ def common_tokenizer(base: str, the: int, word: str) -> list[Case]:
                 "vocab_file": "other.model",
             },
         ),
-        without(TOKENIZER_CONFIG),
-        Case("no vocabulary", [TOKENIZER], [delete(TOKENIZER)]),
+        delete_file_case(TOKENIZER_CONFIG),
+        Case("no vocabulary", [TOKENIZER], [remove_file(TOKENIZER)]),
     ]
 
 
 ROBERTA = [
     *ROBERTA_CONFIG,
-    *common_tokenizer("roberta-random-tied", 360, "and"),
-    *sets(TOKENIZER, "pre_tokenizer.add_prefix_space", True),
-    *sets(TOKENIZER, "pre_tokenizer.use_regex", False),
-    *sets(TOKENIZER, "model.dropout", 0.9),
-    *sets(TOKENIZER, "model.ignore_merges", True),
-    *sets(TOKENIZER, "model.byte_fallback", True),
-    *sets(TOKENIZER, "model.unk_token", "<unk>"),
-    *sets(TOKENIZER, "model.continuing_subword_prefix", "##"),
-    *sets(TOKENIZER, "model.end_of_word_suffix", "</w>"),
-    *sets(TOKENIZER, "model.merges", []),
-    *drops(TOKENIZER, "model.merges"),
+    *build_tokenizer_cases("roberta-random-tied", 360, "and"),
+    *set_each(TOKENIZER, "pre_tokenizer.add_prefix_space", True),
+    *set_each(TOKENIZER, "pre_tokenizer.use_regex", False),
+    *set_each(TOKENIZER, "model.dropout", 0.9),
+    *set_each(TOKENIZER, "model.ignore_merges", True),
+    *set_each(TOKENIZER, "model.byte_fallback", True),
+    *set_each(TOKENIZER, "model.unk_token", "<unk>"),
+    *set_each(TOKENIZER, "model.continuing_subword_prefix", "##"),
+    *set_each(TOKENIZER, "model.end_of_word_suffix", "</w>"),
+    *set_each(TOKENIZER, "model.merges", []),
+    *drop_each(TOKENIZER, "model.merges"),
     Case(
-        "the first merge taken away",
+        "without the first merge",
         [f"{TOKENIZER}: model.merges"],
-        [put(TOKENIZER, "model.merges", base_json("roberta-random-tied", TOKENIZER)["model"]["merges"][1:])],
+        [set_value(TOKENIZER, "model.merges", read_base_json("roberta-random-tied", TOKENIZER)["model"]["merges"][1:])],
     ),
 ]
 
 
-def as_it_is(name: str, names: dict[str, str], *changes: Change) -> Case:
-    """tokenizer.json taken as it is; `names` are its special tokens."""
+def build_generic_case(name: str, names: dict[str, str], *changes: Change) -> Case:
+    """Returns a case with the generic tokenizer class, which uses tokenizer.json; `names` are the special tokens."""
     keys = [f"{change['file']}: {'.'.join(map(str, change['path']))}" for change in changes]
-    named = whole(TOKENIZER_CONFIG, {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 128, **names})
-    return Case(f"as it is: {name}", keys, [named, *changes])
+    named = replace_json(
+        TOKENIZER_CONFIG, {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 128, **names}
+    )
+    return Case(f"generic tokenizer: {name}", keys, [named, *changes])
 
 
 ROBERTA_NAMES = {
@@ -209,40 +233,46 @@ ROBERTA_NAMES = {
     "unk_token": "<unk>",
 }
 ROBERTA += [
-    as_it_is("unchanged", ROBERTA_NAMES),
-    as_it_is("add_prefix_space", ROBERTA_NAMES, put(TOKENIZER, "pre_tokenizer.add_prefix_space", True)),
-    as_it_is(
-        "add_prefix_space of tokenizer_config.json", ROBERTA_NAMES, put(TOKENIZER_CONFIG, "add_prefix_space", True)
+    build_generic_case("unchanged", ROBERTA_NAMES),
+    build_generic_case("add_prefix_space", ROBERTA_NAMES, set_value(TOKENIZER, "pre_tokenizer.add_prefix_space", True)),
+    build_generic_case(
+        "add_prefix_space of tokenizer_config.json",
+        ROBERTA_NAMES,
+        set_value(TOKENIZER_CONFIG, "add_prefix_space", True),
     ),
-    as_it_is("no regex", ROBERTA_NAMES, put(TOKENIZER, "pre_tokenizer.use_regex", False)),
-    as_it_is("ignore_merges", ROBERTA_NAMES, put(TOKENIZER, "model.ignore_merges", True)),
-    as_it_is("dropout", ROBERTA_NAMES, put(TOKENIZER, "model.dropout", 0.5)),
-    as_it_is("byte_fallback", ROBERTA_NAMES, put(TOKENIZER, "model.byte_fallback", True)),
-    as_it_is("lower case", ROBERTA_NAMES, put(TOKENIZER, "normalizer", {"type": "Lowercase"})),
-    as_it_is("no post-processor", ROBERTA_NAMES, put(TOKENIZER, "post_processor", None)),
-    as_it_is("post-processor trades its ends", ROBERTA_NAMES, put(TOKENIZER, "post_processor.cls", ["</s>", 2])),
+    build_generic_case("no regex", ROBERTA_NAMES, set_value(TOKENIZER, "pre_tokenizer.use_regex", False)),
+    build_generic_case("ignore_merges", ROBERTA_NAMES, set_value(TOKENIZER, "model.ignore_merges", True)),
+    build_generic_case("dropout", ROBERTA_NAMES, set_value(TOKENIZER, "model.dropout", 0.5)),
+    build_generic_case("byte_fallback", ROBERTA_NAMES, set_value(TOKENIZER, "model.byte_fallback", True)),
+    build_generic_case("lower case", ROBERTA_NAMES, set_value(TOKENIZER, "normalizer", {"type": "Lowercase"})),
+    build_generic_case("no post-processor", ROBERTA_NAMES, set_value(TOKENIZER, "post_processor", None)),
+    build_generic_case(
+        "post-processor with swapped special tokens",
+        ROBERTA_NAMES,
+        set_value(TOKENIZER, "post_processor.cls", ["</s>", 2]),
+    ),
 ]
 
 
-def vocabulary_files(name: str, *more: Change) -> Case:
-    """The vocabulary and merges in files of their own, as before there was a tokenizer.json."""
-    model = base_json("roberta-random-tied", TOKENIZER)["model"]
+def build_vocabulary_case(name: str, *more: Change) -> Case:
+    """Returns a case with vocab.json and merges.txt instead of tokenizer.json."""
+    model = read_base_json("roberta-random-tied", TOKENIZER)["model"]
     merges = "#version: 0.2\n" + "".join(f"{left} {right}\n" for left, right in model["merges"])
-    changes = [delete(TOKENIZER), whole("vocab.json", model["vocab"]), text("merges.txt", merges)]
+    changes = [remove_file(TOKENIZER), replace_json("vocab.json", model["vocab"]), replace_text("merges.txt", merges)]
     return Case(name, ["vocab.json", "merges.txt"], [*changes, *more])
 
 
 ROBERTA += [
-    vocabulary_files("vocab.json and merges.txt"),
-    vocabulary_files("vocab.json without merges.txt", delete("merges.txt")),
+    build_vocabulary_case("vocab.json and merges.txt"),
+    build_vocabulary_case("vocab.json without merges.txt", remove_file("merges.txt")),
 ]
 
 
-def unigram(the: int) -> list[Case]:
-    """`the` is the id of that piece; that of ▁the is the next one."""
+def build_unigram_cases(the: int) -> list[Case]:
+    """Returns the cases of Unigram tokenizers. `the` is the id of the token `the`; `▁the` has the next id."""
     return [
-        *sets(TOKENIZER, "normalizer", CHARSMAP, tag="a table: "),
-        *sets(
+        *set_each(TOKENIZER, "normalizer", CHARSMAP, tag="charsmap: "),
+        *set_each(
             TOKENIZER,
             "normalizer",
             {
@@ -253,38 +283,41 @@ def unigram(the: int) -> list[Case]:
                     {"type": "Replace", "pattern": {"String": "e"}, "content": "a"},
                 ],
             },
-            tag="a table among others: ",
+            tag="charsmap in a sequence: ",
         ),
-        *sets(TOKENIZER, "pre_tokenizer.pretokenizers", [{"type": "WhitespaceSplit"}]),
-        *sets(TOKENIZER, "model.unk_id", 9, None),
-        *sets(TOKENIZER, "model.byte_fallback", True),
-        *sets(TOKENIZER, ["model", "vocab", the + 1, 1], -99.0),
+        *set_each(TOKENIZER, "pre_tokenizer.pretokenizers", [{"type": "WhitespaceSplit"}]),
+        *set_each(TOKENIZER, "model.unk_id", 9, None),
+        *set_each(TOKENIZER, "model.byte_fallback", True),
+        *set_each(TOKENIZER, ["model", "vocab", the + 1, 1], -99.0),
         Case(
-            "two pieces trade places",
+            "two swapped tokens",
             [f"{TOKENIZER}: model.vocab"],
-            [put(TOKENIZER, ["model", "vocab", the, 0], "▁the"), put(TOKENIZER, ["model", "vocab", the + 1, 0], "the")],
+            [
+                set_value(TOKENIZER, ["model", "vocab", the, 0], "▁the"),
+                set_value(TOKENIZER, ["model", "vocab", the + 1, 0], "the"),
+            ],
         ),
-        as_it_is("unchanged", ROBERTA_NAMES),
-        as_it_is(
-            "a table among others",
+        build_generic_case("unchanged", ROBERTA_NAMES),
+        build_generic_case(
+            "charsmap in a sequence",
             ROBERTA_NAMES,
-            put(TOKENIZER, "normalizer", {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, CHARSMAP]}),
+            set_value(TOKENIZER, "normalizer", {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, CHARSMAP]}),
         ),
-        as_it_is("unk_id", ROBERTA_NAMES, put(TOKENIZER, "model.unk_id", 9)),
-        as_it_is("byte_fallback", ROBERTA_NAMES, put(TOKENIZER, "model.byte_fallback", True)),
-        as_it_is(
+        build_generic_case("unk_id", ROBERTA_NAMES, set_value(TOKENIZER, "model.unk_id", 9)),
+        build_generic_case("byte_fallback", ROBERTA_NAMES, set_value(TOKENIZER, "model.byte_fallback", True)),
+        build_generic_case(
             "prepend_scheme first",
             ROBERTA_NAMES,
-            put(
+            set_value(
                 TOKENIZER,
                 "pre_tokenizer",
                 {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": True},
             ),
         ),
-        as_it_is(
+        build_generic_case(
             "prepend_scheme never",
             ROBERTA_NAMES,
-            put(
+            set_value(
                 TOKENIZER,
                 "pre_tokenizer",
                 {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True},
@@ -293,33 +326,43 @@ def unigram(the: int) -> list[Case]:
     ]
 
 
-XLM_ROBERTA = [*ROBERTA_CONFIG, *common_tokenizer("xlm-roberta-random-tied", 100, "the"), *unigram(100)]
+XLM_ROBERTA = [
+    *ROBERTA_CONFIG,
+    *build_tokenizer_cases("xlm-roberta-random-tied", 100, "the"),
+    *build_unigram_cases(100),
+]
 XLM_ROBERTA += [
-    *sets(CONFIG, "model_type", "roberta", "camembert"),
+    *set_each(CONFIG, "model_type", "roberta", "camembert"),
     Case(
-        "the unknown token isn't the fourth piece",
+        "the unknown token is not the fourth token",
         [f"{TOKENIZER}: model.vocab"],
-        [put(TOKENIZER, ["model", "vocab", 3, 0], "the?"), put(TOKENIZER, ["model", "vocab", 100, 0], "<unk>")],
+        [
+            set_value(TOKENIZER, ["model", "vocab", 3, 0], "the?"),
+            set_value(TOKENIZER, ["model", "vocab", 100, 0], "<unk>"),
+        ],
     ),
 ]
-CAMEMBERT = [*ROBERTA_CONFIG, *common_tokenizer("camembert-random-tied", 103, "the"), *unigram(103)]
+CAMEMBERT = [*ROBERTA_CONFIG, *build_tokenizer_cases("camembert-random-tied", 103, "the"), *build_unigram_cases(103)]
 CAMEMBERT += [
-    *sets(CONFIG, "model_type", "roberta", "xlm-roberta"),
+    *set_each(CONFIG, "model_type", "roberta", "xlm-roberta"),
     Case(
-        "the unknown token isn't the fourth piece",
+        "the unknown token is not the fourth token",
         [f"{TOKENIZER}: model.vocab"],
-        [put(TOKENIZER, ["model", "vocab", 3, 0], "the?"), put(TOKENIZER, ["model", "vocab", 100, 0], "<unk>")],
+        [
+            set_value(TOKENIZER, ["model", "vocab", 3, 0], "the?"),
+            set_value(TOKENIZER, ["model", "vocab", 100, 0], "<unk>"),
+        ],
     ),
 ]
 
-# A decoder of its own in the weights, whatever config.json says.
+# Bases whose weights include a decoder, regardless of config.json.
 BERT_UNTIED = [
-    *sets(CONFIG, "tie_word_embeddings", True),
-    *drops(CONFIG, "tie_word_embeddings", "layer_norm_eps"),
+    *set_each(CONFIG, "tie_word_embeddings", True),
+    *drop_each(CONFIG, "tie_word_embeddings", "layer_norm_eps"),
 ]
-ROBERTA_UNTIED = [*sets(CONFIG, "tie_word_embeddings", True), *drops(CONFIG, "tie_word_embeddings")]
+ROBERTA_UNTIED = [*set_each(CONFIG, "tie_word_embeddings", True), *drop_each(CONFIG, "tie_word_embeddings")]
 DISTILBERT_UNTIED = [
-    *sets(CONFIG, "tie_word_embeddings", True),
-    *sets(CONFIG, "tie_weights_", True),
-    *drops(CONFIG, "tie_word_embeddings"),
+    *set_each(CONFIG, "tie_word_embeddings", True),
+    *set_each(CONFIG, "tie_weights_", True),
+    *drop_each(CONFIG, "tie_word_embeddings"),
 ]

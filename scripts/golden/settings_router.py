@@ -1,7 +1,7 @@
-"""Cases of models with a Router: router_config.json, the sides of queries, and their weights."""
+"""Cases that change models with a Router: router_config.json, and the modules and weights of its routes."""
 
-from settings_case import Case, drops, irrelevant, sets, several, without
-from settings_changes import Change, copy, move, put, text, whole
+from settings_case import Case, delete_file_case, drop_each, set_each, set_irrelevant, set_together
+from settings_changes import Change, copy_file, move_file, replace_json, replace_text, set_value
 
 FILE, MODULES, SAVED = "router_config.json", "modules.json", "config_sentence_transformers.json"
 QUERY, DOCUMENT, POOLING = "query_0_SparseStaticEmbedding", "document_0_Transformer", "document_1_SpladePooling"
@@ -11,46 +11,48 @@ ROUTER_TYPE = "sentence_transformers.base.modules.router.Router"
 OLD = "sentence_transformers.sparse_encoder.models"
 
 
-def router(name: str, values: dict[str, object], *more: Change) -> Case:
-    """Keys with dots in them are paths."""
-    return several(f"router: {name}", FILE, values, *more)
+def build_router_case(name: str, values: dict[str, object], *more: Change) -> Case:
+    """Returns a case that sets values of router_config.json, by dotted path."""
+    return set_together(f"router: {name}", FILE, values, *more)
 
 
-def entry(path: str, kind: str, name: str = "0") -> dict[str, object]:
+def build_entry(path: str, kind: str, name: str = "0") -> dict[str, object]:
     return {"idx": int(name), "name": name, "path": path, "type": kind}
 
 
-# As sentence-transformers 6 saves.
+# Base saved by sentence-transformers 6.
 SAVED_ROUTER = [
-    *sets(FILE, "parameters.default_route", "query", "document", None, "nonsense"),
-    *sets(FILE, "parameters.allow_empty_key", False, None),
-    several(
+    *set_each(FILE, "parameters.default_route", "query", "document", None, "nonsense"),
+    *set_each(FILE, "parameters.allow_empty_key", False, None),
+    set_together(
         "no default route, and none allowed",
         FILE,
         {"parameters.default_route": None, "parameters.allow_empty_key": False},
     ),
-    *drops(FILE, "parameters", "parameters.default_route", "parameters.allow_empty_key", "parameters.route_mappings"),
-    *drops(FILE, "structure", "types", "structure.query", "structure.document"),
-    *sets(FILE, "parameters.extra", 1),
-    *sets(FILE, "extra", 1),
-    *sets(FILE, "parameters.route_mappings", {"('query', 'text')": "document"}, {"('query', None)": "document"}),
-    *sets(FILE, "parameters.route_mappings", {"(None, 'text')": "query"}, {"(None, None)": "document"}),
-    *sets(FILE, "parameters.route_mappings", {"('query', 'image')": "document"}, {"(None, 'image')": "document"}),
-    *sets(
+    *drop_each(
+        FILE, "parameters", "parameters.default_route", "parameters.allow_empty_key", "parameters.route_mappings"
+    ),
+    *drop_each(FILE, "structure", "types", "structure.query", "structure.document"),
+    *set_each(FILE, "parameters.extra", 1),
+    *set_each(FILE, "extra", 1),
+    *set_each(FILE, "parameters.route_mappings", {"('query', 'text')": "document"}, {"('query', None)": "document"}),
+    *set_each(FILE, "parameters.route_mappings", {"(None, 'text')": "query"}, {"(None, None)": "document"}),
+    *set_each(FILE, "parameters.route_mappings", {"('query', 'image')": "document"}, {"(None, 'image')": "document"}),
+    *set_each(
         FILE,
         "parameters.route_mappings",
         {"('query', ('text', 'image'))": "document"},
         {"('document', 'text')": "query"},
     ),
-    *sets(
+    *set_each(
         FILE,
         "parameters.route_mappings",
         {"nonsense": "document"},
         {"query": "document"},
         {"('query', 'text')": "nonsense"},
     ),
-    *sets(FILE, "parameters.route_mappings", {"('query',)": "document"}, {"(1, 2, 3)": "document"}, None, []),
-    several(
+    *set_each(FILE, "parameters.route_mappings", {"('query',)": "document"}, {"(1, 2, 3)": "document"}, None, []),
+    set_together(
         "route_mappings: the exact one wins",
         FILE,
         {
@@ -61,7 +63,7 @@ SAVED_ROUTER = [
             }
         },
     ),
-    several(
+    set_together(
         "route_mappings: the task wins over the modality",
         FILE,
         {
@@ -72,13 +74,15 @@ SAVED_ROUTER = [
             }
         },
     ),
-    router("routes by modality", {"structure": {"text": [DOCUMENT, POOLING], "query": [QUERY]}}),
-    router("a route text alone", {"structure": {"text": [DOCUMENT, POOLING]}, "parameters.default_route": "text"}),
-    router(
+    build_router_case("routes by modality", {"structure": {"text": [DOCUMENT, POOLING], "query": [QUERY]}}),
+    build_router_case(
+        "a route text alone", {"structure": {"text": [DOCUMENT, POOLING]}, "parameters.default_route": "text"}
+    ),
+    build_router_case(
         "another name for documents",
         {"structure": {"passage": [DOCUMENT, POOLING], "query": [QUERY]}, "parameters.default_route": "passage"},
     ),
-    router(
+    build_router_case(
         "names of its own, mapped",
         {
             "structure": {"a": [DOCUMENT, POOLING], "b": [QUERY]},
@@ -86,47 +90,59 @@ SAVED_ROUTER = [
             "parameters.route_mappings": {"('query', 'text')": "b", "('document', 'text')": "a"},
         },
     ),
-    router(
+    build_router_case(
         "names of its own, not mapped",
         {"structure": {"a": [DOCUMENT, POOLING], "b": [QUERY]}, "parameters.default_route": "a"},
     ),
-    router("a third route", {"structure.image": [QUERY]}),
-    router("the routes trade places", {"structure": {"query": [DOCUMENT, POOLING], "document": [QUERY]}}),
-    router("the network for both", {"structure": {"query": [DOCUMENT, POOLING], "document": [DOCUMENT, POOLING]}}),
-    router("the table for both", {"structure": {"query": [QUERY], "document": [QUERY]}}),
-    router("network, pooling, table for queries", {"structure.query": [DOCUMENT, POOLING, QUERY]}),
-    router("network, pooling, table for documents", {"structure.document": [DOCUMENT, POOLING, QUERY]}),
-    router("table twice", {"structure.query": [QUERY, QUERY]}),
-    router("table, then pooling", {"structure.query": [QUERY, POOLING]}),
-    router("the pooling alone", {"structure.document": [POOLING]}),
-    router("the network alone", {"structure.document": [DOCUMENT]}),
-    router("an empty route", {"structure.query": []}),
-    router("a module that types doesn't name", {"structure.query": ["query_9_X"]}),
-    router("a module that the structure doesn't name", {f"types.{POOLING}2": SPLADE_TYPE}),
-    router("a folder upwards", {"types": {"../x": STATIC_TYPE}, "structure": {"query": ["../x"]}}),
+    build_router_case("a third route", {"structure.image": [QUERY]}),
+    build_router_case("swapped routes", {"structure": {"query": [DOCUMENT, POOLING], "document": [QUERY]}}),
+    build_router_case(
+        "the network for both", {"structure": {"query": [DOCUMENT, POOLING], "document": [DOCUMENT, POOLING]}}
+    ),
+    build_router_case("the table for both", {"structure": {"query": [QUERY], "document": [QUERY]}}),
+    build_router_case("network, pooling, table for queries", {"structure.query": [DOCUMENT, POOLING, QUERY]}),
+    build_router_case("network, pooling, table for documents", {"structure.document": [DOCUMENT, POOLING, QUERY]}),
+    build_router_case("table twice", {"structure.query": [QUERY, QUERY]}),
+    build_router_case("table, then pooling", {"structure.query": [QUERY, POOLING]}),
+    build_router_case("the pooling alone", {"structure.document": [POOLING]}),
+    build_router_case("the network alone", {"structure.document": [DOCUMENT]}),
+    build_router_case("an empty route", {"structure.query": []}),
+    build_router_case("a module that types doesn't name", {"structure.query": ["query_9_X"]}),
+    build_router_case("a module that the structure doesn't name", {f"types.{POOLING}2": SPLADE_TYPE}),
+    build_router_case(
+        "a path to the parent directory", {"types": {"../x": STATIC_TYPE}, "structure": {"query": ["../x"]}}
+    ),
     Case(
         "router: the pooling after it",
         [MODULES, FILE],
         [
-            whole(MODULES, [entry("", ROUTER_TYPE), entry(POOLING, SPLADE_TYPE, "1")]),
-            put(FILE, "structure", {"query": [DOCUMENT], "document": [DOCUMENT]}),
+            replace_json(MODULES, [build_entry("", ROUTER_TYPE), build_entry(POOLING, SPLADE_TYPE, "1")]),
+            set_value(FILE, "structure", {"query": [DOCUMENT], "document": [DOCUMENT]}),
         ],
     ),
     Case(
         "router: the pooling after it, a table for queries",
         [MODULES, FILE],
         [
-            whole(MODULES, [entry("", ROUTER_TYPE), entry(POOLING, SPLADE_TYPE, "1")]),
-            put(FILE, "structure.document", [DOCUMENT]),
+            replace_json(MODULES, [build_entry("", ROUTER_TYPE), build_entry(POOLING, SPLADE_TYPE, "1")]),
+            set_value(FILE, "structure.document", [DOCUMENT]),
         ],
     ),
     Case(
         "router: Normalize after it",
         [MODULES],
-        [whole(MODULES, [entry("", ROUTER_TYPE), entry("1_Normalize", "sentence_transformers.models.Normalize", "1")])],
+        [
+            replace_json(
+                MODULES,
+                [
+                    build_entry("", ROUTER_TYPE),
+                    build_entry("1_Normalize", "sentence_transformers.models.Normalize", "1"),
+                ],
+            )
+        ],
     ),
     *(
-        Case(f"router: type {kind}", [f"{MODULES}: type"], [whole(MODULES, [entry("", kind)])])
+        Case(f"router: type {kind}", [f"{MODULES}: type"], [replace_json(MODULES, [build_entry("", kind)])])
         for kind in (
             "sentence_transformers.models.Router",
             "sentence_transformers.models.Router.Router",
@@ -149,174 +165,181 @@ SAVED_ROUTER = [
             "sentence_transformers.models.StaticEmbedding",
             "modeling_x.SparseStaticEmbedding",
         )
-        for case in sets(FILE, ["types", QUERY], kind)
+        for case in set_each(FILE, ["types", QUERY], kind)
     ),
     *(
         case
         for kind in (f"{OLD}.MLMTransformer.MLMTransformer", "sentence_transformers.models.Transformer")
-        for case in sets(FILE, ["types", DOCUMENT], kind)
+        for case in set_each(FILE, ["types", DOCUMENT], kind)
     ),
-    several(
+    set_together(
         "router: Transformer without a task",
         f"{DOCUMENT}/sentence_bert_config.json",
         {},
-        whole(f"{DOCUMENT}/sentence_bert_config.json", {}),
+        replace_json(f"{DOCUMENT}/sentence_bert_config.json", {}),
     ),
     Case(
-        "router in a folder of its own",
+        "router in a subdirectory",
         [MODULES],
         [
-            whole(MODULES, [entry("0_Router", ROUTER_TYPE)]),
-            move(FILE, f"0_Router/{FILE}"),
-            *(move(folder, f"0_Router/{folder}") for folder in (QUERY, DOCUMENT, POOLING)),
+            replace_json(MODULES, [build_entry("0_Router", ROUTER_TYPE)]),
+            move_file(FILE, f"0_Router/{FILE}"),
+            *(move_file(path, f"0_Router/{path}") for path in (QUERY, DOCUMENT, POOLING)),
         ],
     ),
-    Case("router's config is config.json", [FILE, "config.json"], [move(FILE, "config.json")]),
-    Case("router_config.json wins over config.json", [FILE], [whole("config.json", {"types": {}, "structure": {}})]),
-    without(FILE),
-    Case("router_config.json is empty", [FILE], [whole(FILE, {})]),
-    *sets(SAVED, "prompts", {"query": "the ", "document": "and "}),
-    *sets(SAVED, "max_active_dims", 3),
-    *sets(SAVED, "default_prompt_name", "query"),
-    *sets(SAVED, "model_type", "SentenceTransformer", "CrossEncoder"),
-    *sets(f"{DOCUMENT}/sentence_bert_config.json", "query_length", 8),
-    *sets(f"{DOCUMENT}/sentence_bert_config.json", "document_length", 8),
-    *sets(f"{DOCUMENT}/sentence_bert_config.json", "max_seq_length", 16),
-    *sets(f"{DOCUMENT}/sentence_bert_config.json", "processing_kwargs.text.max_length", 16),
-    router(
+    Case("router's config is config.json", [FILE, "config.json"], [move_file(FILE, "config.json")]),
+    Case(
+        "router_config.json wins over config.json",
+        [FILE],
+        [replace_json("config.json", {"types": {}, "structure": {}})],
+    ),
+    delete_file_case(FILE),
+    Case("router_config.json is empty", [FILE], [replace_json(FILE, {})]),
+    *set_each(SAVED, "prompts", {"query": "the ", "document": "and "}),
+    *set_each(SAVED, "max_active_dims", 3),
+    *set_each(SAVED, "default_prompt_name", "query"),
+    *set_each(SAVED, "model_type", "SentenceTransformer", "CrossEncoder"),
+    *set_each(f"{DOCUMENT}/sentence_bert_config.json", "query_length", 8),
+    *set_each(f"{DOCUMENT}/sentence_bert_config.json", "document_length", 8),
+    *set_each(f"{DOCUMENT}/sentence_bert_config.json", "max_seq_length", 16),
+    *set_each(f"{DOCUMENT}/sentence_bert_config.json", "processing_kwargs.text.max_length", 16),
+    build_router_case(
         "query_length of the network for both",
         {"structure": {"query": [DOCUMENT, POOLING], "document": [DOCUMENT, POOLING]}},
-        put(f"{DOCUMENT}/sentence_bert_config.json", "query_length", 8),
+        set_value(f"{DOCUMENT}/sentence_bert_config.json", "query_length", 8),
     ),
-    *sets(f"{DOCUMENT}/config.json", "is_causal", True),
-    *sets(f"{DOCUMENT}/tokenizer_config.json", "do_lower_case", False),
-    *sets(f"{POOLING}/config.json", "pooling_strategy", "sum"),
+    *set_each(f"{DOCUMENT}/config.json", "is_causal", True),
+    *set_each(f"{DOCUMENT}/tokenizer_config.json", "do_lower_case", False),
+    *set_each(f"{POOLING}/config.json", "pooling_strategy", "sum"),
 ]
 
 STATIC = [
-    *sets(f"{QUERY}/config.json", "frozen", True, None, 1),
-    *sets(f"{QUERY}/config.json", "extra", 1),
-    *sets(f"{QUERY}/config.json", "path", "missing.json", "weights.txt", None, ""),
-    *sets(f"{QUERY}/config.json", "weight", None),
-    *sets(f"{QUERY}/config.json", "tokenizer", None),
-    *drops(f"{QUERY}/config.json", "frozen"),
-    without(f"{QUERY}/config.json"),
-    without(f"{QUERY}/model.safetensors"),
-    without(f"{QUERY}/tokenizer.json"),
-    without(f"{QUERY}/tokenizer_config.json"),
-    *sets(f"{QUERY}/tokenizer_config.json", "model_max_length", 8, 1e30, None),
-    *sets(f"{QUERY}/tokenizer_config.json", "do_lower_case", False),
-    *sets(f"{QUERY}/tokenizer_config.json", "truncation_side", "left"),
-    *sets(f"{QUERY}/tokenizer_config.json", "unk_token", "[MASK]"),
-    *sets(f"{QUERY}/tokenizer_config.json", "extra_special_tokens", ["the"], ["[NEW]"]),
-    *sets(f"{QUERY}/tokenizer_config.json", "model_input_names", ["input_ids"]),
-    *sets(f"{QUERY}/tokenizer_config.json", "tokenizer_class", "PreTrainedTokenizerFast", "DistilBertTokenizer"),
-    *sets(f"{QUERY}/tokenizer_config.json", "chat_template", "x"),
-    *sets(f"{QUERY}/special_tokens_map.json", "do_lower_case", False),
-    *sets(f"{QUERY}/sentence_bert_config.json", "max_seq_length", 8),
-    *sets(f"{QUERY}/processor_config.json", "processor_class", "CLIPProcessor"),
-    several(
+    *set_each(f"{QUERY}/config.json", "frozen", True, None, 1),
+    *set_each(f"{QUERY}/config.json", "extra", 1),
+    *set_each(f"{QUERY}/config.json", "path", "missing.json", "weights.txt", None, ""),
+    *set_each(f"{QUERY}/config.json", "weight", None),
+    *set_each(f"{QUERY}/config.json", "tokenizer", None),
+    *drop_each(f"{QUERY}/config.json", "frozen"),
+    delete_file_case(f"{QUERY}/config.json"),
+    delete_file_case(f"{QUERY}/model.safetensors"),
+    delete_file_case(f"{QUERY}/tokenizer.json"),
+    delete_file_case(f"{QUERY}/tokenizer_config.json"),
+    *set_each(f"{QUERY}/tokenizer_config.json", "model_max_length", 8, 1e30, None),
+    *set_each(f"{QUERY}/tokenizer_config.json", "do_lower_case", False),
+    *set_each(f"{QUERY}/tokenizer_config.json", "truncation_side", "left"),
+    *set_each(f"{QUERY}/tokenizer_config.json", "unk_token", "[MASK]"),
+    *set_each(f"{QUERY}/tokenizer_config.json", "extra_special_tokens", ["the"], ["[NEW]"]),
+    *set_each(f"{QUERY}/tokenizer_config.json", "model_input_names", ["input_ids"]),
+    *set_each(f"{QUERY}/tokenizer_config.json", "tokenizer_class", "PreTrainedTokenizerFast", "DistilBertTokenizer"),
+    *set_each(f"{QUERY}/tokenizer_config.json", "chat_template", "x"),
+    *set_each(f"{QUERY}/special_tokens_map.json", "do_lower_case", False),
+    *set_each(f"{QUERY}/sentence_bert_config.json", "max_seq_length", 8),
+    *set_each(f"{QUERY}/processor_config.json", "processor_class", "CLIPProcessor"),
+    set_together(
         "static: tokenizer.json truncates on the left", f"{QUERY}/tokenizer.json", {"truncation.direction": "Left"}
     ),
     Case(
-        "static: a configuration says what kind of model it is",
+        "static: config.json with a model_type",
         [f"{QUERY}/config.json: model_type"],
-        [put(f"{QUERY}/config.json", "model_type", "bert")],
+        [set_value(f"{QUERY}/config.json", "model_type", "bert")],
     ),
     Case(
-        "static: the table of another size",
+        "static: a table with another size",
         [f"{QUERY}/model.safetensors"],
-        [copy(f"{QUERY}/model.safetensors", "../router-random-opensearch/document_1_SpladePooling/config.json")],
+        [copy_file(f"{QUERY}/model.safetensors", "../router-random-opensearch/document_1_SpladePooling/config.json")],
     ),
     Case(
         "static: weights of a network",
         [f"{QUERY}/model.safetensors"],
-        [copy(f"{QUERY}/model.safetensors", f"{DOCUMENT}/model.safetensors")],
+        [copy_file(f"{QUERY}/model.safetensors", f"{DOCUMENT}/model.safetensors")],
     ),
     Case(
         "static: another table",
         [f"{QUERY}/model.safetensors"],
         [
-            copy(
+            copy_file(
                 f"{QUERY}/model.safetensors",
                 "../router-random-opensearch/query_0_SparseStaticEmbedding/model.safetensors",
             )
         ],
     ),
-    irrelevant(
+    set_irrelevant(
         f"{QUERY}/tokenizer_config.json", {"padding_side": "left", "use_fast": False, "max_length": 3, "stride": 2}
     ),
     Case(
         "a network, a pooling and a table, one after the other",
         [MODULES],
         [
-            whole(
+            replace_json(
                 MODULES,
                 [
-                    entry(DOCUMENT, "sentence_transformers.base.modules.transformer.Transformer"),
-                    entry(POOLING, SPLADE_TYPE, "1"),
-                    entry(QUERY, STATIC_TYPE, "2"),
+                    build_entry(DOCUMENT, "sentence_transformers.base.modules.transformer.Transformer"),
+                    build_entry(POOLING, SPLADE_TYPE, "1"),
+                    build_entry(QUERY, STATIC_TYPE, "2"),
                 ],
             )
         ],
     ),
-    Case("a table alone", [MODULES], [whole(MODULES, [entry(QUERY, STATIC_TYPE)])]),
+    Case("a table alone", [MODULES], [replace_json(MODULES, [build_entry(QUERY, STATIC_TYPE)])]),
     Case(
         "a table with a prompt",
         [MODULES, SAVED],
-        [whole(MODULES, [entry(QUERY, STATIC_TYPE)]), put(SAVED, "prompts", {"query": "the search "})],
+        [
+            replace_json(MODULES, [build_entry(QUERY, STATIC_TYPE)]),
+            set_value(SAVED, "prompts", {"query": "the search "}),
+        ],
     ),
 ]
 
-# The table in an idf.json, whose path counts from the working directory.
+# Base with the weights in idf.json, whose path is relative to the working directory.
 PATH = "query_0_SparseStaticEmbedding/config.json"
 IDF = [
-    *sets(PATH, "path", "./idf.json", f"{QUERY}/idf.json", None, "idf.JSON"),
-    *sets(PATH, "frozen", False),
-    *sets("idf.json", "and", 9.0, -1.5, 0, "9", None),
-    *sets("idf.json", "no token", 9.0),
-    *sets("idf.json", "[UNK]", 4.0),
-    *sets("idf.json", "[CLS]", 4.0),
-    *drops("idf.json", "and"),
-    Case("idf.json beside the config as well", ["idf.json"], [whole(f"{QUERY}/idf.json", {"the": 9.0})]),
-    Case("idf.json beside the config alone", ["idf.json"], [move("idf.json", f"{QUERY}/idf.json")]),
-    Case("idf.json is empty", ["idf.json"], [whole("idf.json", {})]),
-    Case("idf.json is a list", ["idf.json"], [whole("idf.json", [])]),
-    Case("idf.json with a key twice", ["idf.json"], [text("idf.json", '{"the": 1.0, "and": 2.0, "the": 3.0}')]),
-    Case("idf.json with NaN", ["idf.json"], [text("idf.json", '{"the": NaN, "and": 2.0}')]),
-    Case("idf.json with Infinity", ["idf.json"], [text("idf.json", '{"the": Infinity, "and": 2.0}')]),
+    *set_each(PATH, "path", "./idf.json", f"{QUERY}/idf.json", None, "idf.JSON"),
+    *set_each(PATH, "frozen", False),
+    *set_each("idf.json", "and", 9.0, -1.5, 0, "9", None),
+    *set_each("idf.json", "no token", 9.0),
+    *set_each("idf.json", "[UNK]", 4.0),
+    *set_each("idf.json", "[CLS]", 4.0),
+    *drop_each("idf.json", "and"),
+    Case("idf.json beside the config as well", ["idf.json"], [replace_json(f"{QUERY}/idf.json", {"the": 9.0})]),
+    Case("idf.json beside the config alone", ["idf.json"], [move_file("idf.json", f"{QUERY}/idf.json")]),
+    Case("idf.json is empty", ["idf.json"], [replace_json("idf.json", {})]),
+    Case("idf.json is a list", ["idf.json"], [replace_json("idf.json", [])]),
+    Case("idf.json with a key twice", ["idf.json"], [replace_text("idf.json", '{"the": 1.0, "and": 2.0, "the": 3.0}')]),
+    Case("idf.json with NaN", ["idf.json"], [replace_text("idf.json", '{"the": NaN, "and": 2.0}')]),
+    Case("idf.json with Infinity", ["idf.json"], [replace_text("idf.json", '{"the": Infinity, "and": 2.0}')]),
     Case(
         "weights beside idf.json",
         [f"{QUERY}/model.safetensors"],
         [
-            copy(
+            copy_file(
                 f"{QUERY}/model.safetensors",
                 "../router-random-opensearch/query_0_SparseStaticEmbedding/model.safetensors",
             )
         ],
     ),
-    *sets(f"{QUERY}/tokenizer_config.json", "do_lower_case", False),
-    *sets(f"{QUERY}/tokenizer_config.json", "extra_special_tokens", ["[NEW]"]),
-    several(
+    *set_each(f"{QUERY}/tokenizer_config.json", "do_lower_case", False),
+    *set_each(f"{QUERY}/tokenizer_config.json", "extra_special_tokens", ["[NEW]"]),
+    set_together(
         "a token added that idf.json names",
         f"{QUERY}/tokenizer_config.json",
         {"extra_special_tokens": ["vector-space"]},
-        put("idf.json", "vector-space", 5.0),
+        set_value("idf.json", "vector-space", 5.0),
     ),
 ]
 
-# The network in the root.
+# Base with the network in the root directory.
 OPENSEARCH = [
-    *sets("config.json", "is_causal", True),
-    *sets("tokenizer_config.json", "do_lower_case", False),
-    *sets("sentence_bert_config.json", "max_seq_length", 16),
-    *sets("sentence_bert_config.json", "query_length", 8),
-    *sets(SAVED, "prompts", {"query": "the ", "document": "and "}),
+    *set_each("config.json", "is_causal", True),
+    *set_each("tokenizer_config.json", "do_lower_case", False),
+    *set_each("sentence_bert_config.json", "max_seq_length", 16),
+    *set_each("sentence_bert_config.json", "query_length", 8),
+    *set_each(SAVED, "prompts", {"query": "the ", "document": "and "}),
     Case(
-        "the network's settings in the root are those of a name less known",
+        "settings of the network in sentence_distilbert_config.json",
         ["sentence_distilbert_config.json"],
-        [whole("sentence_distilbert_config.json", {"max_seq_length": 16})],
+        [replace_json("sentence_distilbert_config.json", {"max_seq_length": 16})],
     ),
-    *sets(f"{QUERY}/config.json", "path", "idf.json"),
-    router("network, pooling, table for queries", {"structure.query": ["", POOLING, QUERY]}),
+    *set_each(f"{QUERY}/config.json", "path", "idf.json"),
+    build_router_case("network, pooling, table for queries", {"structure.query": ["", POOLING, QUERY]}),
 ]

@@ -1,11 +1,11 @@
-"""The golden texts: odd ones by hand, where tokenizers differ, and ordinary ones from the sample corpus."""
+"""Golden texts: hand-written edge cases for tokenizers, and ordinary texts from the sample corpus."""
 
 import json
 from pathlib import Path
 
 CORPUS = Path(__file__).resolve().parents[2] / "demo" / "corpus.jsonl"
 
-ODD = [
+EDGE_CASES = [
     "Rust",
     "The quick brown fox jumps over the lazy dog.",
     "MiXeD CaSe and SHOUTING, iPhone and McDonald.",
@@ -39,9 +39,9 @@ ODD = [
 ]
 
 
-def golden_texts() -> list[str]:
-    """The texts in a fixed order: odd ones, every sixth document of the corpus, and two far beyond 512 tokens."""
+def read_golden_texts() -> list[str]:
+    """Returns the texts in a fixed order: edge cases, every sixth corpus document, and two of over 512 tokens."""
     with open(CORPUS, encoding="utf-8") as lines:
         documents = [json.loads(line)["text"] for line in lines]
     long = [" ".join(documents[:16]), "".join(documents[100:115])]
-    return ODD + documents[::6] + long
+    return EDGE_CASES + documents[::6] + long

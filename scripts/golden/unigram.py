@@ -1,6 +1,6 @@
 """Builds the small Unigram tokenizers of the random XLM-R and CamemBERT models.
 
-Its pieces and their scores are counted, not trained, so that they come out the same on every run.
+Tokens and scores are computed from counts instead of being trained, so that every run gives the same result.
 """
 
 import math
@@ -13,16 +13,16 @@ from tokenizers.pre_tokenizers import Metaspace, Sequence, WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
 FIRST, LAST = ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"]
-# CamemBERT's own first tokens are unused, and those that it uses come after them.
+# CamemBERT's vocabulary begins with unused tokens, which precede the special tokens that it uses.
 CAMEMBERT_FIRST = ["<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED", "<s>", "</s>"]
 SPACE = "\u2581"
 
 
-def build(texts: list[str], size: int, first: list[str] = FIRST) -> Tokenizer:
-    """XLM-R's pipeline with exactly `size` tokens: what the model has no piece for becomes `<unk>`."""
+def build_unigram(texts: list[str], size: int, first: list[str] = FIRST) -> Tokenizer:
+    """Returns a tokenizer like XLM-R's with exactly `size` tokens. Characters without a token become `<unk>`."""
     words = Counter(SPACE + word for text in texts for word in text.split() if len(word) < 20)
-    # Without the normalizer of the real one: a table of 300 KB, which is the tokenizer library's concern.
-    scored = [(token, 0.0) for token in first] + pieces(words, size - len(first) - len(LAST))
+    # Omits XLM-R's normalizer, whose charsmap has 300 KB; the tokenizers library is responsible for it.
+    scored = [(token, 0.0) for token in first] + score_tokens(words, size - len(first) - len(LAST))
     scored += [(token, 0.0) for token in LAST]
     tokenizer = Tokenizer(Unigram(scored, unk_id=first.index("<unk>"), byte_fallback=False))
     tokenizer.add_special_tokens(
@@ -35,21 +35,21 @@ def build(texts: list[str], size: int, first: list[str] = FIRST) -> Tokenizer:
         pair="<s> $A </s> </s> $B </s>",
         special_tokens=[(token, first.index(token)) for token in ("<s>", "</s>")],
     )
-    # A stale limit, as in wordpiece.py.
+    # A truncation that must be ignored, as in wordpiece.py.
     tokenizer.enable_truncation(max_length=20)
     return tokenizer
 
 
-def pieces(words: Counter[str], count: int) -> list[tuple[str, float]]:
-    """ASCII characters and the space, then the commonest words and ends of words; the logarithm of each one's share."""
+def score_tokens(words: Counter[str], count: int) -> list[tuple[str, float]]:
+    """Returns tokens with log probabilities: the space, ASCII characters, and the most frequent words and suffixes."""
     alphabet = [SPACE, *map(chr, range(33, 127))]
     counts = Counter()
-    for word, seen in words.items():
-        counts[word] += seen
+    for word, frequency in words.items():
+        counts[word] += frequency
         for length in range(2, 5):
             if len(word) > length:
-                counts[word[-length:]] += seen
+                counts[word[-length:]] += frequency
     common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: count - len(alphabet)]
     kept = [(character, 1) for character in alphabet] + common
-    total = sum(seen for _, seen in kept)
-    return [(piece, round(math.log(seen / total), 5)) for piece, seen in kept]
+    total = sum(frequency for _, frequency in kept)
+    return [(token, round(math.log(frequency / total), 5)) for token, frequency in kept]
