@@ -1,4 +1,4 @@
-"""Writes tests/data/parquet: files of several writers, and what they hold as JSON.
+"""Writes tests/data/parquet: Parquet files of several writers, and their expected contents as JSON.
 
 pip install -r scripts/parquet/requirements.txt
 python scripts/parquet/make_fixtures.py
@@ -17,32 +17,32 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FOLDER = Path(__file__).parents[2] / "tests/data/parquet"
+DIRECTORY = Path(__file__).parents[2] / "tests/data/parquet"
 CODECS = ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]
 UTC = dt.timezone.utc
 
 
 def write_groups():
-    """100 rows in four row groups, by pages of a few rows."""
+    """Writes 100 rows in four row groups, with pages of a few rows."""
     rows = range(1, 101)
     table = pa.table({"id": list(rows), "text": [f"document {row}" for row in rows], "n": [row % 7 for row in rows]})
-    pq.write_table(table, FOLDER / "groups.parquet", row_group_size=30, data_page_size=64, write_batch_size=8)
+    pq.write_table(table, DIRECTORY / "groups.parquet", row_group_size=30, data_page_size=64, write_batch_size=8)
 
 
 def write_codecs():
-    """The same rows by each codec; the values of `tag` are in a dictionary."""
+    """Writes the same rows with each codec; the column `tag` is dictionary-encoded."""
     table = pa.table({"id": [1, 2, 3], "text": ["a fox", "a wing", None], "tag": ["x", "x", None]})
     for codec in CODECS:
         for version in ["1.0", "2.0"]:
-            path = FOLDER / f"codec-{codec}-{version[0]}.parquet"
+            path = DIRECTORY / f"codec-{codec}-{version[0]}.parquet"
             pq.write_table(table, path, compression=codec, data_page_version=version)
 
 
 def write_types():
-    """Each type, with values and with nulls; `types.json` says what they are."""
-    moment = dt.datetime(2024, 2, 29, 12, 30, 0, 250_000)
-    number = uuid.UUID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
-    # Name, type, value, the same in JSON.
+    """Writes a row of values and a row of nulls for each type; `types.json` has the expected values."""
+    timestamp = dt.datetime(2024, 2, 29, 12, 30, 0, 250_000)
+    identifier = uuid.UUID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    # Name, type, value, and the expected JSON value.
     columns = [
         ("id", pa.string(), "a-1", "a-1"),
         ("text", pa.string(), "a fox", "a fox"),
@@ -67,23 +67,23 @@ def write_types():
         ("time_ms", pa.time32("ms"), dt.time(12, 30, 0, 250_000), "12:30:00.25"),
         ("time_us", pa.time64("us"), dt.time(12, 30, 0, 1), "12:30:00.000001"),
         ("time_ns", pa.time64("ns"), dt.time(12, 30), "12:30:00"),
-        ("local_ms", pa.timestamp("ms"), moment, "2024-02-29T12:30:00.25"),
-        ("local_us", pa.timestamp("us"), moment, "2024-02-29T12:30:00.25"),
-        ("local_ns", pa.timestamp("ns"), moment, "2024-02-29T12:30:00.25"),
-        ("utc_ms", pa.timestamp("ms", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
-        ("utc_us", pa.timestamp("us", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
-        ("utc_ns", pa.timestamp("ns", "Europe/Berlin"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("local_ms", pa.timestamp("ms"), timestamp, "2024-02-29T12:30:00.25"),
+        ("local_us", pa.timestamp("us"), timestamp, "2024-02-29T12:30:00.25"),
+        ("local_ns", pa.timestamp("ns"), timestamp, "2024-02-29T12:30:00.25"),
+        ("utc_ms", pa.timestamp("ms", "UTC"), timestamp.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("utc_us", pa.timestamp("us", "UTC"), timestamp.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("utc_ns", pa.timestamp("ns", "Europe/Berlin"), timestamp.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
         ("bytes_of_text", pa.binary(), "é".encode(), "é"),
-        ("uuid", pa.uuid(), number.bytes, str(number)),
+        ("uuid", pa.uuid(), identifier.bytes, str(identifier)),
         ("word", pa.dictionary(pa.int8(), pa.string()), "red", "red"),
         ("list", pa.list_(pa.int64()), [1, None, 3], [1, None, 3]),
         ("empty", pa.list_(pa.string()), [], []),
         ("lists", pa.list_(pa.list_(pa.string())), [["a"], [], None, ["b", "c"]], [["a"], [], None, ["b", "c"]]),
-        ("days", pa.list_(pa.timestamp("ns")), [moment], ["2024-02-29T12:30:00.25"]),
+        ("days", pa.list_(pa.timestamp("ns")), [timestamp], ["2024-02-29T12:30:00.25"]),
         (
             "by",
             pa.struct({"name": pa.string(), "at": pa.timestamp("ns")}),
-            {"name": "Ann", "at": moment},
+            {"name": "Ann", "at": timestamp},
             {"name": "Ann", "at": "2024-02-29T12:30:00.25"},
         ),
         (
@@ -101,14 +101,16 @@ def write_types():
     ]
     arrays = [pa.array([value, "nulls" if name == "text" else None], kind) for name, kind, value, _ in columns]
     table = pa.Table.from_arrays(arrays, names=[name for name, *_ in columns])
-    # Without dictionaries and statistics the file is a third.
-    pq.write_table(table, FOLDER / "types.parquet", write_statistics=False, use_dictionary=["word"], compression="zstd")
-    (FOLDER / "types.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+    # Omitting dictionaries and statistics reduces the file to a third.
+    pq.write_table(
+        table, DIRECTORY / "types.parquet", write_statistics=False, use_dictionary=["word"], compression="zstd"
+    )
+    (DIRECTORY / "types.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_ids():
-    """Columns that could be ids, a value a row; `ids.json` says what each becomes, or that it is refused."""
-    name = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    """Writes columns of possible ids; `ids.json` has the expected ids, or "refused", or "made" for a derived id."""
+    uuid_text = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
     num = lambda number: {"num": str(number)}  # noqa: E731
     columns = [
         ("i64", pa.int64(), [7, 2**53 + 1, -1], [num(7), num(2**53 + 1), "refused"]),
@@ -126,33 +128,33 @@ def write_ids():
         (
             "name",
             pa.string(),
-            [name.upper(), "7", name.replace("-", "")],
-            [{"uuid": name}, {"key": "7"}, {"key": name.replace("-", "")}],
+            [uuid_text.upper(), "7", uuid_text.replace("-", "")],
+            [{"uuid": uuid_text}, {"key": "7"}, {"key": uuid_text.replace("-", "")}],
         ),
         (
             "uuid",
             pa.uuid(),
-            [uuid.UUID(name).bytes, uuid.UUID(int=0).bytes, None],
-            [{"uuid": name}, {"uuid": str(uuid.UUID(int=0))}, "made"],
+            [uuid.UUID(uuid_text).bytes, uuid.UUID(int=0).bytes, None],
+            [{"uuid": uuid_text}, {"uuid": str(uuid.UUID(int=0))}, "made"],
         ),
-        ("bytes", pa.binary(), [b"7", name.encode(), b"\xff"], [{"key": "7"}, {"uuid": name}, "refused"]),
+        ("bytes", pa.binary(), [b"7", uuid_text.encode(), b"\xff"], [{"key": "7"}, {"uuid": uuid_text}, "refused"]),
         (
             "key",
             pa.struct({"key": pa.string()}),
-            [{"key": name}, {"key": "7"}, None],
-            [{"key": name}, {"key": "7"}, "made"],
+            [{"key": uuid_text}, {"key": "7"}, None],
+            [{"key": uuid_text}, {"key": "7"}, "made"],
         ),
         ("yes", pa.bool_(), [True, False, None], ["refused", "refused", "made"]),
     ]
     arrays = [pa.array(["a text", "a text", "a text"])] + [pa.array(values, kind) for _, kind, values, _ in columns]
     table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
-    pq.write_table(table, FOLDER / "ids.parquet", write_statistics=False, use_dictionary=False, compression="zstd")
-    expected = {name: becomes for name, _, _, becomes in columns}
-    (FOLDER / "ids.json").write_text(json.dumps(expected, indent=1) + "\n")
+    pq.write_table(table, DIRECTORY / "ids.parquet", write_statistics=False, use_dictionary=False, compression="zstd")
+    expected = {name: values for name, _, _, values in columns}
+    (DIRECTORY / "ids.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 
 def write_numbers():
-    """Numbers in payloads, a row each; `numbers.json` says what they are, or that the row is refused."""
+    """Writes columns of payload numbers; `numbers.json` has the expected value of each row, or "refused"."""
     columns = [
         ("i64", pa.int64(), [2**63 - 1, -(2**63), None], [2**63 - 1, -(2**63), None]),
         ("f64", pa.float64(), [0.1, 1e300, 5.0], [0.1, 1e300, 5]),
@@ -169,13 +171,15 @@ def write_numbers():
     ]
     arrays = [pa.array(["a text", "a text", "a text"])] + [pa.array(values, kind) for _, kind, values, _ in columns]
     table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
-    pq.write_table(table, FOLDER / "numbers.parquet", write_statistics=False, use_dictionary=False, compression="zstd")
-    expected = {name: becomes for name, _, _, becomes in columns}
-    (FOLDER / "numbers.json").write_text(json.dumps(expected, indent=1) + "\n")
+    pq.write_table(
+        table, DIRECTORY / "numbers.parquet", write_statistics=False, use_dictionary=False, compression="zstd"
+    )
+    expected = {name: values for name, _, _, values in columns}
+    (DIRECTORY / "numbers.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 
 def write_warehouse():
-    """Decimals, dates, times and bytes of warehouses, a row each; `warehouse.json` says what they are, or "refused"."""
+    """Writes decimals, dates, times and bytes of data warehouses; `warehouse.json` has the expected values."""
     D = Decimal
     columns = [
         ("d38", pa.decimal128(38, 0), [D(10**18), D(-(10**37)), D(2**63 - 1)], [10**18, "refused", 2**63 - 1]),
@@ -186,7 +190,7 @@ def write_warehouse():
             [19.9, "refused", -0.333333333],
         ),
         ("d38_38", pa.decimal128(38, 38), [D("0.1"), D("0"), D("1E-38")], [0.1, 0, 1e-38]),
-        # More digits than a double has: the nearest one.
+        # Values with more digits than a double become the nearest double.
         ("d76", pa.decimal256(76, 20), [D("0.10"), D("0.33333333333333333333"), D("-7")], [0.1, 1 / 3, -7]),
         ("d76_whole", pa.decimal256(76, 0), [D(10**70), D(7), None], ["refused", 7, None]),
         ("d9", pa.decimal32(9, 2), [D("1.50"), D("-0.01"), None], [1.5, -0.01, None]),
@@ -238,52 +242,52 @@ def write_warehouse():
     ]
     arrays = [pa.array(["a text", "a text", "a text"])]
     for _, kind, values, _ in columns:
-        # Out of the range of Python's dates, so by their counts.
+        # Some values exceed the range of Python's dates, so they are given as integers.
         is_count = isinstance(values[0], int) and pa.types.is_temporal(kind)
         storage = (pa.int32() if kind.bit_width == 32 else pa.int64()) if is_count else kind
         arrays.append(pa.array(values, storage).view(kind) if is_count else pa.array(values, kind))
     table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
-    path = FOLDER / "warehouse.parquet"
+    path = DIRECTORY / "warehouse.parquet"
     pq.write_table(table, path, write_statistics=False, use_dictionary=False, compression="zstd")
-    expected = {name: becomes for name, _, _, becomes in columns}
-    (FOLDER / "warehouse.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+    expected = {name: values for name, _, _, values in columns}
+    (DIRECTORY / "warehouse.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_pandas():
-    """Tables of pandas with an index: without a name, which makes a column that nobody named, and with one."""
+    """Writes pandas tables with an unnamed index, for which pandas generates a column name, and with a named index."""
     frame = pandas.DataFrame({"text": ["a fox", "a wing"], "n": [1, 2]}, index=[7, 9])
-    frame.to_parquet(FOLDER / "pandas-unnamed.parquet", compression=None)
-    frame.rename_axis("sku").to_parquet(FOLDER / "pandas-named.parquet", compression=None)
+    frame.to_parquet(DIRECTORY / "pandas-unnamed.parquet", compression=None)
+    frame.rename_axis("sku").to_parquet(DIRECTORY / "pandas-named.parquet", compression=None)
 
 
 def write_others():
-    """The same two rows by other writers."""
+    """Writes the same two rows with other writers."""
     rows = [
         {"id": 1, "text": "a fox", "tags": ["x", "y"], "at": dt.datetime(2024, 2, 29, 12, 30), "price": 19.9},
         {"id": 2, "text": "a wing", "tags": [], "at": None, "price": None},
     ]
-    polars.DataFrame(rows).write_parquet(FOLDER / "polars.parquet")
+    polars.DataFrame(rows).write_parquet(DIRECTORY / "polars.parquet")
     duckdb.sql(
         f"""COPY (SELECT * FROM (VALUES
             (1, 'a fox', ['x', 'y'], TIMESTAMP '2024-02-29 12:30:00', 19.9::DECIMAL(9, 2)),
             (2, 'a wing', []::VARCHAR[], NULL, NULL)) AS rows(id, text, tags, "at", price))
-        TO '{FOLDER / "duckdb.parquet"}' (FORMAT parquet, COMPRESSION zstd)"""
+        TO '{DIRECTORY / "duckdb.parquet"}' (FORMAT parquet, COMPRESSION zstd)"""
     )
     table = pa.Table.from_pylist(rows)
-    pq.write_table(table, FOLDER / "int96.parquet", use_deprecated_int96_timestamps=True)
-    # The digits and years that are lost where they are counted in milliseconds, or in nanoseconds.
+    pq.write_table(table, DIRECTORY / "int96.parquet", use_deprecated_int96_timestamps=True)
+    # Timestamps that lose digits in milliseconds, or overflow in nanoseconds.
     counts = [1_709_209_800_123_456_789, -1, 0]
     table = pa.table({"text": ["a", "b", "c"], "at": pa.array(counts, pa.timestamp("ns"))})
-    pq.write_table(table, FOLDER / "int96-nanos.parquet", use_deprecated_int96_timestamps=True, compression=None)
-    # It has no lists of strings, but JSON.
+    pq.write_table(table, DIRECTORY / "int96-nanos.parquet", use_deprecated_int96_timestamps=True, compression=None)
+    # fastparquet doesn't support lists of strings, so it writes them as JSON.
     frame = pandas.DataFrame(rows).astype({"id": "int32"})
-    fastparquet.write(str(FOLDER / "fastparquet.parquet"), frame, object_encoding={"text": "utf8", "tags": "json"})
+    fastparquet.write(str(DIRECTORY / "fastparquet.parquet"), frame, object_encoding={"text": "utf8", "tags": "json"})
     interval = "SELECT 1 AS id, 'a fox' AS text, INTERVAL 1 DAY AS span"
-    duckdb.sql(f"COPY ({interval}) TO '{FOLDER / 'interval.parquet'}' (FORMAT parquet)")
+    duckdb.sql(f"COPY ({interval}) TO '{DIRECTORY / 'interval.parquet'}' (FORMAT parquet)")
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
+    DIRECTORY.mkdir(exist_ok=True)
     write_groups()
     write_codecs()
     write_types()
