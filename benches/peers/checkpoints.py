@@ -1,10 +1,10 @@
-"""The models: `splade-tiny`, any other folder, and checkpoints of real shapes with random weights.
+"""Models: `splade-tiny`, any model directory, and checkpoints of common architectures with random weights.
 
-The random ones have the speed of trained ones, and nothing has to be fetched for them. Weights say nothing about speed
-as long as no part of the network falls silent and the vectors are about as sparse as those of a trained SPLADE model.
-With the usual initialisation attention is all but uniform, and after twelve layers all texts look alike; queries and
-keys are therefore drawn wider, which gives texts vectors of their own. The head gets the negative bias with which the
-median sample text has `ACTIVE_TERMS` terms.
+Random checkpoints are as fast as trained ones and need no download. Weights don't affect speed as long as every part of
+the network is active and the vectors are about as sparse as those of a trained SPLADE model. With the default
+initialisation, attention is almost uniform, and after twelve layers all texts have similar vectors. The weights of
+queries and keys are therefore scaled up. The head gets a negative bias such that the median sample text has
+`ACTIVE_TERMS` terms.
 """
 
 import shutil
@@ -33,42 +33,45 @@ SHAPES = {
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"]
 
 
-def folder(name: str, work: Path) -> Path:
-    """The folder of a model, which is fetched or made if it is not there. A name that is unknown is a folder itself."""
+def prepare_model(name: str, work: Path) -> Path:
+    """Returns the directory of a model, which is downloaded or created if necessary. Other names are directories."""
     if name == TINY:
         fetch = [sys.executable, str(FETCH)]
         return Path(subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
     if name not in SHAPES:
         return Path(name)
-    made = work / "models" / name
-    if not (made / "config.json").exists():
-        make(name, made, folder(TINY, work), corpora.read("reference", "text", work)[:SAMPLES])
-    return made
+    directory = work / "models" / name
+    if not (directory / "config.json").exists():
+        create_checkpoint(
+            name, directory, prepare_model(TINY, work), corpora.read_texts("reference", "text", work)[:SAMPLES]
+        )
+    return directory
 
 
 @torch.no_grad()
-def make(shape: str, folder: Path, tokenizer_folder: Path, samples: list[str]) -> None:
+def create_checkpoint(shape: str, directory: Path, tokenizer_dir: Path, samples: list[str]) -> None:
+    """Writes a checkpoint with random weights, and the tokenizer of another model."""
     torch.manual_seed(SEED)
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir)
     model = SHAPES[shape](len(tokenizer)).eval()
     for name, weight in model.named_parameters():
         if name.endswith(ATTENTION):
             weight.mul_(ATTENTION_GAIN)
-    model.get_output_embeddings().bias.fill_(-threshold(model, tokenizer, samples))
+    model.get_output_embeddings().bias.fill_(-find_threshold(model, tokenizer, samples))
 
-    # Renamed at the end, so that a run that was broken off leaves nothing that looks whole.
-    unfinished = folder.with_name(f".{folder.name}")
+    # Renames the directory at the end, so that an aborted run leaves no incomplete checkpoint.
+    unfinished = directory.with_name(f".{directory.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     model.save_pretrained(unfinished)
     for name in TOKENIZER_FILES:
-        shutil.copyfile(tokenizer_folder / name, unfinished / name)
-    unfinished.rename(folder)
+        shutil.copyfile(tokenizer_dir / name, unfinished / name)
+    unfinished.rename(directory)
 
 
-def threshold(model: torch.nn.Module, tokenizer: AutoTokenizer, samples: list[str]) -> float:
-    """The logit that `ACTIVE_TERMS` terms of the median sample exceed."""
-    heights = []
+def find_threshold(model: torch.nn.Module, tokenizer: AutoTokenizer, samples: list[str]) -> float:
+    """Returns the logit that `ACTIVE_TERMS` terms of the median sample exceed."""
+    thresholds = []
     for text in samples:
         logits = model(**tokenizer(text, truncation=True, return_tensors="pt")).logits[0]
-        heights.append(logits.amax(dim=0).topk(ACTIVE_TERMS).values[-1])
-    return torch.stack(heights).median().item()
+        thresholds.append(logits.amax(dim=0).topk(ACTIVE_TERMS).values[-1])
+    return torch.stack(thresholds).median().item()

@@ -1,6 +1,6 @@
-"""Who takes part: each contender encodes all texts once and says how many seconds that took.
+"""Implementations to compare. Each contender encodes all texts once and returns the duration in seconds.
 
-The time begins when the model is ready and the texts are in memory; tokenization counts.
+The duration includes tokenization. It excludes loading the model and reading the texts.
 """
 
 import json
@@ -20,60 +20,67 @@ WARM_UP_TEXTS = 8
 OURS = "splade-sidecar"
 
 
-class CannotRun(Exception):
-    """Why a contender can't be measured here."""
+class MeasurementError(Exception):
+    """Error for a contender that can't be measured on this machine, with the reason."""
 
 
 @dataclass
 class Contender:
+    """Implementation with a dtype and a variant."""
+
     name: str
     dtype: str
-    # What tells the variants of a contender apart: a batch size or a number of threads.
+    # Batch size or number of threads.
     variant: str
     measure: Callable[[], float]
 
     @property
     def is_peer(self) -> bool:
+        """Whether the contender is another implementation."""
         return self.name != OURS
 
     def __str__(self) -> str:
         return f"{self.name}, {self.dtype}, {self.variant}"
 
 
-def timed(encode: Callable[[], object]) -> float:
+def measure_seconds(encode: Callable[[], object]) -> float:
+    """Returns the duration of a call."""
     start = time.perf_counter()
     encode()
     return time.perf_counter() - start
 
 
-def sentence_transformers(encoder: SparseEncoder, texts: list[str], sizes: list[int]) -> list[Contender]:
-    """It sorts the texts itself, and gives sparse tensors, as it does when nobody says otherwise."""
+def create_sentence_transformers(encoder: SparseEncoder, texts: list[str], sizes: list[int]) -> list[Contender]:
+    """Returns contenders by batch size, with default options: sorting by length, and sparse tensors."""
 
-    def contender(size: int) -> Contender:
-        def encode(some: list[str]) -> None:
-            encoder.encode_document(some, batch_size=size, show_progress_bar=False)
+    def create(size: int) -> Contender:
+        def encode(batch: list[str]) -> None:
+            encoder.encode_document(batch, batch_size=size, show_progress_bar=False)
 
         encode(texts[:WARM_UP_TEXTS])
-        return Contender("sentence-transformers", "float32", f"batch {size}", lambda: timed(lambda: encode(texts)))
+        return Contender(
+            "sentence-transformers", "float32", f"batch {size}", lambda: measure_seconds(lambda: encode(texts))
+        )
 
-    return [contender(size) for size in sizes]
+    return [create(size) for size in sizes]
 
 
 class OnnxEncoder:
-    """ONNX Runtime, and around it what fastembed 0.9 does: a batch padded to its longest text, and numpy at the end."""
+    """ONNX Runtime with the pipeline of fastembed 0.9: batches padded to their longest text, and pooling in numpy."""
 
-    def __init__(self, file: Path, folder: Path, threads: int) -> None:
+    def __init__(self, file: Path, directory: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        settings = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+        self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self.tokenizer.enable_truncation(settings["model_max_length"])
         pad = settings["pad_token"]
         self.tokenizer.enable_padding(pad_token=pad, pad_id=self.tokenizer.token_to_id(pad))
 
     def encode(self, texts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Encodes a batch to pairs of indices and weights."""
         encodings = self.tokenizer.encode_batch(texts)
         ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
         mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
@@ -84,22 +91,24 @@ class OnnxEncoder:
         return [(index, row[index]) for index, row in zip(indices, scores)]
 
     def encode_all(self, texts: list[str], size: int) -> None:
+        """Encodes all texts in batches."""
         for start in range(0, len(texts), size):
             self.encode(texts[start : start + size])
 
-    def contenders(self, dtype: str, texts: list[str], sizes: list[int]) -> list[Contender]:
+    def create_contenders(self, dtype: str, texts: list[str], sizes: list[int]) -> list[Contender]:
+        """Returns contenders by batch size, for texts sorted by length."""
         self.encode(texts[:WARM_UP_TEXTS])
         ordered = sorted(texts, key=len)
 
-        def contender(size: int) -> Contender:
-            measure = lambda: timed(lambda: self.encode_all(ordered, size))  # noqa: E731
+        def create(size: int) -> Contender:
+            measure = lambda: measure_seconds(lambda: self.encode_all(ordered, size))  # noqa: E731
             return Contender("ONNX Runtime", dtype, f"batch {size}", measure)
 
-        return [contender(size) for size in sizes]
+        return [create(size) for size in sizes]
 
 
 class Sidecar:
-    """Our binary, which is given the texts as a file and a process of its own each time."""
+    """splade-sidecar, run as a separate process that reads the texts from a file."""
 
     def __init__(self, binary: Path, model: Path, texts: list[str], file: Path, tokens: int) -> None:
         self.command = [str(binary), "bench", str(file), "--model", str(model), "--output", "json"]
@@ -107,17 +116,21 @@ class Sidecar:
         lines = (json.dumps({"text": text}, ensure_ascii=False) for text in texts)
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
-    def contender(self, dtype: str, threads: int) -> Contender:
+    def create_contender(self, dtype: str, threads: int) -> Contender:
+        """Returns the contender for a dtype and a number of threads."""
         options = ["--threads", str(threads), *(["--dtype", dtype] if dtype != "float32" else [])]
         variant = f"{threads} thread{'s' if threads > 1 else ''}"
         return Contender(OURS, dtype, variant, lambda: self.run(options))
 
     def run(self, options: list[str]) -> float:
+        """Runs `bench` and returns the seconds that it reports."""
         command = [*self.command, *options]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            raise CannotRun(f"{done.stderr.strip().splitlines()[0]}: {shlex.join(command)}")
+            raise MeasurementError(f"{done.stderr.strip().splitlines()[0]}: {shlex.join(command)}")
         result = json.loads(done.stdout.strip().splitlines()[-1])
         if (result["documents"], result["tokens"]) != self.work:
-            raise CannotRun(f"the work is not the same: {self.work} documents and tokens here, but {result} there")
+            raise MeasurementError(
+                f"splade-sidecar encoded different texts: expected {self.work} documents and tokens, got {result}"
+            )
         return result["seconds"]

@@ -1,10 +1,10 @@
-"""The texts: real ones that any machine can have, without a data set to download.
+"""Text corpora that are available without downloading a data set.
 
-- `reference`: Python's own language reference, which comes with the interpreter (`help("FORMATTING")` shows a part of
-  it), cut at paragraphs into pieces of about 200 tokens, nearly all between 80 and 300. Prose with code between.
-- `glosses`: the definitions of WordNet, about 12 tokens each, from Debian's package `wordnet-base`: the installed one,
-  or else downloaded and unpacked without being installed.
-- any file of documents, one JSON object a line.
+- `reference`: Python's language reference, which is part of the interpreter (`help("FORMATTING")` prints a topic), in
+  chunks of whole paragraphs with about 200 tokens, almost all between 80 and 300. Prose with code samples.
+- `glosses`: definitions of WordNet, about 12 tokens each, from the Debian package `wordnet-base`. The package is
+  downloaded and unpacked if it is not installed.
+- any JSON Lines file of documents.
 """
 
 import json
@@ -16,73 +16,78 @@ from collections.abc import Iterable
 from pathlib import Path
 from pydoc_data.topics import topics
 
-KINDS = ("reference", "glosses")
+CORPORA = ("reference", "glosses")
 WORDNET = Path("/usr/share/wordnet")
 PACKAGE = "wordnet-base"
 SEED = 7
-# In characters: about 200 tokens of the reference.
-PIECE = 800
+# Target length of a chunk, which corresponds to about 200 tokens.
+CHUNK_CHARACTERS = 800
 
 
-class NoTexts(Exception):
-    """Why these texts can't be had here."""
+class CorpusUnavailable(Exception):
+    """Error for a corpus that is not available on this machine, with the reason."""
 
 
-def read(name: str, text_field: str, work: Path) -> list[str]:
-    """The texts of that name, in an order that is the same on every run and mixes their lengths."""
+def read_texts(name: str, text_field: str, work: Path) -> list[str]:
+    """Returns the texts of a corpus. Named corpora are shuffled deterministically, to mix text lengths."""
     if name == "reference":
-        # Without grammars and tables, which are one long paragraph, and the short ends of topics.
-        texts = [piece for piece in pieces(topics.values()) if PIECE / 4 < len(piece) < 2 * PIECE]
+        # Excludes grammars and tables, which are single long paragraphs, and the short ends of topics.
+        chunks = split_into_chunks(topics.values())
+        texts = [chunk for chunk in chunks if CHUNK_CHARACTERS / 4 < len(chunk) < 2 * CHUNK_CHARACTERS]
     elif name == "glosses":
-        texts = list(glosses(wordnet(work)))
+        texts = list(read_glosses(find_wordnet(work)))
     else:
-        return from_file(Path(name), text_field)
+        return read_file(Path(name), text_field)
     random.Random(SEED).shuffle(texts)
     return texts
 
 
-def from_file(path: Path, field: str) -> list[str]:
-    """The texts that are not blank, in the order of the file: a sidecar refuses the others."""
+def read_file(path: Path, field: str) -> list[str]:
+    """Returns the non-blank texts of a file, in order. The server rejects blank texts."""
     with open(path, encoding="utf-8") as lines:
         texts = [json.loads(line)[field] for line in lines]
     return [text for text in texts if text.strip()]
 
 
-def pieces(documents: Iterable[str]) -> Iterable[str]:
-    """Whole paragraphs of a document, as many as come nearest to the length of a piece."""
+def split_into_chunks(documents: Iterable[str]) -> Iterable[str]:
+    """Yields chunks of whole paragraphs, with lengths as close as possible to CHUNK_CHARACTERS."""
     for document in documents:
-        piece = ""
+        chunk = ""
         for paragraph in re.split(r"\n\s*\n", document.strip()):
-            longer = f"{piece}\n\n{paragraph}".strip()
-            if piece and len(longer) - PIECE > PIECE - len(piece):
-                yield piece
+            longer = f"{chunk}\n\n{paragraph}".strip()
+            if chunk and len(longer) - CHUNK_CHARACTERS > CHUNK_CHARACTERS - len(chunk):
+                yield chunk
                 longer = paragraph
-            piece = longer
-        yield piece
+            chunk = longer
+        yield chunk
 
 
-def glosses(folder: Path) -> Iterable[str]:
-    """What stands after the bar of a line, up to the examples of use."""
+def read_glosses(directory: Path) -> Iterable[str]:
+    """Yields the definitions: the text after the bar of a line, without usage examples."""
     for part in ("noun", "verb", "adj", "adv"):
-        with open(folder / f"data.{part}", encoding="utf-8") as lines:
+        with open(directory / f"data.{part}", encoding="utf-8") as lines:
             for line in lines:
-                # The licence stands at the top, indented.
+                # Lines of the licence at the top are indented.
                 if not line.startswith(" ") and " | " in line:
                     yield line.split(" | ", 1)[1].split('; "')[0].strip()
 
 
-def wordnet(work: Path) -> Path:
-    """The folder of WordNet's files."""
+def find_wordnet(work: Path) -> Path:
+    """Returns the directory of WordNet's files, which are downloaded if necessary."""
     unpacked = work / PACKAGE
-    for folder in (WORDNET, unpacked / WORDNET.relative_to("/")):
-        if (folder / "data.noun").exists():
-            return folder
+    for directory in (WORDNET, unpacked / WORDNET.relative_to("/")):
+        if (directory / "data.noun").exists():
+            return directory
     if not all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb")):
-        raise NoTexts(f"no WordNet in {WORDNET}, and no apt-get and dpkg-deb here to fetch {PACKAGE} with")
+        raise CorpusUnavailable(
+            f"WordNet is not in {WORDNET}, and apt-get and dpkg-deb are not available to download {PACKAGE}"
+        )
     unpacked.mkdir(parents=True, exist_ok=True)
-    fetched = subprocess.run(["apt-get", "download", PACKAGE], cwd=unpacked, capture_output=True, text=True)
+    download = subprocess.run(["apt-get", "download", PACKAGE], cwd=unpacked, capture_output=True, text=True)
     packages = list(unpacked.glob("*.deb"))
-    if fetched.returncode != 0 or not packages:
-        raise NoTexts(f"`apt-get download {PACKAGE}` failed; `apt-get update` may help: {fetched.stderr.strip()}")
+    if download.returncode != 0 or not packages:
+        raise CorpusUnavailable(
+            f"`apt-get download {PACKAGE}` failed; try `apt-get update` first: {download.stderr.strip()}"
+        )
     subprocess.run(["dpkg-deb", "-x", packages[0], unpacked], check=True)
     return unpacked / WORDNET.relative_to("/")

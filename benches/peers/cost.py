@@ -1,4 +1,4 @@
-"""What a model's arithmetic amounts to: floating-point operations for each token, two for each multiply-and-add."""
+"""Counts the floating-point operations of a model per token; a multiply-add counts as two."""
 
 from collections.abc import Sequence
 
@@ -7,24 +7,24 @@ from sentence_transformers import SparseEncoder
 from transformers import PretrainedConfig
 
 
-def lengths(encoder: SparseEncoder, texts: list[str], budget: float) -> list[int]:
-    """Encoded tokens of each text, special ones included, padding not; of so many texts that `budget` is reached."""
-    found: list[int] = []
+def count_tokens(encoder: SparseEncoder, texts: list[str], budget: float) -> list[int]:
+    """Returns the number of tokens of each text, with special tokens, until the total reaches `budget`."""
+    counts: list[int] = []
     total = 0
     for text in texts:
         if total >= budget:
             break
-        found.append(int(encoder.preprocess([text])["attention_mask"].sum()))
-        total += found[-1]
-    return found
+        counts.append(int(encoder.preprocess([text])["attention_mask"].sum()))
+        total += counts[-1]
+    return counts
 
 
-def of_linear_layers(model: torch.nn.Module) -> float:
-    """The products with the weights, the head's too."""
+def count_linear_flop(model: torch.nn.Module) -> float:
+    """Returns the operations of all linear layers, including the head."""
     return 2.0 * sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
 
 
-def of_attention(config: PretrainedConfig, token_counts: Sequence[int]) -> float:
-    """Scores and weighted sums, for the mean token: one of a long text has more others to look at."""
-    others = sum(count**2 for count in token_counts) / sum(token_counts)
-    return 4.0 * config.num_hidden_layers * config.hidden_size * others
+def count_attention_flop(config: PretrainedConfig, token_counts: Sequence[int]) -> float:
+    """Returns the operations of attention scores and weighted sums, for the mean token over texts of these lengths."""
+    attended = sum(count**2 for count in token_counts) / sum(token_counts)
+    return 4.0 * config.num_hidden_layers * config.hidden_size * attended

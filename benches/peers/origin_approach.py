@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""The approach that this project grew out of, as a program of its own: all documents to vectors, all vectors to points,
-all points to the store.
+"""Original script of this project: encodes all documents, converts all vectors to points, and upserts all points.
 
-    python benches/peers/origin_approach.py --model FOLDER --documents 1000 --threads 2
+    python benches/peers/origin_approach.py --model DIR --documents 1000 --threads 2
 
-sentence-transformers encodes; its sparse tensors are decoded to pairs of token and weight, and each token is looked up
-in the vocabulary for its index. More than 100 documents are encoded by a pool of threads, 100 a task. The points are
-collected in one list, which a generator then cuts into upserts of 1,000. The store is qdrant-client's local mode in
-memory, which is what a Python program has without a server. Each line of output is JSON and says how far it has come,
-and at what time.
+sentence-transformers encodes the documents. Its sparse tensors are decoded to pairs of token and weight, and each token
+is mapped back to its vocabulary index. More than 100 documents are encoded by a thread pool, 100 documents per task.
+All points are collected in a list, which a generator splits into upserts of 1,000 points. The store is the in-memory
+local mode of qdrant-client, which needs no server. Each line of output is JSON with the progress and a timestamp.
 """
 
 import argparse
@@ -24,46 +22,48 @@ from qdrant_client.models import PointStruct, SparseVector, SparseVectorParams
 from sentence_transformers import SparseEncoder
 
 COLLECTION, VECTOR = "documents", "splade"
-DOCUMENTS_A_TASK = 100
-POINTS_AN_UPSERT = 1_000
+DOCUMENTS_PER_TASK = 100
+POINTS_PER_UPSERT = 1_000
 Document = tuple[int, str]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--documents", type=int, required=True, metavar="N")
-    parser.add_argument("--threads", type=int, required=True, metavar="N")
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="model directory")
+    parser.add_argument("--documents", type=int, required=True, metavar="N", help="number of documents")
+    parser.add_argument("--threads", type=int, required=True, metavar="N", help="number of threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     encoder = SparseEncoder(str(arguments.model), device="cpu")
     client = QdrantClient(":memory:")
     client.create_collection(COLLECTION, sparse_vectors_config={VECTOR: SparseVectorParams()})
-    tell("ready", 0)
+    report_progress("ready", 0)
 
     documents = [(number, f"document {number}") for number in range(arguments.documents)]
     points = encode_all(encoder, documents, arguments.threads)
-    for count, batch in batches(points):
+    for count, batch in split_into_batches(points):
         client.upsert(COLLECTION, batch)
-        tell("indexed", count)
+        report_progress("indexed", count)
     stored = client.count(COLLECTION).count
-    assert stored == arguments.documents, f"{stored} points are stored"
-    tell("done", stored)
+    assert stored == arguments.documents, f"expected {arguments.documents} stored points, found {stored}"
+    report_progress("done", stored)
 
 
 def encode_all(encoder: SparseEncoder, documents: list[Document], threads: int) -> list[PointStruct]:
-    if len(documents) <= DOCUMENTS_A_TASK:
+    """Encodes all documents to points."""
+    if len(documents) <= DOCUMENTS_PER_TASK:
         return encode_documents_to_points(encoder, documents)
-    tasks = [documents[start : start + DOCUMENTS_A_TASK] for start in range(0, len(documents), DOCUMENTS_A_TASK)]
+    tasks = [documents[start : start + DOCUMENTS_PER_TASK] for start in range(0, len(documents), DOCUMENTS_PER_TASK)]
     points: list[PointStruct] = []
     with ThreadPoolExecutor(threads) as pool:
-        for some in pool.map(lambda task: encode_documents_to_points(encoder, task), tasks):
-            points += some
-            tell("encoded", len(points))
+        for batch in pool.map(lambda task: encode_documents_to_points(encoder, task), tasks):
+            points += batch
+            report_progress("encoded", len(points))
     return points
 
 
 def encode_documents_to_points(encoder: SparseEncoder, documents: list[Document]) -> list[PointStruct]:
+    """Encodes documents in one call."""
     vectors = encoder.encode_document([text for _, text in documents], show_progress_bar=False)
     points = []
     for (number, text), terms in zip(documents, encoder.decode(vectors)):
@@ -73,14 +73,15 @@ def encode_documents_to_points(encoder: SparseEncoder, documents: list[Document]
     return points
 
 
-def batches(points: list[PointStruct]) -> Iterator[tuple[int, list[PointStruct]]]:
-    """Upserts, and how many points there are with each."""
-    for start in range(0, len(points), POINTS_AN_UPSERT):
-        batch = points[start : start + POINTS_AN_UPSERT]
+def split_into_batches(points: list[PointStruct]) -> Iterator[tuple[int, list[PointStruct]]]:
+    """Yields batches of points, each with the number of points up to its end."""
+    for start in range(0, len(points), POINTS_PER_UPSERT):
+        batch = points[start : start + POINTS_PER_UPSERT]
         yield start + len(batch), batch
 
 
-def tell(stage: str, documents: int) -> None:
+def report_progress(stage: str, documents: int) -> None:
+    """Prints the current stage, the number of completed documents, and the time."""
     print(json.dumps({"stage": stage, "documents": documents, "time": time.time()}), flush=True)
 
 

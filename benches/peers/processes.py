@@ -1,4 +1,4 @@
-"""Other processes: their memory, and their end."""
+"""Monitors the memory of child processes."""
 
 import math
 import re
@@ -9,11 +9,10 @@ from pathlib import Path
 INTERVAL_S = 0.01
 
 
-def peak_memory(pid: int) -> int:
-    """The most bytes that a running process had in memory; 0 if it has ended.
+def read_peak_memory(pid: int) -> int:
+    """Returns the peak resident memory of a running process, in bytes; 0 if it has exited.
 
-    `wait4` would tell it after the end, but that figure begins with the memory of this process, of which the other is
-    a fork.
+    `wait4` reports a peak after the exit, but it includes the memory of this process, from which the child was forked.
     """
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     line = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
@@ -21,14 +20,17 @@ def peak_memory(pid: int) -> int:
 
 
 def wait(process: subprocess.Popen, bytes_limit: float = math.inf, time_limit: float = math.inf) -> tuple[int, str]:
-    """Waits for the end of a process: its peak memory, and what it was killed for; empty if it ended by itself."""
+    """Waits for a process, which is killed if it exceeds a limit.
+
+    Returns its peak memory in bytes, and the names of the exceeded limits; empty if it exited itself.
+    """
     peak, start = 0, time.monotonic()
     while process.poll() is None:
-        peak = max(peak, peak_memory(process.pid))
-        over = {"memory": peak > bytes_limit, "time": time.monotonic() - start > time_limit}
-        if any(over.values()):
+        peak = max(peak, read_peak_memory(process.pid))
+        exceeded = {"memory": peak > bytes_limit, "time": time.monotonic() - start > time_limit}
+        if any(exceeded.values()):
             process.kill()
             process.wait()
-            return peak, " and ".join(name for name, is_over in over.items() if is_over)
+            return peak, " and ".join(name for name, is_exceeded in exceeded.items() if is_exceeded)
         time.sleep(INTERVAL_S)
     return peak, ""

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The fastest matrix products of this machine: what bounds the speed of an encoder.
+"""Measures the fastest matrix products of this machine, which limit the speed of an encoder.
 
     python benches/peers/products.py --threads 2
 
-Multiplies the matrices of a BERT-base layer and of its head, 512 tokens at a time, in float32, with PyTorch, numpy and
-ONNX Runtime (which packs the weights beforehand), in two ways: one product over all threads, and as many products at
-once as there are threads. The last line of output is JSON, in GFLOP/s by library, way and shape. It is a process of its
-own, since thread counts are global.
+Multiplies the matrices of a BERT-base layer and of its head for 512 tokens in float32, with PyTorch, numpy and ONNX
+Runtime (which packs the weights beforehand): one product over all threads, and one concurrent product per thread. The
+last line of output is JSON, in GFLOP/s by library, shape and parallelism. It runs as a separate process, because thread
+counts are global.
 """
 
 import argparse
@@ -29,17 +29,21 @@ Product = Callable[[], object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, required=True, metavar="N")
+    parser.add_argument("--threads", type=int, required=True, metavar="N", help="number of threads")
     threads = parser.parse_args().threads
     rates = {}
     for shape in SHAPES:
-        for library, make in {"torch": torch_product, "numpy": numpy_product, "onnxruntime": onnx_product}.items():
+        for library, create in {
+            "torch": create_torch_product,
+            "numpy": create_numpy_product,
+            "onnxruntime": create_onnx_product,
+        }.items():
             name = f"{library} {'x'.join(map(str, shape))}"
             limit_threads(1)
-            rates[f"{name}, 1 thread"] = rate(shape, [make(*shape, 1)])
-            rates[f"{name}, {threads} at once"] = rate(shape, [make(*shape, 1) for _ in range(threads)])
+            rates[f"{name}, 1 thread"] = measure_gflops(shape, [create(*shape, 1)])
+            rates[f"{name}, {threads} at once"] = measure_gflops(shape, [create(*shape, 1) for _ in range(threads)])
             limit_threads(threads)
-            rates[f"{name}, one over {threads} threads"] = rate(shape, [make(*shape, threads)])
+            rates[f"{name}, one over {threads} threads"] = measure_gflops(shape, [create(*shape, threads)])
     print(json.dumps({name: round(value, 1) for name, value in rates.items()}))
 
 
@@ -48,18 +52,18 @@ def limit_threads(count: int) -> None:
     threadpool_limits(count)
 
 
-def torch_product(m: int, k: int, n: int, _threads: int) -> Product:
+def create_torch_product(m: int, k: int, n: int, _threads: int) -> Product:
     a, b, out = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
     return lambda: torch.mm(a, b, out=out)
 
 
-def numpy_product(m: int, k: int, n: int, _threads: int) -> Product:
-    a, b, out = random_matrix(m, k), random_matrix(k, n), np.empty((m, n), dtype=np.float32)
+def create_numpy_product(m: int, k: int, n: int, _threads: int) -> Product:
+    a, b, out = generate_matrix(m, k), generate_matrix(k, n), np.empty((m, n), dtype=np.float32)
     return lambda: np.matmul(a, b, out=out)
 
 
-def onnx_product(m: int, k: int, n: int, threads: int) -> Product:
-    a, b = random_matrix(m, k), numpy_helper.from_array(random_matrix(k, n), "b")
+def create_onnx_product(m: int, k: int, n: int, threads: int) -> Product:
+    a, b = generate_matrix(m, k), numpy_helper.from_array(generate_matrix(k, n), "b")
     inputs = [helper.make_tensor_value_info("a", TensorProto.FLOAT, [m, k])]
     outputs = [helper.make_tensor_value_info("c", TensorProto.FLOAT, [m, n])]
     graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", inputs, outputs, [b])
@@ -70,21 +74,21 @@ def onnx_product(m: int, k: int, n: int, threads: int) -> Product:
     return lambda: session.run(None, {"a": a})
 
 
-def random_matrix(rows: int, columns: int) -> np.ndarray:
+def generate_matrix(rows: int, columns: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((rows, columns), dtype=np.float32)
 
 
-def rate(shape: tuple[int, int, int], products: list[Product]) -> float:
-    """GFLOP/s of all products together, each in a thread of its own, over and over."""
+def measure_gflops(shape: tuple[int, int, int], products: list[Product]) -> float:
+    """Returns the total GFLOP/s of products that run repeatedly, each in its own thread."""
     counts = [0] * len(products)
-    together = threading.Barrier(len(products) + 1)
+    barrier = threading.Barrier(len(products) + 1)
 
     def work(number: int) -> None:
-        # PyTorch keeps the number of threads for each thread that calls it.
+        # PyTorch's number of threads is local to the calling thread.
         if len(products) > 1:
             torch.set_num_threads(1)
         products[number]()
-        together.wait()
+        barrier.wait()
         end = time.perf_counter() + SECONDS
         while time.perf_counter() < end:
             products[number]()
@@ -93,7 +97,7 @@ def rate(shape: tuple[int, int, int], products: list[Product]) -> float:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(products))]
     for thread in threads:
         thread.start()
-    together.wait()
+    barrier.wait()
     start = time.perf_counter()
     for thread in threads:
         thread.join()

@@ -1,4 +1,4 @@
-"""The tables: every contender's speed beside the best peers', and the goals of the project beside what was reached."""
+"""Prints the speed of all contenders relative to the best peers, and compares the results with the project's goals."""
 
 import statistics
 import sys
@@ -10,96 +10,109 @@ TINY, BERT = "splade-tiny", "bert-shape"
 
 
 def print_result(result: dict) -> None:
+    """Prints the table of one model and corpus."""
     rows = result["contenders"]
-    yardsticks = {dtype: best(result, dtype, peer=True) for dtype in ("float32", "int8")}
-    say(f"\n{result['model']}, {result['texts']}: {result['documents']} texts of {mean_length(result):.0f} tokens")
-    say(f"{result['threads']} threads; medians of rounds; ratios to the best peer of a dtype\n")
-    say(f"{'':<42}{'texts/s':>10}{'tokens/s':>10}" + "".join(f"{name:>10}" for name in yardsticks))
+    best_peers = {dtype: find_best(result, dtype, peer=True) for dtype in ("float32", "int8")}
+    length = compute_mean_length(result)
+    print_line(f"\n{result['model']}, {result['texts']}: {result['documents']} texts of {length:.0f} tokens")
+    print_line(f"{result['threads']} threads; medians of all rounds; ratios to the best peer of each dtype\n")
+    print_line(f"{'':<42}{'texts/s':>10}{'tokens/s':>10}" + "".join(f"{name:>10}" for name in best_peers))
     for row in rows:
-        speed = tokens_per_s(result, row)
+        speed = compute_tokens_per_s(result, row)
         name = f"{row['name']}, {row['dtype']}, {row['variant']}"
         ratios = (
-            f"{speed / tokens_per_s(result, peer):>9.2f}x" if peer else f"{'':>10}" for peer in yardsticks.values()
+            f"{speed / compute_tokens_per_s(result, peer):>9.2f}x" if peer else f"{'':>10}"
+            for peer in best_peers.values()
         )
-        say(f"{name:<42}{speed / mean_length(result):>10.1f}{speed:>10.0f}" + "".join(ratios))
-    name, gflops = best_product(result)
-    bound = product_bound(result)
-    say(f"\nbest matrix product, float32: {gflops:.0f} GFLOP/s ({name})")
-    say(f"{result['flop_per_token'] / 1e6:.1f} MFLOP a token: {bound:.0f} tokens/s at that rate")
+        print_line(f"{name:<42}{speed / length:>10.1f}{speed:>10.0f}" + "".join(ratios))
+    name, gflops = find_best_product(result)
+    bound = compute_product_bound(result)
+    print_line(f"\nfastest matrix product, float32: {gflops:.0f} GFLOP/s ({name})")
+    print_line(f"{result['flop_per_token'] / 1e6:.1f} MFLOP per token: {bound:.0f} tokens/s at that rate")
     disturbance = statistics.median(result["disturbance"])
     verdict = (
-        "" if disturbance < cores.QUIET else ": TOO MUCH for figures to be trusted; whoever uses all cores suffers most"
+        ""
+        if disturbance < cores.MAX_OTHER_LOAD
+        else ": TOO HIGH for reliable figures; contenders that use all cores are affected most"
     )
-    say(f"other processes took {disturbance:.1%} of the machine{verdict}\n")
+    print_line(f"other processes used {disturbance:.1%} of the CPU time{verdict}\n")
 
 
 def print_goals(results: list[dict]) -> None:
-    say(f"{'goal':<74}{'at least':>9}{'reached':>9}")
+    """Prints the goals with the measured values."""
+    print_line(f"{'goal':<74}{'minimum':>9}{'measured':>9}")
     for result in results:
-        for name, least, value in goals(result):
-            reached = "    not measured" if value is None else f"{value:>9.2f}{'' if value >= least else '  missed'}"
-            say(f"{result['model'] + ', ' + result['texts'] + ': ' + name:<74}{least:>9.2f}{reached}")
+        for name, minimum, value in evaluate_goals(result):
+            measured = "    not measured" if value is None else f"{value:>9.2f}{'' if value >= minimum else '  missed'}"
+            print_line(f"{result['model'] + ', ' + result['texts'] + ': ' + name:<74}{minimum:>9.2f}{measured}")
 
 
-def goals(result: dict) -> list[tuple[str, float, float | None]]:
-    """What is to be reached, at least how much, and what was, if it was measured."""
+def evaluate_goals(result: dict) -> list[tuple[str, float, float | None]]:
+    """Returns the goals that apply to a result: name, minimum, and measured value if any."""
     found = []
     if result["texts"] == SHORT:
-        found = [against(result, "float32", 2.0), against(result, "int8", 2.0)]
+        found = [compare_with_peer(result, "float32", 2.0), compare_with_peer(result, "int8", 2.0)]
     elif result["model"] == BERT:
-        found = [against(result, "float32", 1.3), product_share(result, 0.88), against(result, "int8", 1.6)]
+        found = [
+            compare_with_peer(result, "float32", 1.3),
+            compute_product_share(result, 0.88),
+            compare_with_peer(result, "int8", 1.6),
+        ]
     elif result["model"] == TINY:
-        found = [against(result, "float32", 5.0)]
+        found = [compare_with_peer(result, "float32", 5.0)]
     if result["threads"] == 2 and result["texts"] != SHORT:
-        found += [second_thread(result, "float32", 1.9), second_thread(result, "int8", 1.9)]
+        found += [compute_scaling(result, "float32", 1.9), compute_scaling(result, "int8", 1.9)]
     return found
 
 
-def against(result: dict, dtype: str, least: float) -> tuple[str, float, float | None]:
-    ours, peer = best(result, dtype, peer=False), best(result, dtype, peer=True)
-    value = tokens_per_s(result, ours) / tokens_per_s(result, peer) if ours and peer else None
-    return f"{dtype} over the best {dtype} peer", least, value
+def compare_with_peer(result: dict, dtype: str, minimum: float) -> tuple[str, float, float | None]:
+    """Returns the goal for the speed relative to the best peer of a dtype."""
+    ours, peer = find_best(result, dtype, peer=False), find_best(result, dtype, peer=True)
+    value = compute_tokens_per_s(result, ours) / compute_tokens_per_s(result, peer) if ours and peer else None
+    return f"{dtype} over the best {dtype} peer", minimum, value
 
 
-def product_share(result: dict, least: float) -> tuple[str, float, float | None]:
-    ours = best(result, "float32", peer=False)
-    share = tokens_per_s(result, ours) / product_bound(result) if ours else None
-    return "float32, share of the best matrix product", least, share
+def compute_product_share(result: dict, minimum: float) -> tuple[str, float, float | None]:
+    """Returns the goal for the speed relative to the fastest matrix product."""
+    ours = find_best(result, "float32", peer=False)
+    share = compute_tokens_per_s(result, ours) / compute_product_bound(result) if ours else None
+    return "float32, share of the fastest matrix product", minimum, share
 
 
-def second_thread(result: dict, dtype: str, least: float) -> tuple[str, float, float | None]:
-    rows = {row["variant"]: statistics.median(row["seconds"]) for row in of(result, dtype, peer=False)}
+def compute_scaling(result: dict, dtype: str, minimum: float) -> tuple[str, float, float | None]:
+    """Returns the goal for the speedup by a second thread."""
+    rows = {row["variant"]: statistics.median(row["seconds"]) for row in select_rows(result, dtype, peer=False)}
     gain = rows["1 thread"] / rows["2 threads"] if len(rows) == 2 else None
-    return f"{dtype}, from 1 thread to 2", least, gain
+    return f"{dtype}, from 1 thread to 2", minimum, gain
 
 
-def of(result: dict, dtype: str, peer: bool) -> list[dict]:
+def select_rows(result: dict, dtype: str, peer: bool) -> list[dict]:
     return [row for row in result["contenders"] if (row["dtype"], row["peer"]) == (dtype, peer)]
 
 
-def best(result: dict, dtype: str, peer: bool) -> dict | None:
-    return max(of(result, dtype, peer), key=lambda row: tokens_per_s(result, row), default=None)
+def find_best(result: dict, dtype: str, peer: bool) -> dict | None:
+    return max(select_rows(result, dtype, peer), key=lambda row: compute_tokens_per_s(result, row), default=None)
 
 
-def tokens_per_s(result: dict, row: dict) -> float:
+def compute_tokens_per_s(result: dict, row: dict) -> float:
     return result["tokens"] / statistics.median(row["seconds"])
 
 
-def mean_length(result: dict) -> float:
+def compute_mean_length(result: dict) -> float:
     return result["tokens"] / result["documents"]
 
 
-def best_product(result: dict) -> tuple[str, float]:
-    """The fastest way to multiply, and its median over the rounds."""
+def find_best_product(result: dict) -> tuple[str, float]:
+    """Returns the fastest kind of matrix product, and its median GFLOP/s over all rounds."""
     rounds = result["products_gflops"]
     medians = {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
     return max(medians.items(), key=lambda item: item[1])
 
 
-def product_bound(result: dict) -> float:
-    """Tokens a second if all arithmetic ran at the rate of the best matrix product."""
-    return best_product(result)[1] * 1e9 / result["flop_per_token"]
+def compute_product_bound(result: dict) -> float:
+    """Returns the tokens per second if all operations ran at the rate of the fastest matrix product."""
+    return find_best_product(result)[1] * 1e9 / result["flop_per_token"]
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, file=sys.stderr)

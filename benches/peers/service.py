@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Measures the service around the encoder: start, indexing, queries under load, memory; and compares with the goals.
+"""Measures startup, indexing, query latency under load and memory of the server, and compares them with the goals.
 
     python benches/peers/service.py --models bert-shape --threads 2 --ours BINARY
 
-- start: from exec until the health service says SERVING; the model's files are in the page cache.
-- `Ingest`: documents through the CLI's `ingest` into the embedded store, beside the encoder alone (`bench`), in turn.
-- a query: `Encode` of about 12 tokens, one at a time, from a Python client that shares the cores with the server; idle,
-  and while `ingest` keeps every encoder thread busy.
-- memory: the peak of `bench` (the operating system's "maximum resident set size") less the size of the weights' files,
-  divided by the threads, for small and for large batches.
+- startup: time from exec until the health service reports SERVING, with the model files in the page cache.
+- indexing: `ingest` into the embedded store, alternately with the encoder alone (`bench`).
+- query latency: sequential `Encode` calls of about 12 tokens from a Python client on the cores of the server, which is
+  idle, or `ingest` keeps all encoder threads busy.
+- memory: peak resident memory of `bench` minus the size of the weight files, per thread, for small and large batches.
 
-The table goes to the standard error output, all figures to the standard output as one line of JSON.
+Prints a table to standard error, and all figures to standard output as one line of JSON.
 """
 
 import argparse
@@ -39,7 +38,7 @@ STUBS = generate_stubs()
 from sidecar import Sidecar, clean_environment  # noqa: E402
 from splade_sidecar.v1 import encoder_service_pb2, encoding_pb2, index_service_pb2  # noqa: E402
 
-# How long the encoder is to be busy: for a comparison, and while queries are measured.
+# Duration of the encoding work for a comparison, and for the load during queries.
 TURN_S, LOAD_S = 10, 120
 PROBE_TEXTS = 40
 QUERY_WORDS = 8
@@ -52,55 +51,69 @@ MB = 1e6
 
 def main() -> None:
     arguments = parse_arguments()
-    cores.use(arguments.threads)
+    cores.pin_to_cores(arguments.threads)
     results = []
-    say(f"{'':<84}{'measured':>12}{'goal':>12}")
+    log(f"{'':<84}{'measured':>12}{'goal':>12}")
     for name in arguments.models:
-        model = checkpoints.folder(name, arguments.work)
+        model = checkpoints.prepare_model(name, arguments.work)
         with tempfile.TemporaryDirectory(prefix="splade-bench-") as scratch:
-            others = cores.Others()
-            figures = Bench(model, Path(scratch), arguments).figures()
+            others = cores.OtherLoad()
+            figures = Bench(model, Path(scratch), arguments).run()
         results.append({"model": model.name, "dtype": arguments.dtype, "disturbance": others.share(), **figures})
-        for what, measured, goal in table(results[-1]):
-            say(f"{f'{model.name}, {arguments.dtype}: {what}':<84}{measured:>12}{goal:>12}")
+        for metric, measured, goal in build_table(results[-1]):
+            log(f"{f'{model.name}, {arguments.dtype}: {metric}':<84}{measured:>12}{goal:>12}")
     print(json.dumps(results))
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     models = [checkpoints.TINY, *checkpoints.SHAPES]
-    parser.add_argument("--models", nargs="+", default=models, metavar="FOLDER|NAME", help=", ".join(models))
-    parser.add_argument("--dtype", default="float32", metavar="NAME", help="(default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--ours", type=Path, required=True, metavar="BINARY", help="the program splade-sidecar")
     parser.add_argument(
-        "--work", type=Path, default=Path("target/bench-peers"), metavar="FOLDER", help="where models are"
+        "--models",
+        nargs="+",
+        default=models,
+        metavar="DIR|NAME",
+        help=f"models to benchmark (default: {', '.join(models)})",
+    )
+    parser.add_argument("--dtype", default="float32", metavar="NAME", help="inference dtype (default: %(default)s)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="threads (default: all processors)",
+    )
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
+    parser.add_argument("--ours", type=Path, required=True, metavar="BINARY", help="path of the splade-sidecar binary")
+    parser.add_argument(
+        "--work", type=Path, default=Path("target/bench-peers"), metavar="DIR", help="directory for models"
     )
     return parser.parse_args()
 
 
-def table(figures: dict) -> list[tuple[str, str, str]]:
-    """What, how much, and the goal."""
+def build_table(figures: dict) -> list[tuple[str, str, str]]:
+    """Returns the rows of the table: metric, measured value and goal."""
     encoder, ingest = (statistics.median(figures[f"{name}_documents_per_s"]) for name in ("encoder", "ingest"))
     idle, loaded = (Latency(figures[name]) for name in ("idle_ms", "loaded_ms"))
     rows = [
-        ("from exec to SERVING", f"{statistics.median(figures['start_s']):.2f} s", "< 1 s"),
+        ("startup, from exec to SERVING", f"{statistics.median(figures['start_s']):.2f} s", "< 1 s"),
         ("encoder alone, documents/s", f"{encoder:.1f}", ""),
         ("Ingest into the embedded store, documents/s", f"{ingest:.1f}", ""),
-        ("Ingest, share of the encoder alone", f"{ingest / encoder:.1%}", ">= 92 %"),
+        ("Ingest, relative to the encoder alone", f"{ingest / encoder:.1%}", ">= 92 %"),
         ("query, idle, p50 and p99", f"{idle}", ""),
         ("query, while ingesting, p50 and p99", f"{loaded}", ""),
-        ("query, p99 while ingesting over idle", f"{loaded.p99 / idle.p99:.1f}x", "<= 3x"),
+        ("query, ratio of p99 while ingesting to idle", f"{loaded.p99 / idle.p99:.1f}x", "<= 3x"),
     ]
     for batch, peak in figures["peak_mb"].items():
-        rows.append((f"peak memory beyond the weights, a thread, {batch}", f"{peak:.0f} MB", "<= 64 MB"))
-    rows.append(("other processes, share of the machine", f"{figures['disturbance']:.1%}", f"< {cores.QUIET:.0%}"))
+        rows.append((f"peak memory per thread without weights, {batch}", f"{peak:.0f} MB", "<= 64 MB"))
+    rows.append(
+        ("other processes, share of CPU time", f"{figures['disturbance']:.1%}", f"< {cores.MAX_OTHER_LOAD:.0%}")
+    )
     return rows
 
 
 class Latency:
-    """The middle and the end of some times in milliseconds."""
+    """Percentiles of latencies in milliseconds."""
 
     def __init__(self, times: list[float]) -> None:
         ordered = sorted(times)
@@ -111,7 +124,7 @@ class Latency:
 
 
 class Bench:
-    """One model, and where its files lie."""
+    """Benchmarks of one model."""
 
     def __init__(self, model: Path, scratch: Path, arguments: argparse.Namespace) -> None:
         self.model, self.scratch = model, scratch
@@ -119,13 +132,20 @@ class Bench:
         self.settings = ["--threads", str(self.threads)]
         if arguments.dtype != "float32":
             self.settings += ["--dtype", arguments.dtype]
-        self.corpus = corpora.read("reference", "text", arguments.work)
-        self.rate = PROBE_TEXTS / self.encode(self.documents("probe", PROBE_TEXTS))["seconds"]
+        self.corpus = corpora.read_texts("reference", "text", arguments.work)
+        self.rate = PROBE_TEXTS / self.encode(self.write_documents("probe", PROBE_TEXTS))["seconds"]
 
-    def figures(self) -> dict[str, object]:
-        return {"start_s": self.start(), **self.ingest(), **self.queries(), "peak_mb": self.memory()}
+    def run(self) -> dict[str, object]:
+        """Runs all benchmarks."""
+        return {
+            "start_s": self.measure_start(),
+            **self.measure_ingest(),
+            **self.measure_queries(),
+            "peak_mb": self.measure_memory(),
+        }
 
-    def start(self) -> list[float]:
+    def measure_start(self) -> list[float]:
+        """Returns the startup times in seconds."""
         seconds = []
         for number in range(self.rounds):
             start = time.perf_counter()
@@ -134,51 +154,51 @@ class Bench:
             server.kill()
         return seconds
 
-    def ingest(self) -> dict[str, list[float]]:
-        """Documents a second of the encoder alone and of `Ingest`, each round's."""
+    def measure_ingest(self) -> dict[str, list[float]]:
+        """Returns the documents per second of the encoder alone and of `Ingest`, by round."""
         count = round(TURN_S * self.rate)
-        file = self.documents("turn", count)
+        file = self.write_documents("turn", count)
         rates: dict[str, list[float]] = {"encoder_documents_per_s": [], "ingest_documents_per_s": []}
         for number in range(self.rounds):
             rates["encoder_documents_per_s"].append(count / self.encode(file)["seconds"])
             server = self.serve(f"ingest-{number}")
-            with self.ingest_into(server, file) as client:
+            with self.start_ingest(server, file) as client:
                 summary = json.loads(client.stdout.read())
             server.kill()
             rates["ingest_documents_per_s"].append(summary["documents_per_second"])
         return rates
 
-    def queries(self) -> dict[str, list[float]]:
-        """Milliseconds of each call, idle and under load."""
+    def measure_queries(self) -> dict[str, list[float]]:
+        """Returns the latency of each call in milliseconds, idle and under load."""
         queries = [" ".join(text.split()[:QUERY_WORDS]) for text in self.corpus]
-        load = self.documents("load", round(LOAD_S * self.rate))
+        load = self.write_documents("load", round(LOAD_S * self.rate))
         server = self.serve("queries")
-        self.call(server, queries)
-        idle = self.call(server, queries)
-        ingest = self.ingest_into(server, load)
-        while self.indexed(server) == 0:
+        self.measure_calls(server, queries)
+        idle = self.measure_calls(server, queries)
+        ingest = self.start_ingest(server, load)
+        while self.count_indexed(server) == 0:
             time.sleep(0.05)
-        loaded = self.call(server, queries)
+        loaded = self.measure_calls(server, queries)
         if ingest.poll() is not None:
-            sys.exit("the ingest ended before the queries did: raise LOAD_S")
+            sys.exit("ingest finished before the queries; increase LOAD_S")
         ingest.kill()
         ingest.wait()
         server.kill()
         return {"idle_ms": idle, "loaded_ms": loaded}
 
-    def memory(self) -> dict[str, float]:
-        """The peak of a run without its weights, by batch size, in MB a thread."""
+    def measure_memory(self) -> dict[str, float]:
+        """Returns the peak memory without weights in MB per thread, by batch size."""
         weights = sum(file.stat().st_size for file in self.model.glob("*.safetensors"))
         peaks = {}
         for tokens in BATCH_TOKENS:
-            # Enough for two full batches a thread.
-            file = self.documents("memory", round(2 * self.threads * tokens / MEAN_TOKENS))
+            # Two full batches per thread.
+            file = self.write_documents("memory", round(2 * self.threads * tokens / MEAN_TOKENS))
             peak = self.encode(file, "--batch-tokens", str(tokens))["peak"]
             peaks[f"batches of {tokens} tokens"] = (peak - weights) / MB / self.threads
         return peaks
 
     def encode(self, file: Path, *options: str) -> dict[str, float]:
-        """What `bench` says, and its peak memory in bytes."""
+        """Runs `bench`, and returns its results and its peak memory in bytes."""
         command = [self.binary, "bench", str(file), "--model", str(self.model), "--output", "json", *self.settings]
         with subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, text=True, env=clean_environment()
@@ -186,18 +206,21 @@ class Bench:
             peak, _ = processes.wait(process)
             output = process.stdout.read()
         if process.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed; its message is above")
+            sys.exit(f"{' '.join(command)} failed; see its output above")
         return {**json.loads(output.splitlines()[-1]), "peak": peak}
 
     def serve(self, store: str) -> Sidecar:
+        """Starts a server with a new store."""
         return Sidecar(self.binary, str(self.model), self.scratch / store, *self.settings)
 
-    def ingest_into(self, server: Sidecar, file: Path) -> subprocess.Popen:
+    def start_ingest(self, server: Sidecar, file: Path) -> subprocess.Popen:
+        """Starts `ingest` of a file."""
         command = [self.binary, "ingest", str(file), "--collection", COLLECTION, "--create-collection"]
         command += ["--server", f"http://{server.address}", "--output", "json"]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment())
 
-    def call(self, server: Sidecar, queries: list[str]) -> list[float]:
+    def measure_calls(self, server: Sidecar, queries: list[str]) -> list[float]:
+        """Returns the latencies of sequential `Encode` calls in milliseconds."""
         times = []
         for query in itertools.islice(itertools.cycle(queries), QUERIES):
             request = encoder_service_pb2.EncodeRequest(role=encoding_pb2.ROLE_QUERY, texts=[query])
@@ -206,15 +229,16 @@ class Bench:
             times.append(1000 * (time.perf_counter() - start))
         return times
 
-    def indexed(self, server: Sidecar) -> int:
+    def count_indexed(self, server: Sidecar) -> int:
+        """Returns the number of points; 0 if the collection doesn't exist yet."""
         request = index_service_pb2.GetCollectionRequest(collection=COLLECTION)
         try:
             return server.index.GetCollection(request).collection.point_count
         except grpc.RpcError:
             return 0
 
-    def documents(self, name: str, count: int) -> Path:
-        """A file of so many texts, over and over; each time with an id of its own."""
+    def write_documents(self, name: str, count: int) -> Path:
+        """Writes a file of `count` documents with unique ids; the texts of the corpus repeat."""
         file = self.scratch / f"{name}.jsonl"
         texts = itertools.islice(itertools.cycle(self.corpus), max(1, count))
         with open(file, "w", encoding="utf-8") as lines:
@@ -223,7 +247,8 @@ class Bench:
         return file
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
+    """Prints a line to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 

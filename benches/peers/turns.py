@@ -1,4 +1,4 @@
-"""The rounds: everyone in turn, and the machine's matrix products at the end of each."""
+"""Runs rounds of measurements: all contenders alternately, then the matrix products of the machine."""
 
 import json
 import subprocess
@@ -8,51 +8,52 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cores
-from contenders import CannotRun, Contender
+from contenders import Contender, MeasurementError
 
 PRODUCTS = Path(__file__).with_name("products.py")
-# A batch size is measured again if it comes as near as this to its peer's best.
-NEAR = 1.4
+# Maximum duration of a batch size, relative to the best one of the same peer, to be measured in further rounds.
+MAX_SLOWDOWN = 1.4
 
 
 @dataclass
 class Rounds:
-    """One entry a round each."""
+    """Results, with one list entry per round."""
 
-    # By contender, in their order; a contender that was left out of a round has fewer.
+    # Durations by contender; skipped contenders have fewer entries.
     seconds: list[list[float]]
     # GFLOP/s by kind of product.
     products: list[dict[str, float]] = field(default_factory=list)
-    # The share of the machine's time that other processes took.
+    # Share of the machine's CPU time that other processes used.
     disturbance: list[float] = field(default_factory=list)
 
 
-def take(everyone: list[Contender], rounds: int, threads: int, say: Callable[[str], None]) -> Rounds:
-    figures = Rounds([[] for _ in everyone])
+def run_rounds(contenders: list[Contender], rounds: int, threads: int, log: Callable[[str], None]) -> Rounds:
+    """Measures all contenders. After the first round, slow variants are skipped."""
+    figures = Rounds([[] for _ in contenders])
     seconds = figures.seconds
-    left_out: set[int] = set()
+    skipped: set[int] = set()
     for number in range(1, rounds + 1):
-        others = cores.Others()
-        for index, contender in enumerate(everyone):
-            if index in left_out:
+        others = cores.OtherLoad()
+        for index, contender in enumerate(contenders):
+            if index in skipped:
                 continue
             try:
                 seconds[index].append(contender.measure())
-            except CannotRun as reason:
-                say(f"NOT MEASURED: {contender}: {reason}")
-                left_out.add(index)
+            except MeasurementError as reason:
+                log(f"NOT MEASURED: {contender}: {reason}")
+                skipped.add(index)
                 continue
-            say(f"round {number}: {contender}: {seconds[index][-1]:.2f} s")
+            log(f"round {number}: {contender}: {seconds[index][-1]:.2f} s")
         figures.products.append(measure_products(threads))
         figures.disturbance.append(others.share())
         if number == 1:
-            left_out |= far_behind(everyone, seconds)
+            skipped |= find_slow_variants(contenders, seconds)
     return figures
 
 
-def far_behind(everyone: list[Contender], seconds: list[list[float]]) -> set[int]:
-    """Those variants of a peer that no round will make its best."""
-    first = [(index, contender, seconds[index][0]) for index, contender in enumerate(everyone) if seconds[index]]
+def find_slow_variants(contenders: list[Contender], seconds: list[list[float]]) -> set[int]:
+    """Returns the indices of variants that are too slow to become the best one of their peer."""
+    first = [(index, contender, seconds[index][0]) for index, contender in enumerate(contenders) if seconds[index]]
     best: dict[tuple[str, str], float] = {}
     for _, contender, time in first:
         key = (contender.name, contender.dtype)
@@ -60,11 +61,12 @@ def far_behind(everyone: list[Contender], seconds: list[list[float]]) -> set[int
     return {
         index
         for index, contender, time in first
-        if contender.is_peer and time > NEAR * best[contender.name, contender.dtype]
+        if contender.is_peer and time > MAX_SLOWDOWN * best[contender.name, contender.dtype]
     }
 
 
 def measure_products(threads: int) -> dict[str, float]:
+    """Runs products.py and returns its results."""
     command = [sys.executable, str(PRODUCTS), "--threads", str(threads)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])

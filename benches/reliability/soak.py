@@ -163,7 +163,7 @@ class Soak:
 
     def cancel(self, dice: random.Random) -> None:
         while not self.over.wait(0.5):
-            sent = documents.requests(self.settings, self.some(200, dice), 20)
+            sent = documents.serialize_requests(self.settings, self.some(200, dice), 20)
             parse = index_service_pb2.IngestResponse.FromString
             call = self.server.channel.stream_stream(documents.INGEST, response_deserializer=parse)(sent)
             # `opened`, then the first results.
