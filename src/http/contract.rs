@@ -48,6 +48,6 @@ mod tests {
         }
         let message = message("SearchRequest");
         let limit = message.get_field_by_name("limit").unwrap();
-        assert_eq!(comment(&limit), "Maximum number of documents: 1 to 1,000. Default: 10.");
+        assert_eq!(comment(&limit), "Maximum number of documents to return: 1 to 1,000. Default: 10.");
     }
 }
