@@ -1,6 +1,6 @@
-//! `cargo xtask`: generates what is made of the contract.
+//! Generates files from the contract.
 //!
-//! - `cargo xtask openapi` writes `docs/openapi.json`, which the server serves too.
+//! - `cargo xtask openapi` writes `docs/openapi.json`, which is also compiled into the server.
 //! - `cargo xtask openapi --check` fails if the file is out of date.
 
 mod contract;
@@ -14,9 +14,9 @@ use std::process::ExitCode;
 
 use contract::Contract;
 
-/// Root of the repository.
+/// Root directory of the repository.
 const REPO_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// The document, from the root.
+/// Path of the OpenAPI document, relative to the root directory.
 const OPENAPI_FILE: &str = "docs/openapi.json";
 const USAGE: &str = "usage: cargo xtask openapi [--check]";
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Generates the document.
+/// Generates the OpenAPI document, as pretty-printed JSON.
 fn generate_openapi() -> Result<String, Box<dyn Error>> {
     let root = Path::new(REPO_ROOT);
     let contract = Contract::compile(&root.join("proto"))?;
@@ -54,8 +54,8 @@ fn check_openapi() -> Result<(), Box<dyn Error>> {
     if is_current { Ok(()) } else { Err(format!("{OPENAPI_FILE} is out of date; run `cargo xtask openapi`").into()) }
 }
 
-/// Returns the version that a `Cargo.toml` gives its package.
+/// Returns the package version in the text of a `Cargo.toml`.
 fn parse_package_version(manifest: &str) -> Result<String, &'static str> {
     let value = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-    value.map(str::to_owned).ok_or("Cargo.toml has no version")
+    value.map(str::to_owned).ok_or("Cargo.toml has no line `version = \"…\"`; set the version of the package")
 }

@@ -1,6 +1,6 @@
-//! OpenAPI 3.1 document of the HTTP gateway, made of the contract's descriptors, comments and bounds.
+//! Generates the OpenAPI 3.1 document of the HTTP gateway from the contract's descriptors, comments and bounds.
 //!
-//! It describes a server with its default limits that asks for tokens; the server puts its own limits in their places.
+//! The document describes a server with default limits that requires tokens. A running server replaces the limits with its own.
 
 mod bounds;
 mod document;

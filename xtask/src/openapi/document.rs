@@ -1,4 +1,4 @@
-//! The whole document.
+//! Assembles the OpenAPI document.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use super::paths;
 use super::schema::Schemas;
 use crate::contract::Contract;
 
-/// Returns the document of a version of the server.
+/// Builds the document for a version of the server.
 ///
 /// # Errors
-/// If the examples are not JSON.
+/// Returns an error if `examples.json` is not valid JSON.
 pub fn build_document(contract: &Contract, version: &str) -> serde_json::Result<Value> {
     let methods = Method::from_pool(&contract.pool);
     let (schemas, examples) = (Schemas::new(contract, &methods), paths::parse_examples()?);
@@ -24,13 +24,12 @@ pub fn build_document(contract: &Contract, version: &str) -> serde_json::Result<
             "title": "splade-sidecar",
             "version": version,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": "Texts in, learned sparse vectors out; documents in, searchable in Qdrant. The gRPC API of \
-                            splade-sidecar as JSON, by proto3's canonical mapping, with short ids and with 64-bit \
-                            integers as numbers up to ±(2^53 - 1) and strings of digits beyond. Requests may also \
-                            spell fields in lowerCamelCase, write numbers as strings and enums as numbers, and have \
-                            null for an absent field. Fields of the API that this server doesn't implement are not \
-                            listed. Lengths of strings are limits in bytes of UTF-8, which this document can only \
-                            state in characters."
+            "description": "Encodes texts to learned sparse vectors, and indexes and searches documents in Qdrant. The gRPC \
+                            API of splade-sidecar as JSON, in the canonical mapping of proto3, extended by short ids. \
+                            64-bit integers are numbers up to ±(2^53 - 1) and decimal strings beyond. Requests may \
+                            also use lowerCamelCase field names, numbers as strings, enums as numbers, and null for \
+                            an absent field. Fields that this server doesn't implement are omitted. The server limits \
+                            the lengths of strings in bytes of UTF-8, whereas JSON Schema counts characters."
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
@@ -41,8 +40,13 @@ pub fn build_document(contract: &Contract, version: &str) -> serde_json::Result<
 
 fn build_security_schemes() -> Value {
     json!({
-        "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `--auth-tokens`." },
-        "api_key": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same token." }
+        "bearer": { "type": "http", "scheme": "bearer", "description": "Token that is listed in `--auth-tokens`." },
+        "api_key": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "Token that is listed in `--auth-tokens`, as an alternative to the `authorization` header."
+        }
     })
 }
 
@@ -53,7 +57,7 @@ mod tests {
     use super::*;
     use crate::contract::testing::contract;
 
-    /// Every `$ref` below a value.
+    /// Collects every `$ref` in a JSON value.
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(map) => {
@@ -79,7 +83,7 @@ mod tests {
     fn everything_is_described() {
         let document = build_document(&contract(), "1.2.3").unwrap();
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-            // Those of google.rpc come without their comments.
+            // The messages of google.rpc have no comments in this repository.
             if name.starts_with("google.") {
                 continue;
             }

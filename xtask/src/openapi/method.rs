@@ -1,31 +1,31 @@
-//! Methods of the contract as paths: `splade_sidecar.v1.IndexService/GetCollection` is `/v1/get_collection`.
+//! Maps the methods of the contract to HTTP paths: `splade_sidecar.v1.IndexService/GetCollection` to `/v1/get_collection`.
 //!
-//! A test of the gateway holds that the document has the gateway's paths.
+//! A test of the gateway checks that the document has the same paths as the gateway.
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind as FieldKind, MessageDescriptor, MethodDescriptor};
 
 use crate::contract::PACKAGE;
 
-/// A method of the contract.
+/// Method of the contract, with its HTTP path.
 pub struct Method {
     pub descriptor: MethodDescriptor,
-    /// Name, as in the path.
+    /// Name in snake_case, as used in the path.
     pub name: String,
     pub path: String,
     pub kind: MethodKind,
 }
 
-/// Shape of a method over HTTP.
+/// Shape of the requests and responses of a method over HTTP.
 pub enum MethodKind {
-    /// One JSON body in each direction.
+    /// A JSON body in each direction.
     Unary,
-    /// One line of JSON per item, with the options in the query. Responses are lines too.
+    /// NDJSON with one item per line, and the options in the query string. The response is NDJSON too.
     Stream { options: MessageDescriptor, item: StreamItem },
 }
 
-/// Items of a stream.
+/// Type of the items of a request stream.
 pub enum StreamItem {
-    /// An operation, or a document, which stands for its upsert.
+    /// An operation, or a document as shorthand for its upsert.
     Operation {
         operation: MessageDescriptor,
         document: MessageDescriptor,
@@ -34,13 +34,13 @@ pub enum StreamItem {
 }
 
 impl Method {
-    /// Returns all methods.
+    /// Returns the methods of all services of the contract.
     pub fn from_pool(pool: &DescriptorPool) -> Vec<Self> {
         let services = pool.services().filter(|service| service.package_name() == PACKAGE);
         services.flat_map(|service| service.methods().filter_map(Self::new).collect::<Vec<_>>()).collect()
     }
 
-    /// `None` for a method that streams in a way that no method of the contract does.
+    /// Returns `None` for a method that streams in only one direction, which the gateway doesn't support.
     fn new(descriptor: MethodDescriptor) -> Option<Self> {
         let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
             (false, false) => MethodKind::Unary,
@@ -52,7 +52,7 @@ impl Method {
     }
 }
 
-/// A message of a stream has its options in field 1, set in the first message, and items in field 2.
+/// Parses the request message of a stream: options, which only the first message sets, are field 1, and items are field 2.
 fn parse_stream(request: &MessageDescriptor) -> Option<MethodKind> {
     let options = message_type(&request.get_field(1)?)?;
     let item = match request.get_field(2).filter(FieldDescriptor::is_list)?.kind() {
@@ -66,10 +66,12 @@ fn parse_stream(request: &MessageDescriptor) -> Option<MethodKind> {
     Some(MethodKind::Stream { options, item })
 }
 
+/// Returns the message type of a field; `None` for other types.
 fn message_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     field.kind().as_message().cloned()
 }
 
+/// Converts a name from PascalCase to snake_case.
 fn to_snake_case(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {

@@ -1,4 +1,4 @@
-//! Methods of the contract as paths.
+//! Builds the path items of the OpenAPI document.
 
 use prost_reflect::MessageDescriptor;
 use serde_json::{Value, json};
@@ -7,36 +7,36 @@ use super::method::{Method, MethodKind, StreamItem};
 use super::schema::{Schemas, build_reference};
 use crate::contract::STATUS_MESSAGE;
 
-/// Media type of lines of JSON.
+/// Media type of newline-delimited JSON.
 const NDJSON: &str = "application/x-ndjson";
 
-/// Example request of each method by its name; lines for a stream. A test of the gateway reads them all.
+/// Example requests by method name; NDJSON for streams. A test of the gateway parses all of them.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// HTTP statuses of errors.
+/// HTTP status codes of errors, with their descriptions.
 const ERROR_RESPONSES: [(&str, &str); 11] = [
-    ("400", "The request is invalid: the details name the field. Or the collection can't be used as requested."),
-    ("401", "The call carries no token or an invalid one."),
+    ("400", "The request is invalid (the error details name the field), or the collection's configuration doesn't allow it."),
+    ("401", "The token is missing or invalid."),
     ("404", "The collection, document or model doesn't exist."),
-    ("409", "The collection or alias to create exists."),
-    ("413", "The body, or a message, is too large."),
-    ("415", "The media type of the body is wrong, or the body is compressed."),
-    ("429", "The server is at capacity. `retry-after` has the delay."),
-    ("500", "A bug of the server, or a store that is misconfigured or broken."),
-    ("501", "The server doesn't implement a field or a feature of the request. The details name the field."),
-    ("503", "The server is starting or stopping, or the store is unavailable. `retry-after` has the delay."),
-    ("504", "The time of `grpc-timeout` has passed."),
+    ("409", "The collection or alias to create already exists."),
+    ("413", "The body or one of its messages is too large."),
+    ("415", "The media type of the body is not supported, or the body is compressed."),
+    ("429", "The server is at capacity. Retry after the delay in `retry-after`."),
+    ("500", "A bug in the server, or a store that is misconfigured or broken."),
+    ("501", "The server doesn't implement a field or a feature of the request. The error details name the field."),
+    ("503", "The server is starting or shutting down, or the store is unavailable. Retry after the delay in `retry-after`."),
+    ("504", "The deadline of `grpc-timeout` was exceeded."),
 ];
 
-/// Returns the example requests.
+/// Parses the example requests.
 ///
 /// # Errors
-/// If they are not JSON.
+/// Returns an error if `examples.json` is not valid JSON.
 pub fn parse_examples() -> serde_json::Result<Value> {
     serde_json::from_str(EXAMPLES)
 }
 
-/// Returns the path item of a method.
+/// Builds the path item of a method: POST, and for streams also PUT, which `curl -T` sends.
 pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value) -> Value {
     let (name, descriptor) = (&method.name, &method.descriptor);
     let service = descriptor.parent_service();
@@ -61,7 +61,7 @@ pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value)
             operation["parameters"] = build_parameters(options, schemas);
             operation["requestBody"] = json!({ "content": { NDJSON: build_lines_body(item, example) } });
             let overrides =
-                json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, as `curl -T` does") });
+                json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, from an uploaded file (`curl -T`)") });
             let mut put_operation = operation.clone();
             put_operation
                 .as_object_mut()
@@ -72,7 +72,8 @@ pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value)
     }
 }
 
-/// Returns the body of lines, which a schema of OpenAPI 3.1 can only call a string.
+/// Builds the request body of a stream. OpenAPI 3.1 can describe NDJSON only as a string, so an extension has the schema of a
+/// line.
 fn build_lines_body(item: &StreamItem, example: Option<&Value>) -> Value {
     let (line_schema, description) = match item {
         StreamItem::Operation { operation, document } => {
@@ -80,8 +81,8 @@ fn build_lines_body(item: &StreamItem, example: Option<&Value>) -> Value {
                 json!({ "anyOf": [build_reference(document.full_name()), build_reference(operation.full_name())] });
             let (document, operation) = (document.name(), operation.name());
             let description = format!(
-                "One {document} or {operation} per line: an object with one of the fields of {operation} is one, any \
-                 other object is a {document}, which stands for its upsert."
+                "One {document} or {operation} per line. An object with one of the fields of {operation} is an {operation}; \
+                 any other object is a {document}, which is upserted."
             );
             (line_schema, description)
         }
@@ -90,6 +91,7 @@ fn build_lines_body(item: &StreamItem, example: Option<&Value>) -> Value {
     json!({ "schema": { "type": "string", "description": description, "x-line-schema": line_schema }, "example": example })
 }
 
+/// Builds the query parameters of a stream from its options.
 fn build_parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value {
     let options = schemas.fields(options).map(|field| {
         let mut schema = schemas.build_property(&field);
@@ -109,6 +111,7 @@ fn build_parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value
     Value::Array(options.collect())
 }
 
+/// Builds the responses of a method by status code.
 fn build_responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescriptor) -> Value {
     let description = schemas.contract.comment(&output.parent_file(), output.path());
     let response_schema = build_reference(output.full_name());
@@ -120,7 +123,7 @@ fn build_responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescr
             let error_line = json!({ "type": "object", "required": ["error"], "properties": { "error": build_reference(STATUS_MESSAGE) } });
             let line = json!({ "oneOf": [response_schema, error_line] });
             let description = format!(
-                "{description} One {} per line, as results come. If the last line is an `error`, the stream has failed there.",
+                "{description} One {} per line, as results become available. A last line with `error` means that the stream failed.",
                 output.name()
             );
             json!({ "description": description, "content": { NDJSON: { "schema": { "type": "string", "x-line-schema": line } } } })
@@ -129,7 +132,7 @@ fn build_responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescr
     let error_response = |(code, description): (&str, &str)| {
         let mut response = json!({ "description": description, "content": { "application/json": { "schema": build_reference(STATUS_MESSAGE) } } });
         if matches!(code, "429" | "503") {
-            let header = json!({ "description": "Delay in seconds.", "schema": { "type": "integer", "minimum": 0 } });
+            let header = json!({ "description": "Delay before a retry, in seconds.", "schema": { "type": "integer", "minimum": 0 } });
             response["headers"] = json!({ "Retry-After": header });
         }
         (code.to_owned(), response)

@@ -1,15 +1,16 @@
-//! What holds among the fields of a message, or of a field in one of its places, as JSON Schema: what an option of a single
-//! field can't express.
+//! Constraints between the fields of a message, and constraints on a field that apply to only one message, as JSON Schema. The
+//! option of a single field can't express them.
 
 use serde_json::{Map, Value, json};
 
-/// Adds what holds of a message, by `Message`, or of a field, by `Message.field`.
+/// Adds the constraints of a message (`Message`) or of a field (`Message.field`) to its schema.
 pub fn add(name: &str, schema: &mut Map<String, Value>) {
     if let Some(Value::Object(relation)) = find_relation(name) {
         schema.extend(relation);
     }
 }
 
+/// Returns the constraints of a message or a field, as keywords to add to its schema.
 fn find_relation(name: &str) -> Option<Value> {
     Some(match name {
         "UpsertRequest.options" => exclude_fields(["first_sequence", "result_filter"]),
@@ -24,35 +25,35 @@ fn find_relation(name: &str) -> Option<Value> {
     })
 }
 
-/// A list that is not empty.
+/// Requires a non-empty list in the field.
 fn require_items(field: &str) -> Value {
     json!({ "required": [field], "properties": { field: { "minItems": 1 } } })
 }
 
-/// Only windows overlap.
+/// Allows `window_overlap` only with LONG_TEXT_WINDOW.
 fn require_windows_for_overlap() -> Value {
     let windows = json!({ "required": ["long_text"], "properties": { "long_text": { "const": "LONG_TEXT_WINDOW" } } });
     json!({ "dependentSchemas": { "window_overlap": windows } })
 }
 
-/// Fields that the contract has and a call does not.
+/// Excludes fields that the message declares but the call doesn't accept.
 fn exclude_fields<const N: usize>(fields: [&str; N]) -> Value {
     json!({ "not": { "anyOf": fields.map(|field| json!({ "required": [field] })).to_vec() } })
 }
 
-/// Fields of a payload can't be chosen if no payload is returned.
+/// Excludes `payload_fields` together with `without_payload`.
 fn exclude_fields_without_payload() -> Value {
     let both = json!({ "without_payload": { "const": true }, "payload_fields": { "minItems": 1 } });
     json!({ "not": { "required": ["without_payload", "payload_fields"], "properties": both } })
 }
 
-/// A stored document is in a collection, and is encoded already.
+/// Requires `collection` and excludes `document_encoding` with `document_id`; the alternative is `document_text`.
 fn require_stored_or_text() -> Value {
     let stored = json!({ "required": ["document_id", "collection"], "properties": { "document_encoding": false } });
     json!({ "oneOf": [stored, { "required": ["document_text"] }] })
 }
 
-/// Tests of a payload field have its path, and other conditions have none.
+/// Requires `path` for tests of a payload field, and excludes it for other conditions.
 fn require_path_for_tests() -> Value {
     let field_tests = ["match", "match_any", "match_none", "range", "time_range", "is_empty"];
     let with_path = |test| json!({ "required": ["path", test], "properties": { "path": { "minLength": 1 } } });
@@ -67,7 +68,7 @@ mod tests {
     use crate::contract::PACKAGE;
     use crate::contract::testing::contract;
 
-    /// Law: each test of a condition is with a path or without.
+    /// Property: the constraint covers every test of a condition, either with a path or without one.
     #[test]
     fn every_test_of_a_condition_is_known() {
         let condition = contract().pool.get_message_by_name(&format!("{PACKAGE}.Condition")).unwrap();

@@ -1,4 +1,4 @@
-//! Messages of the contract as JSON Schema.
+//! Converts messages of the contract to JSON Schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,21 +10,21 @@ use super::method::{Method, MethodKind, StreamItem};
 use super::relations;
 use crate::contract::{Contract, PACKAGE, STATUS_MESSAGE};
 
-/// The message whose short forms are numbers and strings.
+/// Full name of the message that also has the short forms number and string.
 const DOCUMENT_ID: &str = "splade_sidecar.v1.DocumentId";
 
-/// Comment of fields that every value is refused of. The document doesn't have them.
+/// Comment that marks fields whose every value is rejected. The document omits these fields.
 const NOT_IMPLEMENTED: &str = "Not implemented yet: refused with UNIMPLEMENTED";
 
-/// Messages of the details of an error.
+/// Full names of the messages in `google.rpc.Status.details`.
 const ERROR_DETAILS: [&str; 3] = ["google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.RetryInfo"];
 
-/// Schemas of all messages of requests and responses.
+/// Schemas of all messages that requests and responses contain.
 pub struct Schemas<'a> {
     pub contract: &'a Contract,
-    /// Messages of requests by their full names. Unknown fields are refused.
+    /// Messages of requests, by full name. Unknown fields are rejected.
     request_messages: BTreeMap<String, MessageDescriptor>,
-    /// Messages of responses only. Fields that have a default are always present.
+    /// Messages that only responses contain, by full name. Fields without explicit presence are always present.
     response_messages: BTreeMap<String, MessageDescriptor>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Schemas<'a> {
         schemas
     }
 
-    /// Returns the fields that a message has in the document.
+    /// Returns the fields of a message that the document includes.
     pub fn fields(&self, message: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
         message.fields().filter(|field| {
             let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
@@ -63,12 +63,12 @@ impl<'a> Schemas<'a> {
         })
     }
 
-    /// Adds a message and the messages of its fields.
+    /// Collects a message and, recursively, the messages of its fields.
     fn collect_messages(&self, message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescriptor>) {
         if well_known_schema(message.full_name()).is_some() || found.contains_key(message.full_name()) {
             return;
         }
-        // Entries of a map have no schema of their own.
+        // Map entries are described by the schema of the map.
         if !message.is_map_entry() {
             found.insert(message.full_name().to_owned(), message.clone());
         }
@@ -77,7 +77,7 @@ impl<'a> Schemas<'a> {
             .for_each(|nested| self.collect_messages(nested, found));
     }
 
-    /// Returns the schemas by the names of [`reference`].
+    /// Builds the schemas of all messages and enums, by component name.
     pub fn build_components(&self) -> Value {
         let messages = || self.request_messages.values().chain(self.response_messages.values());
         let enums: BTreeSet<String> = messages()
@@ -90,6 +90,7 @@ impl<'a> Schemas<'a> {
         Value::Object(messages.chain(enums).collect())
     }
 
+    /// Builds the schema of a message.
     fn build_message(&self, message: &MessageDescriptor) -> Value {
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
@@ -119,7 +120,7 @@ impl<'a> Schemas<'a> {
         if message.full_name() == DOCUMENT_ID { self.add_short_forms(message, schema) } else { Value::Object(schema) }
     }
 
-    /// The schema of ids, given that of the message.
+    /// Returns the schema of ids: the schema of the message, a number or a string.
     fn add_short_forms(&self, id: &MessageDescriptor, mut schema: Map<String, Value>) -> Value {
         let description = schema.remove("description");
         let number = self.build_kind(&Kind::Uint64).into_iter().filter(|(name, _)| name != "pattern");
@@ -132,6 +133,7 @@ impl<'a> Schemas<'a> {
         json!({ "description": description, "anyOf": [number, string, schema] })
     }
 
+    /// Adds the comment of a message as description.
     fn add_comment(&self, message: &MessageDescriptor, schema: &mut Map<String, Value>) {
         let comment = self.contract.comment(&message.parent_file(), message.path());
         if !comment.is_empty() {
@@ -139,7 +141,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// Returns the schema of a field, with its comment.
+    /// Returns the schema of a field, with its comment as description.
     pub fn build_property(&self, field: &FieldDescriptor) -> Value {
         let mut schema = self.build_field(field);
         let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
@@ -149,7 +151,8 @@ impl<'a> Schemas<'a> {
         Value::Object(schema)
     }
 
-    /// Returns whether a field must be present.
+    /// Returns whether a field is required: its comment begins or ends with "Required.", or its bounds exclude the default. In
+    /// responses, fields without explicit presence are required.
     pub fn is_required(&self, field: &FieldDescriptor) -> bool {
         if self.response_messages.contains_key(field.parent_message().full_name()) {
             return !field.supports_presence();
@@ -160,6 +163,7 @@ impl<'a> Schemas<'a> {
         !is_choice && (is_required || Bounds::from_field(field).is_some_and(|bounds| bounds.refuses_default()))
     }
 
+    /// Builds the schema of a field with its bounds, without its comment.
     fn build_field(&self, field: &FieldDescriptor) -> Map<String, Value> {
         let bounds = Bounds::from_field(field);
         let mut schema = Map::new();
@@ -184,6 +188,7 @@ impl<'a> Schemas<'a> {
         schema
     }
 
+    /// Builds the schema of a single value of a type, without the bounds and comment of a field.
     fn build_kind(&self, kind: &Kind) -> Map<String, Value> {
         let schema = match kind {
             Kind::Bool => json!({ "type": "boolean" }),
@@ -212,6 +217,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
+    /// Builds the schema of an enum, whose description lists the comments of its values.
     fn build_enum(&self, it: &EnumDescriptor) -> Value {
         let file = it.parent_file();
         let values: Vec<_> = it.values().map(|value| value.name().to_owned()).collect();
@@ -223,27 +229,28 @@ impl<'a> Schemas<'a> {
     }
 }
 
-/// Returns whether a field doesn't exist over HTTP, where payloads are plain JSON. A test of the gateway holds that it has
-/// the fields of the document.
+/// Returns whether a field doesn't exist over HTTP, where payloads are plain JSON. A test of the gateway compares the
+/// fields of the document with those of the gateway.
 fn is_hidden(field: &FieldDescriptor) -> bool {
     matches!(field.name(), "payload_format" | "payload_json")
 }
 
-/// Returns the reference to the schema of a message or an enum.
+/// Builds a reference to the schema of a message or an enum, by its full name.
 pub fn build_reference(full_name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{}", component_name(full_name)) })
 }
 
+/// Returns the name of a component below `#/components/schemas`.
 fn component_name(full_name: &str) -> String {
     short_name(full_name)
 }
 
-/// Returns a name without the package of the contract.
+/// Returns the name without the package of the contract.
 fn short_name(full_name: &str) -> String {
     full_name.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix('.')).unwrap_or(full_name).to_owned()
 }
 
-/// Schemas of messages that JSON has another form for.
+/// Returns the schemas of well-known types, which have a special JSON mapping.
 fn well_known_schema(full_name: &str) -> Option<Value> {
     Some(match full_name {
         "google.protobuf.Struct" => json!({ "type": "object", "additionalProperties": true }),
@@ -255,10 +262,12 @@ fn well_known_schema(full_name: &str) -> Option<Value> {
     })
 }
 
+/// Returns the message type of a field; `None` for other types.
 fn message_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     field.kind().as_message().cloned()
 }
 
+/// Returns the full name of the enum type of a field; `None` for other types.
 fn enum_name(field: &FieldDescriptor) -> Option<String> {
     field.kind().as_enum().map(|it| it.full_name().to_owned())
 }
