@@ -15,7 +15,10 @@ const EXAMPLES: &str = include_str!("examples.json");
 
 /// HTTP status codes of errors, with their descriptions.
 const ERROR_RESPONSES: [(&str, &str); 11] = [
-    ("400", "The request is invalid (the error details name the field), or the collection's configuration doesn't allow it."),
+    (
+        "400",
+        "The request is invalid (the error details name the field), or the collection's configuration doesn't allow it.",
+    ),
     ("401", "The token is missing or invalid."),
     ("404", "The collection, document or model doesn't exist."),
     ("409", "The collection or alias to create already exists."),
@@ -24,7 +27,10 @@ const ERROR_RESPONSES: [(&str, &str); 11] = [
     ("429", "The server is at capacity. Retry after the delay in `retry-after`."),
     ("500", "A bug in the server, or a store that is misconfigured or broken."),
     ("501", "The server doesn't implement a field or a feature of the request. The error details name the field."),
-    ("503", "The server is starting or shutting down, or the store is unavailable. Retry after the delay in `retry-after`."),
+    (
+        "503",
+        "The server is starting or shutting down, or the store is unavailable. Retry after the delay in `retry-after`.",
+    ),
     ("504", "The deadline of `grpc-timeout` was exceeded."),
 ];
 
@@ -60,8 +66,7 @@ pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value)
         MethodKind::Stream { options, item } => {
             operation["parameters"] = build_parameters(options, schemas);
             operation["requestBody"] = json!({ "content": { NDJSON: build_lines_body(item, example) } });
-            let overrides =
-                json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, from an uploaded file (`curl -T`)") });
+            let overrides = json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, from an uploaded file (`curl -T`)") });
             let mut put_operation = operation.clone();
             put_operation
                 .as_object_mut()
