@@ -66,7 +66,8 @@ pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value)
         MethodKind::Stream { options, item } => {
             operation["parameters"] = build_parameters(options, schemas);
             operation["requestBody"] = json!({ "content": { NDJSON: build_lines_body(item, example) } });
-            let overrides = json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, from an uploaded file (`curl -T`)") });
+            let put_summary = format!("{summary}, from an uploaded file (`curl -T`)");
+            let overrides = json!({ "operationId": format!("{name}_file"), "summary": put_summary });
             let mut put_operation = operation.clone();
             put_operation
                 .as_object_mut()
@@ -125,19 +126,25 @@ fn build_responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescr
             json!({ "description": description, "content": { "application/json": { "schema": response_schema } } })
         }
         MethodKind::Stream { .. } => {
-            let error_line = json!({ "type": "object", "required": ["error"], "properties": { "error": build_reference(STATUS_MESSAGE) } });
+            let error = build_reference(STATUS_MESSAGE);
+            let error_line = json!({ "type": "object", "required": ["error"], "properties": { "error": error } });
             let line = json!({ "oneOf": [response_schema, error_line] });
             let description = format!(
-                "{description} One {} per line, as results become available. A last line with `error` means that the stream failed.",
+                "{description} One {} per line, as results become available. A last line with `error` means that the \
+                 stream failed.",
                 output.name()
             );
-            json!({ "description": description, "content": { NDJSON: { "schema": { "type": "string", "x-line-schema": line } } } })
+            let schema = json!({ "type": "string", "x-line-schema": line });
+            json!({ "description": description, "content": { NDJSON: { "schema": schema } } })
         }
     };
     let error_response = |(code, description): (&str, &str)| {
-        let mut response = json!({ "description": description, "content": { "application/json": { "schema": build_reference(STATUS_MESSAGE) } } });
+        let schema = build_reference(STATUS_MESSAGE);
+        let mut response =
+            json!({ "description": description, "content": { "application/json": { "schema": schema } } });
         if matches!(code, "429" | "503") {
-            let header = json!({ "description": "Delay before a retry, in seconds.", "schema": { "type": "integer", "minimum": 0 } });
+            let schema = json!({ "type": "integer", "minimum": 0 });
+            let header = json!({ "description": "Delay before a retry, in seconds.", "schema": schema });
             response["headers"] = json!({ "Retry-After": header });
         }
         (code.to_owned(), response)
