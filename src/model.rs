@@ -1,22 +1,27 @@
-//! The model: a directory of files becomes a tokenizer and an encoder.
+//! Sparse encoder models: loads a model directory and encodes texts with it.
 //!
 //! ```text
 //!  text ──▶ Tokenizer ──▶ TokenBatch ──▶ Encoder: embeddings ▸ layers ▸ SPLADE head ──▶ SparseVector
 //! ```
 //!
-//! A family (BERT, DistilBERT, …) says where its tensors are; the forward pass over a packed batch, the head and the
-//! kernels are shared.
+//! Each family (BERT, DistilBERT, RoBERTa, ModernBERT) maps its tensor names to shared parts; the forward pass over
+//! packed batches, the SPLADE head and the kernels are common to all families. See `ARCHITECTURE.md` and
+//! docs/adr/0031-one-forward-pass.md.
 //!
-//! | modules | what they do |
+//! Entry points: [`Model::load`] reads a directory (found or downloaded by [`hub`]) and computes its fingerprint;
+//! [`Models`] holds the models of a process by name; [`RoleEncoder`] has the [`Tokenizer`] and the [`Encoder`] for
+//! documents or for queries.
+//!
+//! | modules | responsibility |
 //! |---|---|
 //! | `hub` | find or download the directory of a model |
-//! | `layout`, `keys` | read its small files: which parts it has, and which settings decide vectors |
-//! | `tokenizer_files`, `tokenizer`, `content` | build the tokenizer, and use it |
-//! | `weights`, `families`, `transformer`, `head`, `kernels` | read the weights, and run the forward pass |
-//! | `splade_encoder`, `static_encoder`, `own_terms` | the encoders |
-//! | `side`, `loaded_model`, `models` | the tokenizer and the encoder of each role, and all models of a process |
-//! | `fingerprint`, `legacy` | identify what decides vectors |
-//! | `verify` | compare vectors with those of a second implementation |
+//! | `layout`, `keys` | parse the configuration files: modules of the model, and settings that determine vectors |
+//! | `tokenizer_files`, `tokenizer`, `content` | build and run the tokenizer; detect texts without content |
+//! | `weights`, `families`, `transformer`, `head`, `kernels` | read the weights and run the forward pass |
+//! | `splade_encoder`, `static_encoder`, `lexical_encoder` | implementations of [`Encoder`] |
+//! | `role_encoder`, `loaded_model`, `models` | tokenizer and encoder of each role; all models of a process |
+//! | `fingerprint`, `legacy` | fingerprints of everything that determines vectors |
+//! | `verify` | compares vectors with those of a second implementation |
 
 mod backend;
 mod batch;

@@ -1,4 +1,4 @@
-//! Where and in which number format a model computes.
+//! Devices and dtypes of inference.
 //!
 //! See docs/adr/0026-cpu-kernels.md.
 
@@ -9,14 +9,14 @@ use candle_core::{DType, Device};
 
 use super::ModelError;
 
-/// The number format of the matrix products.
+/// dtype of the matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InferenceDType {
     #[default]
     Float32,
-    /// Half precision, on a GPU.
+    /// Half precision; GPU only.
     Float16,
-    /// Weights in 8 bits per output channel, activations in 8 bits per row, sums in 32 bits; on the CPU.
+    /// 8-bit weights quantized per output channel, 8-bit activations quantized per row, 32-bit accumulators; CPU only.
     Int8,
 }
 
@@ -38,17 +38,17 @@ impl FromStr for InferenceDType {
             "float32" => Ok(Self::Float32),
             "float16" => Ok(Self::Float16),
             "int8" => Ok(Self::Int8),
-            _ => Err(format!("`{text}` is no number format; expected float32, float16 or int8")),
+            _ => Err(format!("unknown dtype `{text}`; expected float32, float16 or int8")),
         }
     }
 }
 
-/// A device by its name.
+/// A compute device, parsed from `cpu`, `cuda:N` or `metal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceName {
     #[default]
     Cpu,
-    /// An NVIDIA GPU, by its number.
+    /// NVIDIA GPU with the given CUDA ordinal; `cuda` alone means `cuda:0`.
     Cuda(usize),
     Metal,
 }
@@ -57,7 +57,7 @@ impl FromStr for DeviceName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("`{text}` is no device; expected cpu, cuda:N or metal");
+        let expected = || format!("unknown device `{text}`; expected cpu, cuda:N or metal");
         match text.split_once(':') {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
@@ -69,29 +69,29 @@ impl FromStr for DeviceName {
 }
 
 impl DeviceName {
-    /// Whether it computes in that format.
+    /// Checks that the device supports a dtype.
     ///
     /// # Errors
-    /// If not: which formats it has.
+    /// Returns a message with the supported dtypes if it does not.
     pub fn check_dtype(self, dtype: InferenceDType) -> Result<(), String> {
         match (self, dtype) {
             (Self::Cpu, InferenceDType::Float16) => {
-                Err("float16 is for GPUs; use float32 or int8 on the cpu".to_owned())
+                Err("float16 requires a GPU; use float32 or int8 on the CPU".to_owned())
             }
             (Self::Cuda(_) | Self::Metal, InferenceDType::Int8) => {
-                Err("int8 is for the cpu; use float32 or float16 on a GPU".to_owned())
+                Err("int8 requires the CPU; use float32 or float16 on a GPU".to_owned())
             }
             _ => Ok(()),
         }
     }
 }
 
-/// What runs a forward pass.
+/// Implementation that runs the forward pass.
 #[derive(Debug, Clone)]
 pub enum Backend {
-    /// This crate's kernels on prepacked weights, one thread a batch.
+    /// Kernels of this crate on prepacked weights; one thread per batch.
     Kernels { int8: bool },
-    /// candle's own operations on its device.
+    /// candle operations on a candle device.
     Candle { device: Device, dtype: DType },
 }
 
@@ -102,10 +102,11 @@ impl Default for Backend {
 }
 
 impl Backend {
-    /// The backend of a device and a number format.
+    /// Opens the backend for a device and a dtype.
     ///
     /// # Errors
-    /// If this build can't use the device, the device is not there, or it doesn't compute in that format.
+    /// [`ModelError::Device`] if this build has no support for the device, the device is not available, or it does not
+    /// support the dtype.
     pub fn open(device: DeviceName, inference_dtype: InferenceDType) -> Result<Self, ModelError> {
         device.check_dtype(inference_dtype).map_err(ModelError::Device)?;
         let device_result = match device {
@@ -117,12 +118,12 @@ impl Backend {
         match device_result {
             Ok(device) => Ok(Self::Candle { device, dtype }),
             Err(error) => Err(ModelError::Device(format!(
-                "the device can't be used: {error}; build with the feature `cuda` or `metal`, or use the device cpu"
+                "cannot open the device: {error}; build with the feature `cuda` or `metal`, or use the device `cpu`"
             ))),
         }
     }
 
-    /// The dtype of its results: of products in 8 bits, too, those are float32.
+    /// dtype of the outputs: int8 products also produce float32.
     pub fn result_dtype(&self) -> DType {
         match self {
             Self::Kernels { .. } => DType::F32,
@@ -130,7 +131,7 @@ impl Backend {
         }
     }
 
-    /// The kind of device it is on: cpu, cuda or metal.
+    /// Kind of the device: `cpu`, `cuda` or `metal`.
     pub fn device_kind(&self) -> &'static str {
         match self {
             Self::Kernels { .. } | Self::Candle { device: Device::Cpu, .. } => "cpu",
@@ -139,7 +140,7 @@ impl Backend {
         }
     }
 
-    /// The number format of its products.
+    /// dtype of the matrix products.
     pub fn inference_dtype(&self) -> InferenceDType {
         match self {
             Self::Kernels { int8: true } => InferenceDType::Int8,
@@ -154,18 +155,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read() {
+    fn device_and_dtype_names_are_parsed() {
         assert_eq!("cuda:1".parse(), Ok(DeviceName::Cuda(1)));
         assert_eq!("cpu".parse(), Ok(DeviceName::Cpu));
         assert!("cuda:x".parse::<DeviceName>().unwrap_err().contains("cuda:x"));
-        for precision in [InferenceDType::Float32, InferenceDType::Float16, InferenceDType::Int8] {
-            assert_eq!(precision.to_string().parse(), Ok(precision));
+        for dtype in [InferenceDType::Float32, InferenceDType::Float16, InferenceDType::Int8] {
+            assert_eq!(dtype.to_string().parse(), Ok(dtype));
         }
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused_with_the_remedy() {
-        let refused = |device, precision| Backend::open(device, precision).unwrap_err().to_string();
+    fn unsupported_device_and_dtype_pairs_are_refused_with_a_remedy() {
+        let refused = |device, dtype| Backend::open(device, dtype).unwrap_err().to_string();
         assert!(refused(DeviceName::Cpu, InferenceDType::Float16).contains("use float32 or int8"));
         assert!(refused(DeviceName::Cuda(0), InferenceDType::Int8).contains("use float32 or float16"));
         #[cfg(not(feature = "cuda"))]

@@ -1,29 +1,30 @@
-//! A packed batch of token sequences.
+//! Packed batches of token sequences.
 //!
 //! See docs/adr/0018-packed-batches.md.
 
 use std::borrow::Cow;
 
-/// Token ids of several sequences, one after another: no padding, no mask.
+/// Token ids of several sequences, concatenated without padding or mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBatch {
     ids: Vec<u32>,
-    /// Sequence `i` is `ids[bounds[i]..bounds[i + 1]]`; begins with 0 and ends with the number of tokens.
+    /// Offsets into `ids`: sequence `i` is `ids[bounds[i]..bounds[i + 1]]`; the first is 0, the last the number of
+    /// tokens.
     bounds: Vec<usize>,
 }
 
 impl TokenBatch {
-    /// All tokens.
+    /// Token ids of all sequences, concatenated.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// Where sequences begin and end; one more than there are sequences.
+    /// Offsets of the sequences in [`Self::ids`], from 0 to the number of tokens; one more than there are sequences.
     pub fn bounds(&self) -> &[usize] {
         &self.bounds
     }
 
-    /// How many sequences there are.
+    /// Number of sequences.
     pub fn len(&self) -> usize {
         self.bounds.len() - 1
     }
@@ -32,12 +33,13 @@ impl TokenBatch {
         self.len() == 0
     }
 
-    /// The sequences, in order.
+    /// Iterates over the token ids of each sequence, in order.
     pub fn sequences(&self) -> impl Iterator<Item = &[u32]> {
         self.bounds.windows(2).map(|pair| &self.ids[pair[0]..pair[1]])
     }
 
-    /// The same sequences as batches of at most `tokens` tokens; a longer sequence is one by itself.
+    /// Splits the batch, in order, into batches of at most `max_tokens` tokens; a longer sequence becomes a batch
+    /// alone.
     pub fn split(&self, max_tokens: usize) -> Vec<Cow<'_, Self>> {
         if self.ids.len() <= max_tokens {
             return vec![Cow::Borrowed(self)];
@@ -59,7 +61,7 @@ impl TokenBatch {
         self.bounds.push(self.ids.len());
     }
 
-    /// Each token's position in its own sequence, from 0.
+    /// Position of each token in its sequence, from 0.
     pub fn positions(&self) -> Vec<u32> {
         self.bounds.windows(2).flat_map(|pair| 0..(pair[1] - pair[0]) as u32).collect()
     }
@@ -86,9 +88,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Laws: parts are the whole in order, and none has more than it may, but for a long sequence by itself.
+        /// Property: the parts concatenate to the batch, and only a part with a single sequence exceeds the limit.
         #[test]
-        fn parts_are_the_whole(lengths in prop::collection::vec(1usize..20, 0..30), tokens in 1usize..40) {
+        fn split_parts_concatenate_to_the_batch(lengths in prop::collection::vec(1usize..20, 0..30), tokens in 1usize..40) {
             let sequences: Vec<Vec<u32>> = lengths.iter().map(|&length| (0..length as u32).collect()).collect();
             let batch: TokenBatch = sequences.iter().map(Vec::as_slice).collect();
             let parts = batch.split(tokens);

@@ -1,25 +1,25 @@
-//! Token batches to sparse vectors.
+//! The interface of encoders: token batches to sparse vectors.
 
 use std::fmt;
 
 use super::{TokenBatch, YieldPoint};
 use crate::types::SparseVector;
 
-/// The vector of a sequence, or the error that its output is not finite.
+/// Vector of a sequence, or an error if the model's output is not finite.
 pub type EncoderOutput = Result<SparseVector, NonFiniteOutput>;
 
-/// The model's output for a sequence is NaN or infinite: an intermediate value overflows, or the weights are not
+/// Error for a sequence whose model output is NaN or infinite: an intermediate value overflows, or the weights are not
 /// finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the model's output is not finite (NaN or infinity)")]
 pub struct NonFiniteOutput;
 
-/// Encodes packed batches. Works on the calling thread.
+/// Encodes packed batches on the calling thread.
 pub trait Encoder: fmt::Debug + Send + Sync + 'static {
-    /// Returns one output for each sequence, in order. An output that is not finite does not affect the other
-    /// sequences. Yields every few milliseconds, between two steps of the work.
+    /// Returns one output per sequence, in order. A non-finite output does not affect the other sequences. Yields every
+    /// few milliseconds, between two steps of the work.
     ///
     /// # Errors
-    /// If the arithmetic fails, which a valid batch on a valid model does not.
+    /// If a tensor operation fails, which does not happen for a valid batch on a valid model.
     fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>>;
 }

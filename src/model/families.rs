@@ -1,4 +1,4 @@
-//! The families of models: each knows its tensors' names, and builds the shared parts from them.
+//! Model families: each maps its tensor names to the shared parts.
 //!
 //! See docs/adr/0031-one-forward-pass.md.
 

@@ -1,8 +1,8 @@
-//! What tells one encoder from another.
+//! Fingerprints of models.
 //!
-//! Fingerprints are stored with each collection, so their form is fixed (docs/adr/0005-fingerprint-2.md). Version 2 is `2:`
-//! and the 64 hexadecimal digits of a SHA-256 over everything that decides vectors. Version 1, in [`super::legacy`], is that
-//! of earlier builds, which ignored some settings.
+//! Fingerprints are stored with each collection, so their format is fixed (docs/adr/0005-fingerprint-2.md). Version 2
+//! is `2:` and 64 hexadecimal digits: a SHA-256 over everything that determines vectors. Version 1, in
+//! [`super::legacy`], was written by earlier builds, which ignored some settings.
 //!
 //! See docs/adr/0023-pruning-and-dtype-outside-fingerprint.md.
 
@@ -18,13 +18,13 @@ use super::tokenizer_files::TokenizerFiles;
 use super::{ModelError, Pooling, TermActivation, TransformerSettings, files};
 use crate::types::Fingerprint;
 
-/// The fingerprint of a model, version 2.
+/// Computes the fingerprint of a model, version 2.
 ///
-/// Not in it: the dtype of the arithmetic. Its vectors are those of the model to its rounding, so one process may index in
-/// 8 bits and another search in float32.
+/// The inference dtype is not part of it: vectors of different dtypes agree up to rounding, so one process may index in
+/// int8 and another search in float32.
 ///
 /// # Errors
-/// If a file can't be read.
+/// [`ModelError::File`] if a file cannot be read.
 pub fn compute(layout: &Layout) -> Result<Fingerprint, ModelError> {
     let mut entries = EntryHasher(Sha256::new());
     entries.put("fingerprint", b"2");
@@ -32,7 +32,7 @@ pub fn compute(layout: &Layout) -> Result<Fingerprint, ModelError> {
     entries.put("role", b"document");
     add_encoder(&mut entries, &layout.document.encoder)?;
     add_tokenizer(&mut entries, &layout.document.tokenizer)?;
-    // What queries share with documents is not read again.
+    // Files that queries share with documents are hashed once.
     entries.put("role", b"query");
     match layout.query.encoder == layout.document.encoder {
         true => entries.put("encoder", SHARED_WITH_DOCUMENTS),
@@ -45,10 +45,10 @@ pub fn compute(layout: &Layout) -> Result<Fingerprint, ModelError> {
     Ok(Fingerprint(format!("2:{}", hex::encode(entries.0.finalize()))))
 }
 
-/// Stands for what queries share with documents.
+/// Value of an entry that is identical for documents and queries. Part of the hash: must not change.
 const SHARED_WITH_DOCUMENTS: &[u8] = b"as for documents";
 
-/// Hashed entries: a name and a value, each after its length in 8 bytes, little endian.
+/// Hashes entries: a name and a value, each preceded by its length as 8 bytes, little endian.
 struct EntryHasher(Sha256);
 
 impl EntryHasher {
@@ -63,7 +63,7 @@ impl EntryHasher {
         self.0.update(length.to_le_bytes());
     }
 
-    /// An entry whose value is a file.
+    /// Adds an entry whose value is the content of a file.
     fn put_file(&mut self, name: &str, path: &Path) -> Result<(), ModelError> {
         self.put_length(name.len() as u64);
         self.0.update(name);
@@ -78,7 +78,7 @@ fn add_encoder(entries: &mut EntryHasher, encoder: &EncoderSettings) -> Result<(
             if let Some(table) = lexical_weights {
                 entries.put("encoder", b"own terms");
                 add_table(entries, table)?;
-                // It gives the ids of the tokens that an idf.json names.
+                // The tokenizer determines the ids of the tokens in idf.json.
                 add_tokenizer_files(entries, &table.tokenizer)?;
             }
         }
@@ -103,7 +103,7 @@ fn add_transformer(entries: &mut EntryHasher, settings: &TransformerSettings) ->
     entries.put("pooling", pooling.as_bytes());
     entries.put("activation", activation.as_bytes());
     let config = settings.config.values.as_object().cloned().unwrap_or_default();
-    // What names the class is the class, which is there already.
+    // The class is already hashed, as the entry `encoder`.
     let excluded_keys = ["model_type", "architectures", "tokenizer_class"];
     add_settings(entries, "config.json", settings.config.class.family.keys(), &config, &excluded_keys);
     settings.weight_paths.iter().try_for_each(|path| entries.put_file("weights", path))
@@ -125,7 +125,7 @@ fn add_tokenizer(entries: &mut EntryHasher, tokenizer: &TokenizerSettings) -> Re
 fn add_tokenizer_files(entries: &mut EntryHasher, files: &TokenizerFiles) -> Result<(), ModelError> {
     entries.put("tokenizer", files.class_name().as_bytes());
     entries.put("lower_case", encode_bool(files.should_lowercase()));
-    // The class and the length are there already.
+    // The class and the maximum length are already hashed, as separate entries.
     let excluded_keys = ["tokenizer_class", "model_max_length", "max_len"];
     add_settings(entries, "tokenizer_config.json", &keys::TOKENIZER_CONFIG, files.config(), &excluded_keys);
     let mut tokens: Vec<_> = files.added_tokens().iter().collect();
@@ -134,7 +134,7 @@ fn add_tokenizer_files(entries: &mut EntryHasher, files: &TokenizerFiles) -> Res
     files.vocabulary_files().iter().try_for_each(|path| entries.put_file("vocabulary", path))
 }
 
-/// The honoured keys that a file has, ordered by name. A null is written, since it may differ from a missing key.
+/// Adds the honoured keys of a file, ordered by name. A null is included, since it may differ from a missing key.
 fn add_settings(
     entries: &mut EntryHasher,
     file: &str,
@@ -161,7 +161,7 @@ fn put_setting(entries: &mut EntryHasher, file: &str, key: &str, value: &Value) 
     entries.put(&format!("{file}: {key}"), to_canonical_json(value).as_bytes());
 }
 
-/// JSON without white space, names in order.
+/// Serializes JSON without white space and with sorted keys.
 fn to_canonical_json(value: &Value) -> String {
     match value {
         Value::Object(object) => {
@@ -186,7 +186,8 @@ fn encode_bool(value: bool) -> &'static [u8] {
     if value { b"true" } else { b"false" }
 }
 
-/// Adds a file's length and bytes; the length keeps one file's end from passing for the next one's beginning.
+/// Hashes a file's length and content. The length separates consecutive files: without it, bytes could move from one
+/// file to the next without changing the hash.
 pub fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
     let mut file = files::open_regular_file(path)?;
     hash.update(file.metadata()?.len().to_le_bytes());

@@ -1,20 +1,21 @@
-//! How a stored fingerprint relates to a model.
+//! Comparison of stored fingerprints with a model.
 
 use super::legacy::LegacyIdentity;
 use crate::types::Fingerprint;
 
-/// How a stored fingerprint relates to a model.
+/// Relation of a stored fingerprint to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintMatch<'a> {
-    /// The vectors are those of this model.
+    /// This model produced the vectors.
     Same,
-    /// An earlier build wrote them with this model, but ignored these keys, as `file: key`.
+    /// An earlier build produced the vectors with this model but ignored these keys, listed as `file: key`.
     KeysIgnored(&'a [String]),
+    /// Another model produced the vectors.
     Other,
 }
 
 impl<'a> FingerprintMatch<'a> {
-    /// Compares the fingerprint of a collection with those of a model: its own, and the one of earlier builds.
+    /// Compares a collection's fingerprint with the model's current one and with the one that earlier builds computed.
     pub(super) fn compare(stored: &Fingerprint, current: &Fingerprint, legacy: Option<&'a LegacyIdentity>) -> Self {
         match legacy {
             _ if stored == current => Self::Same,

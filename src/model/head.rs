@@ -1,8 +1,9 @@
-//! The SPLADE head: masked-language-model logits, pooled over a text's tokens into one sparse vector.
+//! The SPLADE head: masked-language-model logits, pooled over the tokens of a text into one sparse vector.
 //!
-//! A weight is `pool over tokens of log(1 + relu(logit))` (Formal et al., arXiv:2107.05720, arXiv:2109.10086). The
-//! logarithm is monotonic and the bias is the same for every token, so for the maximum both come after it, once a term
-//! instead of once a token and term. The vocabulary is walked in tiles: `[tokens, vocabulary]` never exists.
+//! The weight of a term is `pool over tokens of log(1 + relu(logit))` (Formal et al., arXiv:2107.05720,
+//! arXiv:2109.10086). The logarithm is monotonic and the bias is equal for all tokens, so with max pooling both are
+//! applied after the maximum, once per term instead of once per token and term. The vocabulary is processed in tiles:
+//! the matrix `[tokens, vocabulary]` is never materialized.
 //!
 //! See docs/adr/0024-head-in-tiles.md.
 
@@ -24,12 +25,12 @@ use decoder::{DEVICE_TILE_TERMS, Decoder, DecoderTile, TILE_TERMS};
 use finite::{check_finite, compute_max_abs_on_device, compute_nan_poison_on_device, max_finite_value};
 use sequences::{SequenceOutputs, append_terms};
 
-/// The head's layers.
+/// The layers of the head.
 ///
-/// A sequence gets a vector only if every logit behind it is finite: a maximum, a relu or a comparison would silently
-/// drop NaN and −∞. The head checks the hidden states that go into the decoder. For each tile of the decoder it then
-/// compares the largest hidden state with [`overflow_free_input`](super::kernels::overflow_free_input); only if a logit
-/// may overflow, which is rare, it checks the logits too.
+/// A sequence gets a vector only if every logit of it is finite: a maximum, a relu or a comparison would silently drop
+/// NaN and −∞. The head checks the hidden states before the decoder. For each tile of the decoder it compares the
+/// largest hidden state with [`max_input_without_overflow`](super::kernels::max_input_without_overflow); only if a
+/// logit may overflow, which is rare, it checks the logits too.
 pub struct SpladeHead {
     transform: Linear,
     norm: LayerNorm,
@@ -40,11 +41,11 @@ pub struct SpladeHead {
 }
 
 impl SpladeHead {
-    /// `decoder` is `[vocabulary, width]` row by row, `bias` `[vocabulary]`.
+    /// Creates the head. `decoder` is `[vocabulary, width]` in row-major order, `bias` is `[vocabulary]`.
     ///
     /// # Errors
-    /// Lengths that don't fit each other; a weight or a bias that is not finite in the backend's dtype: no text would
-    /// have a vector. A bias of −∞ is valid: its term never has a weight.
+    /// If the lengths of `decoder` and `bias` do not match, or a weight or bias is not finite in the backend's dtype. A
+    /// bias of −∞ is valid: its term never gets a weight.
     pub fn new(
         (transform, norm): (Linear, LayerNorm),
         decoder: &[f32],
@@ -54,7 +55,7 @@ impl SpladeHead {
     ) -> Result<Self> {
         let width = decoder.len() / bias.len().max(1);
         if width == 0 || width * bias.len() != decoder.len() {
-            bail!("a decoder of {} elements has {} biases", decoder.len(), bias.len());
+            bail!("shape mismatch: a decoder of {} elements and {} biases", decoder.len(), bias.len());
         }
         check_finite(decoder, &bias, max_finite_value(backend.result_dtype()))?;
         let decoder = match backend {
@@ -68,8 +69,7 @@ impl SpladeHead {
         Ok(Self { transform, norm, decoder, bias, pooling, activation })
     }
 
-    /// Computes one output for each sequence of `bounds` from hidden states `[tokens, width]`. Yields before each
-    /// tile.
+    /// Computes one output per sequence of `bounds` from hidden states `[tokens, width]`. Yields before each tile.
     pub fn forward(
         &self,
         hidden: &Tensor,
@@ -196,7 +196,8 @@ impl SpladeHead {
         }
     }
 
-    /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
+    /// Appends the terms of one tile to the vector of one sequence. `logits` is `[tokens, terms]`, without the bias;
+    /// `rows` are the tokens of the sequence.
     fn pool(
         &self,
         logits: &GemmOutput<'_>,
@@ -208,7 +209,7 @@ impl SpladeHead {
         let mut best = [f32::NEG_INFINITY; TILE_TERMS];
         let best = &mut best[..bias.len()];
         logits.max_over_rows(rows.clone(), best);
-        // A term that no token gives a weight has none, whichever the pooling.
+        // With either pooling, a term gets a weight only if its largest logit is positive.
         let terms = best.iter().zip(bias).enumerate().filter(|(_, (best, bias))| **best + **bias > 0.0);
         let weights = terms.map(|(column, (&best, &term_bias))| {
             let weight = match self.pooling {
@@ -222,7 +223,7 @@ impl SpladeHead {
         append_terms(output, weights);
     }
 
-    /// The weights of one tile's terms, a sequence a row, by candle's operations.
+    /// Computes the weights of one tile's terms with candle operations, one row per sequence.
     fn pool_on_device(&self, logits: &Tensor, bounds: &[usize], bias: &[f32]) -> Result<Vec<Vec<f32>>> {
         let bias = Tensor::from_slice(bias, bias.len(), logits.device())?;
         let weigh = |logits: &Tensor| {
@@ -242,7 +243,7 @@ impl SpladeHead {
         Tensor::stack(&pooled.collect::<Result<Vec<_>>>()?, 0)?.to_vec2()
     }
 
-    /// Returns the weight of a logit; it is finite if the logit is.
+    /// Returns the weight of a logit; finite if the logit is.
     fn activate(&self, logit: f32) -> f32 {
         let weight = logit.max(0.0).ln_1p();
         match self.activation {

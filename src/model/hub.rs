@@ -1,10 +1,12 @@
-//! Where a model's files come from: a folder, or the Hugging Face hub.
+//! Model sources: local directories and the Hugging Face Hub.
 //!
-//! A hub model is downloaded once into the cache that Hugging Face's own tools share, in their layout:
-//! `models--ORG--NAME/refs/REVISION` names a commit, and `snapshots/COMMIT/` holds the files. A revision is looked up
-//! first, and every file is taken at the commit that it stands for, so a model is never a mixture of two. Small files
-//! come first and are checked: a model that can't be loaded is refused before its weights are downloaded. The ref is
-//! written after the weights: a ref that this module wrote means that the files are all there.
+//! A Hub model is downloaded once into the Hugging Face cache, in its layout: `models--ORG--NAME/refs/REVISION` names a
+//! commit, and `snapshots/COMMIT/` has the files. The revision is resolved to a commit first and all files are fetched
+//! at that commit, so a model never mixes two revisions. Small files are downloaded and checked first: an unsupported
+//! model is refused before its weights are downloaded. The ref is written last, so a ref written by this module implies
+//! that all files are present.
+//!
+//! Start with [`ModelSource`] (parses a directory or a Hub id) and [`locate()`].
 
 mod base_model;
 mod client;

@@ -1,4 +1,4 @@
-//! The JSON files of a model's directory.
+//! Reading of JSON files in a model directory.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use super::{ModelError, files};
 /// Reads a JSON file.
 ///
 /// # Errors
-/// If it is missing, can't be read or is not the expected JSON.
+/// [`ModelError::File`] if it is missing, unreadable or not the expected JSON.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     read_optional_json(path)?.ok_or_else(|| ModelError::file(path, "the file is missing"))
 }
 
-/// Reads a JSON file; `None` if it is not there.
+/// Reads a JSON file; `None` if it does not exist.
 ///
 /// # Errors
-/// If it can't be read or is not the expected JSON.
+/// [`ModelError::File`] if it is unreadable or not the expected JSON.
 pub fn read_optional_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
     let text = match files::read_bounded(path, files::MAX_JSON_BYTES) {
         Ok(text) => text,

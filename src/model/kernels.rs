@@ -1,9 +1,10 @@
-//! The arithmetic of a forward pass on a packed batch.
+//! Kernels of the forward pass over a packed batch.
 //!
-//! A packed batch is one `[tokens, width]` matrix of float32; sequences lie one after another, without padding. On the CPU
-//! an operation is a candle custom operation: products run on weights that are laid out once, at load (in float32 by
-//! [`Panels`], in 8 bits by rten-gemm), and what follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
-//! are the parallelism. On other devices the same operations are candle's own.
+//! A packed batch is one `[tokens, width]` matrix of float32; sequences are concatenated without padding. On the CPU
+//! each operation is a candle custom operation: matrix products use weights that are packed once at load
+//! ([`PackedPanels`] in float32, rten-gemm in int8), and the following element-wise work ([`epilogue`]) runs while the
+//! product is in the cache. A kernel runs on the calling thread only; parallelism comes from the encoder threads. On
+//! other devices the operations are candle's own.
 //!
 //! See docs/adr/0026-cpu-kernels.md.
 

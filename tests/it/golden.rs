@@ -206,5 +206,5 @@ fn a_model_whose_output_is_never_finite_is_refused() {
     });
     let model = Model::load("spoilt", spoilt.path(), &Backend::default()).unwrap();
     let error = model.warm_up().unwrap_err().to_string();
-    assert!(error.contains("not finite") && error.contains("fetch them again"), "{error}");
+    assert!(error.contains("not finite") && error.contains("download them again"), "{error}");
 }

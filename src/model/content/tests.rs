@@ -1,4 +1,4 @@
-//! Texts that a tokenizer leaves nothing of, on every model that the project carries.
+//! Texts without content, tested on every model of `tests/data/models`.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use super::super::layout::{Layout, TokenizerSettings};
 use super::super::{Backend, Model, TokenBatch, Tokenizer, YieldPoint};
 use crate::types::{Role, SparseVector, is_blank};
 
-/// Texts that are not blank by their characters, and of which the normalizer of BERT leaves nothing.
+/// Texts whose characters are not blank but which BERT's normalizer removes entirely.
 const REMOVED_BY_BERT: [&str; 10] = [
     "\u{fffd}",
     "\u{fffd}\u{fffd} \u{fffd}",
@@ -23,7 +23,7 @@ const REMOVED_BY_BERT: [&str; 10] = [
     "[CLS] [SEP]\u{fffd}[MASK]",
 ];
 
-/// Texts that BERT has no word for, but keeps.
+/// Texts that BERT keeps as unknown tokens.
 const UNKNOWN: [&str; 4] = ["🦀", "\u{378}", "नमस्ते दुनिया", "\u{fdd0}"];
 
 fn directories() -> Vec<PathBuf> {
@@ -39,7 +39,7 @@ static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| {
     directories().into_iter().map(load).collect()
 });
 
-/// Each role of each model, as its name, and whether its tokenizer is BERT's.
+/// Returns the label, whether the tokenizer is BERT's, the model and the role, for each role of each model.
 fn sides() -> impl Iterator<Item = (String, bool, &'static Model, Role)> {
     let sides = MODELS.iter().flat_map(|model| [Role::Document, Role::Query].map(|role| (model, role)));
     sides.map(|(model, role)| {
@@ -68,7 +68,7 @@ fn has_content(tokenizer: &Tokenizer, text: &str) -> bool {
 }
 
 #[test]
-fn what_berts_normalizer_removes_is_no_content() {
+fn characters_removed_by_berts_normalizer_are_not_content() {
     assert!(REMOVED_BY_BERT.into_iter().chain(UNKNOWN).all(|text| !is_blank(text)));
     for (side, is_bert, model, role) in sides() {
         let tokenizer = &model.role_encoder(role).tokenizer;
@@ -81,7 +81,7 @@ fn what_berts_normalizer_removes_is_no_content() {
     }
 }
 
-/// Law: a text is accepted, or its vector is that of white space.
+/// Property: a text without content has the vector of white space.
 #[test]
 fn a_text_without_content_has_the_vector_of_white_space() {
     for (side, _, model, role) in sides() {
@@ -94,16 +94,16 @@ fn a_text_without_content_has_the_vector_of_white_space() {
     }
 }
 
-/// A tokenizer of BERT's class with a prompt, and with room for so many tokens of a text and its prompt.
-fn prompted(prompt: &str, room: usize) -> Tokenizer {
+/// Loads a BERT tokenizer with a prompt and a maximum of `max_tokens` tokens for prompt and text.
+fn prompted(prompt: &str, max_tokens: usize) -> Tokenizer {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
     let settings = Layout::read(&directory).unwrap().document.tokenizer;
-    let settings = TokenizerSettings { prompt: prompt.to_owned(), max_length: Some(room + 2), ..settings };
+    let settings = TokenizerSettings { prompt: prompt.to_owned(), max_length: Some(max_tokens + 2), ..settings };
     Tokenizer::load(&settings).unwrap()
 }
 
 #[test]
-fn a_prompt_is_no_content() {
+fn a_prompt_is_not_content() {
     for prompt in ["moon: ", "moon", "[CLS] moon "] {
         let tokenizer = prompted(prompt, 20);
         for text in ["\u{fffd}", "\u{301}", "[SEP]", "\u{e000} [SEP] \u{600}"] {
@@ -113,14 +113,14 @@ fn a_prompt_is_no_content() {
             assert!(has_content(&tokenizer, text), "{prompt:?} {text:?}");
         }
     }
-    // Nothing can be told of a text that the prompt leaves no room for.
+    // The prompt fills the maximum length, so the text's content is unknown and assumed.
     assert!(has_content(&prompted("moon and ice ", 2), "water"));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Law: a text with a word is never without content, whatever is around it and whatever the prompt is.
+    /// Property: a text with a word has content, for any surrounding characters and any prompt.
     #[test]
     fn a_word_is_content(
         before in "[\u{fffd}\u{e000}\u{301}\u{600} \\x00-\\x7f]{0,16}",

@@ -26,7 +26,7 @@ pub(super) fn build(builder: &LayerBuilder<'_>) -> Result<(Box<dyn Transformer>,
     Ok((build_transformer(builder, None, "cls.predictions.decoder.weight")?, head))
 }
 
-/// Embeddings and layers; positions begin after that of the padding, where there is one.
+/// Builds embeddings and layers. With `padding_id`, position ids begin after it (RoBERTa).
 pub(super) fn build_transformer(
     builder: &LayerBuilder<'_>,
     padding_id: Option<u32>,
@@ -40,6 +40,7 @@ pub(super) fn build_transformer(
     let token_type_count = config.get_size("type_vocab_size")?;
     let token_type_embeddings = builder
         .tensor(&builder.base_tensor_name("embeddings.token_type_embeddings.weight"), &[token_type_count, width])?;
+    // All tokens are of type 0, whose embedding is the first row; added once here instead of at each token.
     position_table
         .chunks_exact_mut(width)
         .for_each(|row| row.iter_mut().zip(&*token_type_embeddings).for_each(|(x, y)| *x += y));

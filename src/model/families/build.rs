@@ -1,4 +1,4 @@
-//! Builds the forward pass and the head of a model from its weights, by its family.
+//! Dispatch to the builder of a model's family.
 
 use super::super::ModelError;
 use super::super::backend::Backend;
@@ -9,10 +9,10 @@ use super::super::weights::Weights;
 use super::builder::LayerBuilder;
 use super::{bert, distilbert, modernbert, roberta};
 
-/// Builds the forward pass and the head from the weights.
+/// Builds the transformer and the SPLADE head from the weights.
 ///
 /// # Errors
-/// If a tensor is missing or of another shape than `config.json` says.
+/// [`ModelError::File`] if a tensor is missing or its shape differs from the one that `config.json` implies.
 pub fn build(
     settings: &TransformerSettings,
     weights: &Weights,

@@ -1,4 +1,4 @@
-//! Reads the parts of one model by their tensors' names.
+//! Builds the parts of a model from its tensors.
 
 use std::borrow::Cow;
 
@@ -15,19 +15,21 @@ use super::super::weights::{EmbeddingTable, Weights};
 
 type BuildResult<T> = std::result::Result<T, ModelError>;
 
+/// Builds layers, embeddings and heads of one model from its weights and `config.json`.
 pub struct LayerBuilder<'a> {
     weights: &'a Weights,
     pub settings: &'a TransformerSettings,
     pub backend: &'a Backend,
-    /// What the base model's tensors begin with: empty, or such as `bert.`.
+    /// Prefix of the base model's tensor names: empty, or for example `bert.`.
     prefix: &'static str,
 }
 
 impl<'a> LayerBuilder<'a> {
-    /// `prefix` is what a masked language model calls its base model; a checkpoint may leave it out.
+    /// Creates a builder. `prefix` is the attribute name of the base model in the masked language model; checkpoints of
+    /// a base model omit it.
     ///
     /// # Errors
-    /// If a tensor is there with the prefix and without it.
+    /// [`ModelError::File`] if a tensor exists both with and without the prefix.
     pub fn new(
         settings: &'a TransformerSettings,
         weights: &'a Weights,
@@ -37,7 +39,7 @@ impl<'a> LayerBuilder<'a> {
         let prefixed = || weights.names().filter_map(|name| name.strip_prefix(prefix));
         if let Some(name) = prefixed().find(|name| weights.has(name)) {
             let problem =
-                format!("it has `{prefix}{name}` and `{name}`, which are the same tensor; remove one of them");
+                format!("the file has `{prefix}{name}` and `{name}`, two names of one tensor; remove one of them");
             return Err(weights.file_error(problem));
         }
         let prefix = if prefixed().any(|name| name.starts_with("embeddings.")) { prefix } else { "" };
@@ -48,13 +50,13 @@ impl<'a> LayerBuilder<'a> {
         &self.settings.config
     }
 
-    /// The full name of a tensor of the base model.
+    /// Full name of a tensor of the base model.
     pub fn base_tensor_name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// All layers, several at a time. Each maps the weights anew, so that what was read of them is given back when the
-    /// layer is packed: the model is never in memory twice.
+    /// Builds all layers in parallel. Each layer maps the weight files separately, and the mapping is released when the
+    /// layer is packed, so memory never holds the model twice.
     ///
     /// See docs/adr/0029-weights-mapped-and-packed.md.
     pub fn layers<T: Send>(
@@ -73,12 +75,13 @@ impl<'a> LayerBuilder<'a> {
         self.weights.tensor(&[name.to_owned()], shape)
     }
 
-    /// A tensor of which rows are looked up.
+    /// Opens a tensor `[rows, width]` for row lookups.
     pub fn embedding_table(&self, name: &str, rows: usize, width: usize) -> BuildResult<EmbeddingTable> {
         self.weights.table(name, rows, width)
     }
 
-    /// The embeddings of the words `word`, or, if the decoder `own` is tied to them and they are missing, those of the decoder.
+    /// Builds the embeddings from the tensor `word_name`; if it is missing and tied to the decoder, from
+    /// `decoder_name`.
     pub fn embeddings(
         &self,
         word_name: &str,
@@ -96,13 +99,13 @@ impl<'a> LayerBuilder<'a> {
         Ok(Embeddings { word, position, norm, backend: self.backend.clone() })
     }
 
-    /// `name.weight` `[outputs, inputs]` and `name.bias`.
+    /// Builds a linear layer from `name.weight` `[outputs, inputs]` and `name.bias` `[outputs]`.
     pub fn linear(&self, name: &str, shape: [usize; 2], activation: Activation) -> BuildResult<Linear> {
         let bias = self.tensor(&format!("{name}.bias"), &shape[..1])?;
         self.pack_linear(name, shape, Some(&bias), activation)
     }
 
-    /// The same; `is_biased`: whether it has a bias.
+    /// Builds a linear layer like [`Self::linear`], without a bias unless `has_bias`.
     pub fn linear_with_optional_bias(
         &self,
         name: &str,
@@ -127,7 +130,7 @@ impl<'a> LayerBuilder<'a> {
         self.with_file_context(Linear::new(&weight, shape, bias, activation, self.backend))
     }
 
-    /// Several layers of the same inputs as one.
+    /// Builds three linear layers with a common input (query, key, value) as one `[3 × width, width]`.
     pub fn fused_linear(&self, names: [String; 3], width: usize) -> BuildResult<Linear> {
         let part = |kind: &str, shape: &[usize]| {
             let parts = names.iter().map(|name| self.tensor(&format!("{name}.{kind}"), shape));
@@ -138,14 +141,14 @@ impl<'a> LayerBuilder<'a> {
         self.with_file_context(Linear::new(&weight, shape, Some(&bias), Activation::None, self.backend))
     }
 
-    /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
+    /// Builds a layer norm from `weight` and `bias`, or from `gamma` and `beta`, their names in old checkpoints.
     pub fn layer_norm(&self, name: &str, width: usize) -> BuildResult<LayerNorm> {
         let epsilon = self.config().get_number("/layer_norm_eps", 1e-12)?;
         let bias = self.weights.tensor(&self.layer_norm_tensor_names(name, ["bias", "beta"])?, &[width])?;
         self.pack_layer_norm(name, width, Some(&bias), epsilon)
     }
 
-    /// A layer norm; `is_biased`: whether it has a bias.
+    /// Builds a layer norm, without a bias unless `has_bias`.
     pub fn layer_norm_with_optional_bias(
         &self,
         name: &str,
@@ -162,7 +165,8 @@ impl<'a> LayerBuilder<'a> {
         }
     }
 
-    /// The names of a tensor of a layer norm. transformers knows the old ones only of those that are called LayerNorm.
+    /// Candidate names of a layer norm's tensor. Like transformers, accepts the old names only for modules called
+    /// `LayerNorm`.
     fn layer_norm_tensor_names(&self, name: &str, [new, old]: [&str; 2]) -> BuildResult<Vec<String>> {
         let names = [format!("{name}.{new}"), format!("{name}.{old}")];
         if !name.ends_with("LayerNorm") {
@@ -172,7 +176,7 @@ impl<'a> LayerBuilder<'a> {
         if names.iter().all(|name| self.weights.has(name)) {
             return Err(self
                 .weights
-                .file_error(format!("it has `{}` under two names; remove one of them", names.join("` and `"))));
+                .file_error(format!("the file has the tensor `{}` under two names; remove one of them", names.join("` and `"))));
         }
         Ok(names.to_vec())
     }
@@ -182,8 +186,9 @@ impl<'a> LayerBuilder<'a> {
         self.with_file_context(LayerNorm::new(&weight, bias, epsilon, self.backend))
     }
 
-    /// The head. The decoder `[vocabulary, width]` is its own weight where there is one, else the word embedding, if they
-    /// are tied. The bias is the first of `biases` that there is; without names there is none.
+    /// Builds the SPLADE head. The decoder `[vocabulary, width]` is the tensor `decoder_name`, or the word embedding if
+    /// that is missing and the two are tied. The bias is the first of `bias_names` that exists; with an empty list it
+    /// is zero.
     pub fn head(
         &self,
         layers: (Linear, LayerNorm),
@@ -203,7 +208,7 @@ impl<'a> LayerBuilder<'a> {
         let decoder = weights.tensor(&[name], &[settings.vocabulary_size, width])?;
         let bias = match bias_names {
             [] => vec![0.0; settings.vocabulary_size],
-            // Biases are shared like weights: only then the head's own may stand for that of the decoder.
+            // Only a tied decoder shares its bias with the head, so only then may the second name replace the first.
             names => {
                 let names = if is_tied { names } else { names.get(..1).unwrap_or(names) };
                 let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -219,28 +224,29 @@ impl<'a> LayerBuilder<'a> {
         ))
     }
 
-    /// The activation that `config.json` names under `key`.
+    /// Parses the activation that `config.json` names under `key`.
     pub fn activation(&self, key: &str) -> BuildResult<Activation> {
         let Some(value) = self.config().get(key) else {
-            return Err(self.config().file_error(format!("`{key}` is null; name the activation, or remove the key")));
+            let problem = format!("`{key}` is null; expected the name of an activation; set it or remove the key");
+            return Err(self.config().file_error(problem));
         };
         match value.as_str().unwrap_or_default() {
             // gelu_python computes the same function in PyTorch's operations.
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
             "relu" => Ok(Activation::Relu),
             _ => Err(self.config().file_error(format!(
-                "`{key}` is {value}; supported: gelu, gelu_python, relu. A model with another activation can't be served"
+                "`{key}` is {value}; supported: gelu, gelu_python, relu. Models with other activations cannot be served"
             ))),
         }
     }
 
-    /// How many heads share the width.
+    /// Number of attention heads from `key`; must divide the width.
     pub fn head_count(&self, key: &str, width: usize) -> BuildResult<usize> {
         let heads = self.config().get_size(key)?;
         if !width.is_multiple_of(heads) {
             return Err(self
                 .config()
-                .file_error(format!("`{key}` is {heads}, which does not divide the width {width}")));
+                .file_error(format!("`{key}` is {heads}; expected a divisor of the hidden size {width}")));
         }
         Ok(heads)
     }

@@ -1,4 +1,4 @@
-//! DistilBERT (Sanh et al., 2019, arXiv:1910.01108): BERT's layers without token types, under other names.
+//! DistilBERT (Sanh et al., 2019, arXiv:1910.01108): BERT's layers without token types and with other tensor names.
 
 use super::super::ModelError;
 use super::super::head::SpladeHead;

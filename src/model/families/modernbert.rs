@@ -1,5 +1,5 @@
-//! ModernBERT (Warner et al., 2024, arXiv:2412.13663): normalises before each sub-layer, turns queries and keys by their
-//! positions, sees a short way in most layers, and gates its feed-forward networks.
+//! ModernBERT (Warner et al., 2024, arXiv:2412.13663): pre-norm layers with rotary position embeddings, local attention
+//! in most layers, and gated feed-forward networks.
 
 use candle_core::{Result, Tensor};
 use serde_json::Value;
@@ -14,14 +14,14 @@ use super::builder::LayerBuilder;
 const WORD_EMBEDDING: &str = "embeddings.tok_embeddings.weight";
 
 struct ModernBertLayer {
-    /// The first layer's input is normalised by the embeddings.
+    /// `None` in the first layer, whose input the embeddings already normalise.
     attention_norm: Option<LayerNorm>,
     qkv: Linear,
     attention_output: Linear,
     norm: LayerNorm,
     intermediate: Linear,
     output: Linear,
-    /// Whether each token sees its whole text.
+    /// Global attention; otherwise local, with `half_window`.
     is_global: bool,
 }
 
@@ -32,7 +32,7 @@ struct ModernBert {
     heads: usize,
     global_rope: Rope,
     local_rope: Rope,
-    /// How far a token sees in the other layers.
+    /// Maximum distance of an attended token in local layers, to each side.
     half_window: usize,
 }
 
@@ -70,7 +70,7 @@ impl Transformer for ModernBert {
     }
 }
 
-/// Which parts have biases.
+/// Parts of a layer that have a bias.
 #[derive(Clone, Copy)]
 struct BiasFlags {
     norm: bool,
@@ -124,13 +124,14 @@ pub(super) fn build(builder: &LayerBuilder<'_>) -> std::result::Result<(Box<dyn 
         heads,
         global_rope: rope("full_attention", "/global_rope_theta", 160_000.0)?,
         local_rope: rope("sliding_attention", "/local_rope_theta", 10_000.0)?,
-        // The configured window is that to both sides together.
+        // `local_attention` is the window of both sides together.
         half_window: config.get_size("local_attention")? / 2,
     };
     Ok((Box::new(transformer), head))
 }
 
-/// Which layers see everything: as new configurations list them, or every n-th, as old ones say.
+/// Returns for each layer whether it has global attention: from `layer_types` of new configurations, or every n-th
+/// layer.
 fn parse_global_layers(config: &TransformerConfig) -> std::result::Result<Vec<bool>, ModelError> {
     let count = config.get_size("num_hidden_layers")?;
     let Some(layer_types) = config.get("layer_types") else {
@@ -145,7 +146,7 @@ fn parse_global_layers(config: &TransformerConfig) -> std::result::Result<Vec<bo
     };
     layer_types.and_then(|types| types.iter().map(is_global).collect()).ok_or_else(|| {
         config.file_error(format!(
-            "`layer_types` must name full_attention or sliding_attention for each of the {count} layers"
+            "`layer_types` is invalid; expected full_attention or sliding_attention for each of the {count} layers"
         ))
     })
 }
@@ -167,7 +168,7 @@ fn build_layer(
     let gated_activation = match builder.activation("hidden_activation")? {
         Activation::Gelu => Activation::GatedGelu,
         _ => {
-            let problem = "`hidden_activation` is not `gelu`; ModernBERT is only supported with it";
+            let problem = "`hidden_activation` is not `gelu`, the only activation supported for ModernBERT";
             return Err(builder.config().file_error(problem));
         }
     };

@@ -1,27 +1,28 @@
-//! The decoder of the head: the weights of all terms, in tiles.
+//! The decoder of the head: weights of all vocabulary terms, in tiles.
 
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::super::kernels::{Activation, BoundedMaxWeight, Int8Weight, PackedPanels, max_input_without_overflow};
 use super::finite::max_finite_value;
 
-/// Terms of one tile: with a few hundred tokens, its logits stay in the second-level cache.
+/// Number of terms per tile: for a few hundred tokens, the logits of a tile fit into the L2 cache.
 pub const TILE_TERMS: usize = 512;
-/// Terms of one tile on a device, which is slow to start and fast to run.
+/// Number of terms per tile on a GPU, where launches are expensive and large products are fast.
 pub const DEVICE_TILE_TERMS: usize = 8_192;
 
-/// The weights of the decoder, as its products need them.
+/// Decoder weights in the layout of the backend.
 pub enum Decoder {
-    /// In float32, for maxima.
+    /// float32 with 8-bit bounds, for max pooling.
     BoundedMax(BoundedMaxWeight),
-    /// Tiles of terms in float32, for sums and for machines that are slow in 8 bits.
+    /// Tiles in float32, for sum pooling and for CPUs without fast 8-bit products.
     Float32(Vec<DecoderTile<PackedPanels>>),
+    /// Tiles in 8 bits.
     Int8 {
         weight: Int8Weight,
-        /// Of each of its tiles, as [`Tile::largest_input`].
+        /// [`DecoderTile::max_input`] of each tile.
         max_inputs: Vec<f32>,
     },
-    /// Tiles of `[width, terms]` on a device.
+    /// Tiles `[width, terms]` on a candle device.
     OnDevice(Vec<DecoderTile<Tensor>>),
 }
 
@@ -50,9 +51,9 @@ impl Decoder {
     }
 }
 
-/// Some of the decoder's terms.
+/// A range of the decoder's terms.
 pub struct DecoderTile<W> {
     pub weight: W,
-    /// Up to this magnitude of hidden states no logit overflows, before its bias.
+    /// Largest magnitude of the hidden states with which no logit, before its bias, can overflow.
     pub max_input: f32,
 }

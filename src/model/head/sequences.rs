@@ -1,17 +1,17 @@
-//! The sequences of a batch, on their way to vectors.
+//! Outputs of the sequences of a batch while the head computes them.
 
 use super::super::kernels::SequenceRows;
 use super::super::{EncoderOutput, NonFiniteOutput};
 use crate::types::SparseVector;
 
-/// The sequences of a batch and their outputs so far.
+/// Sequences of a batch and their outputs so far.
 pub struct SequenceOutputs {
     pub rows: Vec<SequenceRows>,
     pub outputs: Vec<EncoderOutput>,
 }
 
 impl SequenceOutputs {
-    /// Creates empty vectors; a sequence whose hidden states are not finite is an error from the start.
+    /// Creates an empty vector per sequence; a sequence with non-finite hidden states starts as an error.
     pub fn new(rows: Vec<SequenceRows>) -> Self {
         let output = |rows: &SequenceRows| match rows.max_abs.is_finite() {
             true => Ok(SparseVector::default()),
@@ -20,7 +20,7 @@ impl SequenceOutputs {
         Self { outputs: rows.iter().map(output).collect(), rows }
     }
 
-    /// Iterates over the sequences that are not an error yet.
+    /// Iterates over the sequences without an error so far.
     pub fn iter_finite_mut(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut EncoderOutput)> {
         self.rows.iter().zip(&mut self.outputs).filter(|(_, output)| output.is_ok())
     }

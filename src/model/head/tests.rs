@@ -1,11 +1,11 @@
-//! The head over random weights, with every decoder, pooling and activation.
+//! Tests of the head with every decoder, pooling and activation.
 
 use candle_core::Device;
 
 use super::super::kernels::Activation;
 use super::*;
 
-/// A head over random weights, and what it should give: all logits first, then the pooling, term by term.
+/// Computes the expected weights by the definition: all logits of a term first, then the pooling.
 fn expected(hidden: &[Vec<f32>], decoder: &[Vec<f32>], bias: &[f32], pooling: Pooling, twice: bool) -> Vec<f32> {
     let weigh = |logit: f32| {
         let once = logit.max(0.0).ln_1p();
@@ -22,7 +22,7 @@ fn expected(hidden: &[Vec<f32>], decoder: &[Vec<f32>], bias: &[f32], pooling: Po
 }
 
 #[test]
-fn pools_as_the_definition_does() -> Result<()> {
+fn pooling_agrees_with_the_definition() -> Result<()> {
     let (width, vocabulary, bounds) = (8, TILE_TERMS + 37, [0usize, 3, 4, 9]);
     let device = Device::Cpu;
     let tensor = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &device);
@@ -44,7 +44,7 @@ fn pools_as_the_definition_does() -> Result<()> {
         let rows = decoder.flatten_all()?.to_vec1::<f32>()?;
         let head = SpladeHead::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
         let outputs = head.forward(&hidden, &bounds, &mut YieldPoint::none())?;
-        // What 8 bits lose of a weight: a hundredth of the largest, and for each token again where they are summed.
+        // int8 loses up to a hundredth of the largest weight per token, and the errors of the tokens add up in a sum.
         let tolerance = if matches!(backend, Backend::Kernels { int8: true }) { 0.1 } else { 1e-5 };
         for (output, rows) in outputs.iter().zip(bounds.windows(2)) {
             let Ok(vector) = output else { panic!("{rows:?} has no vector") };
@@ -64,8 +64,8 @@ fn pools_as_the_definition_does() -> Result<()> {
 
 const WIDTH: usize = 8;
 
-/// A head that normalises hidden states and does nothing else to them, and its decoder in float32 panels where it
-/// has another one on this machine.
+/// Returns heads that only normalise hidden states; if the decoder on this machine is not [`Decoder::Float32`], a
+/// second head uses that.
 fn plain_heads(
     decoder: &[f32],
     bias: &[f32],
@@ -95,7 +95,7 @@ fn forward(head: &SpladeHead, sequences: &[Rows], dtype: DType) -> Result<Vec<En
     head.forward(&hidden, &bounds, &mut YieldPoint::none())
 }
 
-/// Every decoder, pooling and activation, each with the dtype of its hidden states.
+/// Iterates over every pooling, activation and backend, with the dtype of the backend's hidden states.
 fn ways() -> impl Iterator<Item = ((Pooling, TermActivation), Backend, DType)> {
     let candle = |dtype| Backend::Candle { device: Device::Cpu, dtype };
     let backends = [
@@ -110,7 +110,7 @@ fn ways() -> impl Iterator<Item = ((Pooling, TermActivation), Backend, DType)> {
     ways.flat_map(move |way| backends.clone().map(|(backend, dtype)| (way, backend, dtype)))
 }
 
-/// Rows whose normalised form has nothing in the first two columns.
+/// Rows whose normalised form is zero in the first two columns, which the decoder's huge weights multiply.
 fn harmless(seed: usize) -> Rows {
     let row = |row: usize| {
         let [a, b, c] = [1, 2, 3].map(|number| ((seed * 7 + row * 5 + number * 3) % 11) as f32 - 4.5);
@@ -119,13 +119,14 @@ fn harmless(seed: usize) -> Rows {
     (0..3).map(row).collect()
 }
 
-/// Law: a sequence is an error if, and only if, a number on its way is not finite, whichever the decoder; its
-/// neighbours have the vectors that they have without it, to the bit.
+/// Property: with each decoder, a sequence is an error if and only if an intermediate value is not finite. Its
+/// neighbours have bit for bit the vectors that they have without it.
 #[test]
-fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
+fn a_non_finite_value_is_an_error_of_its_sequence_only() -> Result<()> {
     for (way, backend, dtype) in ways() {
         let huge = if dtype == DType::F16 { 6e4 } else { 3e38f32 };
-        // Ordinary terms in two tiles, and in the second one term that overflows with a large state in its column.
+        // Ordinary terms in two tiles, and two terms in the second tile that overflow if the state in their column is
+        // large.
         let vocabulary = TILE_TERMS + 37;
         let mut decoder: Vec<f32> = (0..vocabulary * WIDTH).map(|at| ((at * 31 % 101) as f32 - 50.0) / 100.0).collect();
         let mut bias: Vec<f32> = (0..vocabulary).map(|term| (term % 5) as f32 / 5.0 - 0.3).collect();
@@ -136,7 +137,7 @@ fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
         bias[7] = f32::NEG_INFINITY;
         let one = |row: [f32; WIDTH]| vec![harmless(40)[0], row, harmless(41)[1]];
         let mut bad = vec![
-            // Products of +∞, and of −∞, which a relu would make 0.
+            // Logits of +∞ and −∞; a relu would replace −∞ by 0.
             one([2.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
             one([-2.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
         ];
@@ -144,7 +145,7 @@ fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
             bad.push(one([0.0, 0.0, state, 1.0, 0.0, 0.0, 0.0, 0.0]));
         }
         if dtype == DType::F32 {
-            // A product that is finite, and not with its bias.
+            // A logit that overflows only when the bias is added.
             bad.push(one([0.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 0.0]));
         }
         for head in plain_heads(&decoder, &bias, way, &backend)? {
@@ -168,9 +169,9 @@ fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
     Ok(())
 }
 
-/// Law: where the largest states could overflow but don't, the vector is what it is without looking.
+/// Property: if the largest states could overflow but do not, the vector equals the one without the check.
 #[test]
-fn what_nearly_overflows_is_a_vector() -> Result<()> {
+fn values_close_to_overflow_give_a_vector() -> Result<()> {
     for (way, backend, dtype) in ways() {
         let huge = if dtype == DType::F16 { 3e4 } else { 1.5e38f32 };
         let vocabulary = TILE_TERMS + 37;
@@ -195,7 +196,7 @@ fn what_nearly_overflows_is_a_vector() -> Result<()> {
 }
 
 #[test]
-fn a_decoder_with_which_no_text_has_a_vector_is_refused() {
+fn a_non_finite_decoder_is_refused() {
     let f16 = Backend::Candle { device: Device::Cpu, dtype: DType::F16 };
     let refused = |weight: f32, bias: f32, backend: &Backend| {
         let heads = plain_heads(&[weight; WIDTH], &[bias], (Pooling::Max, TermActivation::Relu), backend);

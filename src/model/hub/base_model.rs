@@ -1,4 +1,4 @@
-//! Finds the model that another one was made from.
+//! Finds the base model named by an exported model or an adapter.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,20 +9,20 @@ use serde_json::Value;
 use super::modules::try_read_json;
 use super::source::is_repo_id;
 
-/// Maximum number of bytes of a model card that are searched: its front matter comes first.
+/// Maximum number of bytes read from a model card; the front matter is at its start.
 const MAX_FRONT_MATTER_BYTES: u64 = 64 << 10;
 
-/// The model that another one was made from, by its own account.
+/// Base model that a repository names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseModel {
-    /// A hub id.
+    /// Hub id, `org/name`.
     pub id: String,
-    /// The key and the file that name it.
+    /// Key and file that name the base model, for messages.
     pub named_by: &'static str,
 }
 
-/// Returns the model that the one in `directory` was exported or converted from: `base_model` of the model card, else
-/// `_name_or_path` of `config.json` if it looks like a hub id. A model that names `repo`, its own id, names none.
+/// Returns the model that the one in `directory` was exported or converted from: `base_model` of the model card, or
+/// `_name_or_path` of `config.json` if it looks like a Hub id. References to `repo`, the model's own id, are ignored.
 pub fn find_exported_base(directory: &Path, repo: Option<&str>) -> Option<BaseModel> {
     let card_id = read_front_matter(&directory.join("README.md")).as_deref().and_then(parse_base_model);
     let from_card = card_id.map(|id| BaseModel { id, named_by: "`base_model` of README.md" });
@@ -30,7 +30,7 @@ pub fn find_exported_base(directory: &Path, repo: Option<&str>) -> Option<BaseMo
     [from_card, from_config].into_iter().flatten().find(|base| repo != Some(base.id.as_str()))
 }
 
-/// Returns the model that an adapter in `directory` was trained on.
+/// Returns the base model of the adapter in `directory`.
 pub fn find_adapter_base(directory: &Path) -> Option<BaseModel> {
     let named_by = "`base_model_name_or_path` of adapter_config.json";
     read_base_from_json(directory, "adapter_config.json", "base_model_name_or_path", named_by)
@@ -42,7 +42,7 @@ fn read_base_from_json(directory: &Path, file: &str, key: &str, named_by: &'stat
     Some(BaseModel { id: id.to_owned(), named_by })
 }
 
-/// Reads the beginning of a model card.
+/// Reads the first bytes of a model card; invalid UTF-8 is replaced.
 fn read_front_matter(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;
@@ -52,7 +52,8 @@ fn read_front_matter(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Returns `base_model` of a model card, or the first of a list. Of YAML this reads one key, as model cards write it.
+/// Returns `base_model` of a model card's front matter, or the first item of a list. Reads only this key instead of
+/// parsing YAML.
 fn parse_base_model(card: &str) -> Option<String> {
     let mut lines = card.trim_start_matches('\u{feff}').lines();
     if lines.next()?.trim_end() != "---" {
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_model_of_a_card() {
+    fn base_model_of_a_card_is_parsed() {
         for written in [
             "base_model: org/name",
             "base_model: \"org/name\"  # the original",
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hub_id_is_not_suggested() {
+    fn values_other_than_hub_ids_are_ignored() {
         for card in [
             "",
             "base_model: org/name",

@@ -1,4 +1,4 @@
-//! A client of the hub, for one revision of one repository.
+//! Hub client for one revision of a repository.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use serde::Deserialize;
 use super::integrity::{SizeRecorder, find_defect};
 use super::{HubConfig, HubError, snapshot};
 
-/// Maximum size of the hub's answer about a revision, in bytes: about 100,000 files.
+/// Maximum size of the Hub's response about a revision, in bytes: enough for about 100,000 files.
 const MAX_LISTING_BYTES: u64 = 16 << 20;
 
-/// A revision of a repository, by any of its names.
+/// Client for a revision (branch, tag or commit) of a repository.
 pub struct HubClient<'a> {
     pub cache: &'a Path,
     pub config: &'a HubConfig,
@@ -26,10 +26,10 @@ pub struct HubClient<'a> {
     pub revision: &'a str,
 }
 
-/// The commit that a revision names, with its files.
+/// Resolved commit of a revision and its list of files.
 pub struct RepoCommit {
     pub id: String,
-    /// Sizes in bytes by path; `None` if the hub does not give them.
+    /// File sizes in bytes by path; `None` if the Hub did not report a size.
     pub files: BTreeMap<String, Option<u64>>,
     api: Api,
     repo: ApiRepo,
@@ -49,20 +49,20 @@ struct Sibling {
 }
 
 impl HubClient<'_> {
-    /// Looks up the commit that the revision names.
+    /// Resolves the revision to a commit.
     pub fn resolve_commit(&self) -> Result<RepoCommit, HubError> {
         let api = self.build_api()?;
         let repo = |revision: &str| Repo::with_revision(self.repo.to_owned(), RepoType::Model, revision.to_owned());
-        // `blobs` asks for sizes.
+        // `blobs` includes file sizes in the response.
         let request = api.repo(repo(self.revision)).info_request().query("blobs", "true");
         let mut response = request.call().map_err(|error| self.request_error(error))?;
         let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES).read_to_vec();
         let body = body.map_err(|error| self.request_error(error))?;
         let info: RevisionInfo =
             serde_json::from_slice(&body).map_err(|error| self.protocol_error(error.to_string()))?;
-        // It becomes the name of a directory.
+        // The id becomes a directory name, so anything but a hexadecimal hash is refused.
         if info.sha.is_empty() || !info.sha.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(self.protocol_error(format!("`{}` is not a commit", info.sha)));
+            return Err(self.protocol_error(format!("`{}` is not a commit hash", info.sha)));
         }
         let files = info.siblings.into_iter().map(|sibling| (sibling.rfilename, sibling.size)).collect();
         Ok(RepoCommit { repo: api.repo(repo(&info.sha)), id: info.sha, files, api })
@@ -77,7 +77,7 @@ impl HubClient<'_> {
             .map_err(|error| self.api_error(error))
     }
 
-    /// Downloads a file into the cache.
+    /// Downloads a file into the cache and verifies its size and hash.
     pub fn fetch(&self, commit: &RepoCommit, file: &str, progress: impl Progress) -> Result<(), HubError> {
         let size = Rc::new(Cell::new(0));
         let progress = SizeRecorder { inner: progress, size: Rc::clone(&size) };
@@ -85,10 +85,10 @@ impl HubClient<'_> {
         self.verify_download(file, &path, size.get())
     }
 
-    /// Downloads a file of at most `max` bytes.
+    /// Downloads a file of at most `max_bytes` bytes.
     ///
     /// # Errors
-    /// [`HubError::TooLarge`] before anything is downloaded, or as [`Self::fetch`].
+    /// [`HubError::TooLarge`], before the download starts, or an error of [`Self::fetch`].
     pub fn fetch_bounded(
         &self,
         commit: &RepoCommit,
@@ -111,6 +111,7 @@ impl HubClient<'_> {
 
     fn verify_download(&self, file: &str, path: &Path, size: usize) -> Result<(), HubError> {
         let cache_error = |cause| HubError::Cache { path: path.to_owned(), cause };
+        // `path` is a symbolic link in the snapshot; its target in `blobs/` is named by the content's hash.
         let blob = fs::canonicalize(path).map_err(cache_error)?;
         let Some(cause) = find_defect(&blob, size).map_err(cache_error)? else { return Ok(()) };
         fs::remove_file(path).and_then(|()| fs::remove_file(&blob)).map_err(cache_error)?;
@@ -125,7 +126,7 @@ impl HubClient<'_> {
             ApiError::InvalidResume => HubError::Cache {
                 path: snapshot::blobs_dir(self.cache, self.repo),
                 cause: io::Error::other(format!(
-                    "the unfinished download of `{file}` is too long; delete *.part there"
+                    "the partial download of `{file}` is longer than the file; delete the `*.part` files there"
                 )),
             },
             other => self.api_error(other),

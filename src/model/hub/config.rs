@@ -1,31 +1,31 @@
-//! What the environment says about the hub, by the names that Hugging Face's own tools use.
+//! Hub configuration from the environment variables of the Hugging Face tools.
 
 use std::fmt;
 use std::path::PathBuf;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
-/// How the hub is reached, and where its files are kept.
+/// Endpoint, credentials and cache directory for the Hugging Face Hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubConfig {
-    /// The folder of downloaded models: `HF_HUB_CACHE` (older: `HUGGINGFACE_HUB_CACHE`), `HF_HOME/hub` or
-    /// `~/.cache/huggingface/hub`. `None` where the environment names no home; only a hub model needs one.
+    /// Cache directory for downloaded models: `HF_HUB_CACHE` (older: `HUGGINGFACE_HUB_CACHE`), `HF_HOME/hub` or
+    /// `~/.cache/huggingface/hub`. `None` if no home directory is set; only Hub models need a cache.
     pub cache_dir: Option<PathBuf>,
-    /// The hub's address, without a slash at its end: `HF_ENDPOINT`.
+    /// Base URL of the Hub, without a trailing slash: `HF_ENDPOINT`.
     pub endpoint: String,
-    /// `HF_TOKEN` (older: `HUGGING_FACE_HUB_TOKEN`), or what `hf auth login` left in the token file (`HF_TOKEN_PATH`,
-    /// default `HF_HOME/token`).
+    /// Access token: `HF_TOKEN` (older: `HUGGING_FACE_HUB_TOKEN`), or the token file that `hf auth login` writes
+    /// (`HF_TOKEN_PATH`, default `HF_HOME/token`).
     pub token: Option<HubToken>,
     /// Use the cache only: `HF_HUB_OFFLINE` (older: `TRANSFORMERS_OFFLINE`).
     pub is_offline: bool,
 }
 
-/// A secret: it has no readable debug form.
+/// Access token; `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HubToken(String);
 
 impl HubConfig {
-    /// Reads the environment through `lookup`, and the token file that it points to. Empty values count as absent.
+    /// Reads the environment with `lookup`, and the token file that it names. Empty values count as unset.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let dir = |name: &str| lookup(name).map(PathBuf::from);
@@ -55,7 +55,7 @@ impl HubConfig {
 }
 
 impl HubToken {
-    /// The secret itself.
+    /// Returns the secret token.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for HubToken {
     }
 }
 
-/// The values that Hugging Face's own tools take for true.
+/// Parses a flag like the Hugging Face tools do.
 fn is_true(value: &str) -> bool {
     ["1", "on", "yes", "true"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_where_hugging_face_keeps_it() {
+    fn cache_directory_follows_the_hugging_face_variables() {
         assert_eq!(config(&[]).cache_dir, None);
         let cache = |variables: &[(&str, &str)]| config(variables).cache_dir.unwrap();
         assert_eq!(cache(&[("HOME", "/h")]), Path::new("/h/.cache/huggingface/hub"));

@@ -1,4 +1,4 @@
-//! Downloads a model into the cache: small files first, and weights only of a model that can be loaded.
+//! Download of a model into the cache: small files first, weights only if the model is supported.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use super::files::{ModelFiles, find_missing_kinds, lacks_weights, max_settings_b
 use super::unsupported_format::{EXPLANATION_FILES, UnsupportedWeightFormat};
 use super::{HubConfig, HubError, snapshot};
 
-/// Maximum number of rounds in which small files name others: `modules.json`, a router, a static embedding, its table.
+/// Maximum number of rounds in which downloaded small files name further ones: `modules.json`, a router, a static
+/// embedding, its table.
 const MAX_SETTINGS_ROUNDS: usize = 4;
-/// Maximum size of a file that is read for the name of the original model only, in bytes.
+/// Maximum size in bytes of a file that is only read for the name of the original model.
 const MAX_EXPLANATION_FILE_BYTES: u64 = 1 << 20;
 
-/// Downloads the files of a model that the cache does not have, and returns its directory. `check` is given the
-/// directory when all small files are there and before any weights are downloaded.
+/// Downloads the missing files of a model into the cache and returns its directory. Calls `check` with the directory
+/// after all small files and before any weights are downloaded.
 pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     cache: &Path,
     config: &HubConfig,
@@ -52,7 +53,8 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     Ok(directory)
 }
 
-/// Fails if something is missing. If it is the weights, says in which other format the repository has them.
+/// Returns an error if `missing` is not empty. If weights are missing, the error names the unsupported format that the
+/// repository has instead.
 fn ensure_complete(
     client: &HubClient<'_>,
     commit: &RepoCommit,
@@ -68,7 +70,7 @@ fn ensure_complete(
     let Some(format) = format else { return Err(HubError::Incomplete { repo, revision, missing }) };
     for file in EXPLANATION_FILES {
         if commit.files.contains_key(file) && !directory.join(file).is_file() {
-            // Without it the explanation is less exact, but no less true.
+            // Optional: without this file the explanation does not name the original model.
             if let Err(error) = client.fetch_bounded(commit, file, MAX_EXPLANATION_FILE_BYTES, ()) {
                 tracing::debug!(file, %error, "failed to fetch a file that may name the original model");
             }

@@ -1,5 +1,5 @@
-//! Which files of a repository a model consists of. ONNX exports, checkpoints of a training run and pictures are not
-//! among them, and neither are directories that no module names.
+//! Selection of the repository files that a model consists of. ONNX exports, training checkpoints, images and
+//! directories without a module are excluded.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::modules::{ModuleKind, RepoModule, join_path, list_modules, try_read_json};
 use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MODULE_ARGUMENT_FILES};
 
-/// The small files that decide vectors, in the root and in each module's directory, beside [`MODULE_ARGUMENTS`]. Of some,
-/// only the presence counts.
+/// Small files that determine vectors, in the root and in each module directory, in addition to
+/// [`MODULE_ARGUMENT_FILES`]. For some, only their presence matters.
 const SETTINGS_FILES: [&str; 13] = [
     "config.json",
     "tokenizer.json",
@@ -29,10 +29,10 @@ const SETTINGS_FILES: [&str; 13] = [
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-/// Files of which a tokenizer can be built.
+/// Files from which a tokenizer can be built.
 const TOKENIZER_FILES: [&str; 2] = [TOKENIZER, "vocab.txt"];
 
-/// Files of weights and indexes of shards, in the order of preference of transformers' `from_pretrained`.
+/// Weight files and shard indexes, in the order of preference of transformers' `from_pretrained`.
 const WEIGHT_FILES: [&str; 4] =
     ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 const INDEX_SUFFIX: &str = ".index.json";
@@ -41,20 +41,20 @@ const MISSING_TOKENIZER: &str = "tokenizer.json or vocab.txt";
 const MISSING_WEIGHTS: &str =
     "weights (model.safetensors or pytorch_model.bin, in one file or in shards with an index)";
 
-/// The files of a model, in a cache directory that may not have all of them yet.
+/// Files of a model in a cache directory that may be incomplete.
 pub struct ModelFiles<'a> {
     directory: &'a Path,
     exists: &'a dyn Fn(&str) -> bool,
 }
 
 impl<'a> ModelFiles<'a> {
-    /// `directory` holds the files that are already there. `exists` tells which paths the repository has.
+    /// Creates the view of a `directory` of downloaded files; `exists` tests whether the repository has a path.
     pub fn new(directory: &'a Path, exists: &'a dyn Fn(&str) -> bool) -> Self {
         Self { directory, exists }
     }
 
-    /// Returns the paths of the small files, as far as those that are already there name them: `modules.json` names
-    /// directories, and the configuration of a router or of a static embedding names more.
+    /// Returns the paths of the small files known so far: `modules.json` names directories, and the configuration of a
+    /// router or a static embedding names more, so the list grows as files are downloaded.
     pub fn settings_paths(&self) -> Vec<String> {
         let modules = list_modules(self.directory);
         let directories = std::iter::once("").chain(modules.iter().map(|module| module.directory.as_str()));
@@ -71,7 +71,7 @@ impl<'a> ModelFiles<'a> {
         paths.into_iter().filter(|path| (self.exists)(path)).collect()
     }
 
-    /// Returns the paths of the weights, those of the root last. Needs the settings.
+    /// Returns the paths of the weights, those in the root last. Requires the small files.
     pub fn weight_paths(&self) -> Vec<String> {
         let modules = list_modules(self.directory);
         let files = list_weight_directories(&modules).into_iter().rev().filter_map(|directory| {
@@ -81,7 +81,8 @@ impl<'a> ModelFiles<'a> {
         files.flatten().collect()
     }
 
-    /// Returns what the modules need and the repository does not have; empty if it is complete. Needs the settings.
+    /// Returns descriptions of the files that the modules need and the repository lacks; empty if it is complete.
+    /// Requires the small files.
     pub fn find_missing(&self) -> Vec<String> {
         let modules = list_modules(self.directory);
         modules.iter().flat_map(|module| self.find_missing_of_module(module)).collect()
@@ -113,13 +114,13 @@ impl<'a> ModelFiles<'a> {
         missing
     }
 
-    /// Returns the file that transformers would load from a directory, or its index.
+    /// Returns the weight file, or shard index, that transformers would load from a directory.
     fn find_weights_file(&self, directory: &str) -> Option<String> {
         WEIGHT_FILES.iter().map(|name| join_path(directory, name)).find(|path| (self.exists)(path))
     }
 
-    /// Returns the shards that an index names. A shard is a file beside its index; other names are refused when the
-    /// model is read.
+    /// Returns the shards that an index names. Only names of files beside the index are returned; other names are
+    /// refused when the model is read.
     fn list_shards(&self, index: &str) -> Vec<String> {
         let directory = index.rsplit_once('/').map_or("", |(directory, _)| directory);
         let index = try_read_json(&self.directory.join(index));
@@ -130,8 +131,8 @@ impl<'a> ModelFiles<'a> {
     }
 }
 
-/// Returns which kinds of files a repository does not have in any directory, so that it can't be a model whatever its
-/// settings say. Needs nothing but the list of files.
+/// Returns the kinds of files that no directory of the repository has. Such a repository cannot be a model, regardless
+/// of its settings. Requires only the list of files.
 pub fn find_missing_kinds<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: BTreeSet<&str> = paths.filter_map(|path| path.rsplit('/').next()).collect();
     let kinds = [(&[CONFIG][..], CONFIG), (&TOKENIZER_FILES, MISSING_TOKENIZER), (&WEIGHT_FILES, MISSING_WEIGHTS)];
@@ -139,7 +140,7 @@ pub fn find_missing_kinds<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<Strin
     missing.map(|(_, what)| what.to_owned()).collect()
 }
 
-/// Whether weights are among what is missing.
+/// Returns true if weights are among the missing files.
 pub fn lacks_weights(missing: &[String]) -> bool {
     missing.iter().any(|what| what.starts_with(MISSING_WEIGHTS))
 }
@@ -149,7 +150,7 @@ pub fn max_settings_bytes(path: &str) -> u64 {
     if path.rsplit('/').next() == Some(TOKENIZER) { MAX_TOKENIZER_BYTES } else { MAX_JSON_BYTES }
 }
 
-/// The directories that may hold weights, in order.
+/// Returns the directories that may have weights, in order.
 fn list_weight_directories(modules: &[RepoModule]) -> BTreeSet<&str> {
     let with_weights = modules.iter().filter(|module| module.kind != ModuleKind::Router);
     with_weights.map(|module| module.directory.as_str()).collect()
@@ -167,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory with these files, as if they had been downloaded.
+    /// Creates a directory with the given files, as if they had been downloaded.
     fn fetched(files: &[(&str, &str)]) -> TempDir {
         let root = tempdir().unwrap();
         for (path, content) in files {
@@ -178,7 +179,7 @@ mod tests {
         root
     }
 
-    /// What a repository with these paths consists of, if the files of `root` have been downloaded.
+    /// Calls `ask` for a repository with the given paths, of which the files in `root` have been downloaded.
     fn of<T>(root: &TempDir, paths: &[&str], ask: impl Fn(&ModelFiles<'_>) -> T) -> T {
         let exists = |path: &str| paths.contains(&path);
         ask(&ModelFiles::new(root.path(), &exists))
@@ -190,7 +191,7 @@ mod tests {
         r#"{"types": {"q": "a.SparseStaticEmbedding", "d": "a.MLMTransformer", "p": "a.SpladePooling"}}"#;
 
     #[test]
-    fn takes_a_model_and_leaves_the_rest() {
+    fn files_of_the_model_are_selected_and_others_ignored() {
         let paths = [
             ".gitattributes",
             "../config.json",

@@ -1,7 +1,7 @@
-//! Checks downloaded files.
+//! Integrity checks of downloaded files.
 //!
-//! hf-hub takes a connection that ends early for the end of the file, and a server that ignores its range for one that
-//! honours it. The size is always known, and large files are named by their SHA-256.
+//! hf-hub treats a connection that closes early as the end of the file, and does not notice a server that ignores the
+//! range of a resumed download. The size is always known, and large files are named by their SHA-256.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -12,18 +12,20 @@ use std::rc::Rc;
 use hf_hub::api::Progress;
 use sha2::{Digest, Sha256};
 
-/// Returns what is wrong with a downloaded file of which the hub announced `size` bytes; `None` if nothing is.
+/// Returns a description of the defect of a downloaded file, or `None` if it has the announced `size` in bytes and, if
+/// named by a SHA-256, that hash.
 pub fn find_defect(blob: &Path, size: usize) -> io::Result<Option<String>> {
     let length = fs::metadata(blob)?.len();
     if length != size as u64 {
-        return Ok(Some(format!("{length} bytes instead of {size}")));
+        return Ok(Some(format!("{length} bytes, expected {size}")));
     }
     let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // Small files are named by a git hash (40 digits), which covers a header too and is not checked.
     if name.len() != 64 || !name.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(None);
     }
     let digest = compute_sha256(&mut File::open(blob)?)?;
-    Ok((digest != name).then(|| format!("its SHA-256 is {digest} instead of {name}")))
+    Ok((digest != name).then(|| format!("SHA-256 is {digest}, expected {name}")))
 }
 
 fn compute_sha256(input: &mut impl Read) -> io::Result<String> {
@@ -38,7 +40,7 @@ fn compute_sha256(input: &mut impl Read) -> io::Result<String> {
     }
 }
 
-/// Passes progress on, and records the size that the hub announced.
+/// Forwards progress and records the size that the Hub announced.
 pub struct SizeRecorder<P> {
     pub inner: P,
     pub size: Rc<Cell<usize>>,

@@ -1,4 +1,4 @@
-//! Finds the directory of a model, and downloads what is missing of it.
+//! Lookup of a model directory, with download from the Hub.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use hf_hub::api::Progress;
 
 use super::{HubConfig, HubError, ModelSource, download, snapshot};
 
-/// The branch that is meant where no revision is named.
+/// Default branch if no revision is given.
 const DEFAULT_REVISION: &str = "main";
 
-/// Finds the directory that holds a model's files, and downloads what is missing of a hub model.
+/// Returns the directory of a model; downloads the missing files of a Hub model.
 ///
-/// `check` is given the directory of a hub model when its small files are there, before its weights are downloaded; if
-/// it fails, nothing else is. `progress` makes one reporter a file (`|| ()` for none). If the hub is out of order or
-/// can't be reached, and the cache has the model, the cache is used and a warning is logged. Blocks: call it off the
-/// async threads.
+/// `check` is called with the directory of a Hub model after its small files and before its weights are downloaded; if
+/// it fails, the download stops. `progress` creates one reporter per file (`|| ()` for none). If the Hub is unavailable
+/// and the cache has the model, the cached copy is used and a warning is logged. Blocks: do not call it on an async
+/// thread.
 ///
 /// # Errors
-/// The hub refuses or can't be reached, the repository is no model or one that `check` refuses, a file arrives damaged,
-/// or, offline, the cache has not got it all.
+/// Any [`HubError`]: access is denied, the Hub is unreachable, the repository is not a model or `check` refuses it, a
+/// download is corrupt, or, offline, the cached copy is incomplete.
 pub fn locate<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     source: &ModelSource,
     config: &HubConfig,
@@ -37,7 +37,7 @@ pub fn locate<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     match download::download(cache, config, repo, revision, check, progress) {
         Err(error) if error.is_outage() => match snapshot::find(cache, repo, revision) {
             Ok(directory) => {
-                tracing::warn!(folder = %directory.display(), "{error}; using the copy in the cache");
+                tracing::warn!(directory = %directory.display(), %error, "hub unavailable; using the cached copy");
                 Ok(directory)
             }
             Err(_) => Err(error),

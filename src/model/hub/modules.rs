@@ -1,7 +1,7 @@
-//! Reads which directories of a repository hold the modules of its model.
+//! Lists the directories of a repository that contain the modules of its model.
 //!
-//! This only decides what to download. It skips what it can't read; the settings check, which runs before any weights
-//! are downloaded, reports that by name.
+//! Used only to select downloads. Invalid entries are skipped here; the settings check, which runs before any weights
+//! are downloaded, reports them.
 
 use std::path::{Component, Path};
 
@@ -10,15 +10,15 @@ use serde_json::Value;
 use crate::model::files::{MAX_JSON_BYTES, read_bounded};
 
 const MODULES_FILE: &str = "modules.json";
-/// The file that lists a router's modules, and the one that older releases of sentence-transformers wrote.
+/// Files that list a router's modules: the current name, and the one of older sentence-transformers releases.
 const ROUTER_CONFIGS: [&str; 2] = ["router_config.json", "config.json"];
 
-/// Maximum number of modules: published models have at most five.
+/// Maximum number of modules; published models have at most five.
 const MAX_MODULES: usize = 64;
-/// Maximum number of nested directories in a module's path.
+/// Maximum depth of a module's path.
 const MAX_DEPTH: usize = 4;
 
-/// One module of a model.
+/// Module of a model, with its directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RepoModule {
     /// Path from the root of the repository, separated by `/`; empty for the root itself.
@@ -26,21 +26,21 @@ pub struct RepoModule {
     pub kind: ModuleKind,
 }
 
-/// What a module needs beside its settings.
+/// Kind of a module, by the files it needs in addition to its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModuleKind {
-    /// A configuration, a tokenizer and weights.
+    /// Needs `config.json`, a tokenizer and weights.
     Transformer,
-    /// A tokenizer, and weights or a JSON table.
+    /// Needs a tokenizer, and weights or a JSON table.
     StaticEmbedding,
-    /// The directories of its own modules.
+    /// Needs the directories of its own modules.
     Router,
-    /// Nothing that is known here.
+    /// Needs no further files.
     Other,
 }
 
-/// Returns the modules of the model in `root`, as far as the files that are already there list them. A model without
-/// `modules.json` is a single transformer.
+/// Returns the modules of the model in `root` that the downloaded files list. A model without `modules.json` is a
+/// single transformer.
 pub fn list_modules(root: &Path) -> Vec<RepoModule> {
     let Some(listed) = try_read_json(&root.join(MODULES_FILE)) else {
         return vec![RepoModule { directory: String::new(), kind: ModuleKind::Transformer }];
@@ -72,7 +72,7 @@ fn list_routed_modules(root: &Path, directory: &str) -> Vec<RepoModule> {
 }
 
 impl RepoModule {
-    /// `None` if the path leads out of the repository or is nested too deeply.
+    /// Parses an entry; `None` if the path leads out of the repository or is nested too deeply.
     fn parse(parent: &str, path: &str, class: &str) -> Option<Self> {
         let kind = match class.rsplit('.').next().unwrap_or_default() {
             "MLMTransformer" | "Transformer" => ModuleKind::Transformer,
@@ -83,9 +83,9 @@ impl RepoModule {
         Some(Self { directory: resolve(parent, path)?, kind })
     }
 
-    /// Returns the JSON table of a static embedding's weights, as a path from the directory of the embedding and as one
-    /// from the root. sentence-transformers resolves it against the working directory; published models have it in
-    /// their root.
+    /// Returns the candidate paths of a static embedding's JSON table: relative to its directory and relative to the
+    /// root. sentence-transformers resolves the path against the working directory, and published models store the
+    /// table in the root.
     pub fn token_weight_paths(&self, root: &Path) -> Vec<String> {
         if self.kind != ModuleKind::StaticEmbedding {
             return Vec::new();
@@ -97,7 +97,7 @@ impl RepoModule {
     }
 }
 
-/// Joins a directory of the repository and the path of something in it.
+/// Joins a directory of the repository and a path within it.
 pub fn join_path(directory: &str, path: &str) -> String {
     match (directory, path) {
         ("", path) => path.to_owned(),
@@ -106,7 +106,7 @@ pub fn join_path(directory: &str, path: &str) -> String {
     }
 }
 
-/// Joins them if the path stays in the repository, and removes `.` from it.
+/// Joins the two and removes `.`; `None` if the path leaves the repository or is nested too deeply.
 fn resolve(directory: &str, path: &str) -> Option<String> {
     let part = |part| match part {
         Component::Normal(name) => Some(name.to_str().filter(|name| !name.contains('\\'))),

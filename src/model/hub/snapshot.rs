@@ -1,4 +1,4 @@
-//! Reading the cache, without a network.
+//! Lookup of models in the cache, without network access.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,10 +8,10 @@ use hf_hub::{Cache, Repo, RepoType};
 use super::HubError;
 use super::files::ModelFiles;
 
-/// A revision's folder in the cache.
+/// Returns the cached directory of a revision.
 ///
 /// # Errors
-/// [`HubError::NotCached`], which says what is missing and how to fetch it.
+/// [`HubError::NotCached`], with the missing files and the command to fetch them.
 pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubError> {
     let not_cached = |missing| HubError::NotCached {
         repo: repo.to_owned(),
@@ -21,9 +21,9 @@ pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubErro
     };
     let directory = snapshot_dir(cache, repo, &resolve_commit(cache, repo, revision));
     if !directory.is_dir() {
-        return Err(not_cached(vec!["such revision".to_owned()]));
+        return Err(not_cached(vec!["the revision".to_owned()]));
     }
-    // A link to a blob that is gone is no file.
+    // `is_file` follows links: a link to a deleted blob counts as missing.
     let exists = |path: &str| directory.join(path).is_file();
     match ModelFiles::new(&directory, &exists).find_missing() {
         missing if missing.is_empty() => Ok(directory),
@@ -31,23 +31,23 @@ pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubErro
     }
 }
 
-/// Writes down which commit a revision stands for.
+/// Writes the ref that maps a revision to a commit.
 pub fn write_ref(cache: &Path, repo: &str, revision: &str, commit: &str) -> io::Result<()> {
     let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
     Cache::new(cache.to_owned()).repo(repo).create_ref(commit)
 }
 
-/// Where a commit's files are, or will be.
+/// Returns the path of a commit's directory, which may not exist yet.
 pub fn snapshot_dir(cache: &Path, repo: &str, commit: &str) -> PathBuf {
     repo_dir(cache, repo).join("snapshots").join(commit)
 }
 
-/// Where the files' contents are, by hash.
+/// Returns the path of the directory of file contents, named by hash.
 pub fn blobs_dir(cache: &Path, repo: &str) -> PathBuf {
     repo_dir(cache, repo).join("blobs")
 }
 
-/// `refs/REVISION` names the commit; a revision that is a commit itself needs no ref.
+/// Resolves a revision to a commit with `refs/REVISION`; a commit hash has no ref and resolves to itself.
 fn resolve_commit(cache: &Path, repo: &str, revision: &str) -> String {
     let ref_path = repo_dir(cache, repo).join("refs").join(revision);
     fs::read_to_string(ref_path).map_or_else(|_| revision.to_owned(), |commit| commit.trim().to_owned())

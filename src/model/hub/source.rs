@@ -1,28 +1,28 @@
-//! How a person names a model.
+//! Model references of users: directories and Hub ids.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where a model is to be had.
+/// Location of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource {
-    /// A folder on this machine.
+    /// Directory on this machine.
     Directory(PathBuf),
-    /// A repository of the hub, `org/name`, at a branch, tag or commit (default: `main`).
+    /// Hub repository `org/name` at a branch, tag or commit (default: `main`).
     Hub { repo: String, revision: Option<String> },
 }
 
-/// Why a text names no model.
+/// Error of parsing a [`ModelSource`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidModelSource {
-    #[error("`{0}` is a file; give the folder that holds the model's files")]
+    #[error("`{0}` is a file; expected the directory with the model's files")]
     IsFile(String),
-    #[error("there is no folder `{0}`; check the path, or give a hub id such as org/name or org/name@revision")]
+    #[error("directory `{0}` does not exist; check the path, or pass a Hub id such as org/name or org/name@revision")]
     NoDirectory(String),
     #[error(
-        "`{0}` is neither an existing folder nor a hub id; a hub id is org/name or org/name@revision, in letters, \
-         digits, `-`, `_` and `.`"
+        "`{0}` is neither an existing directory nor a Hub id; expected org/name or org/name@revision, with only \
+         letters, digits, `-`, `_` and `.` in each part"
     )]
     InvalidHubId(String),
 }
@@ -30,7 +30,7 @@ pub enum InvalidModelSource {
 impl FromStr for ModelSource {
     type Err = InvalidModelSource;
 
-    /// An existing folder is that folder, whatever else it looks like; `org/name` and `org/name@revision` are hub ids.
+    /// Parses the path of an existing directory, which takes precedence, or a Hub id `org/name` or `org/name@revision`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = Path::new(text);
         if path.is_dir() {
@@ -70,12 +70,12 @@ fn parse_hub_id(text: &str) -> Option<ModelSource> {
     is_valid.then(|| ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
 }
 
-/// Whether a text is a hub id without a revision, `org/name`.
+/// Returns true if the text is a Hub id without a revision, `org/name`.
 pub fn is_repo_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(org, name)| is_valid_name(org) && is_valid_name(name))
 }
 
-/// One part of an id or a revision. They become parts of paths and addresses, so this is strict.
+/// Checks one part of an id or a revision. Strict, because the parts become path and URL segments.
 fn is_valid_name(part: &str) -> bool {
     !part.is_empty()
         && !part.starts_with('.')
@@ -99,18 +99,18 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_exists_is_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = folder.path().to_str().unwrap();
-        assert_eq!(text.parse(), Ok(ModelSource::Directory(folder.path().to_owned())));
-        let file = folder.path().join("model.safetensors");
+    fn an_existing_directory_is_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = directory.path().to_str().unwrap();
+        assert_eq!(text.parse(), Ok(ModelSource::Directory(directory.path().to_owned())));
+        let file = directory.path().join("model.safetensors");
         std::fs::write(&file, "").unwrap();
         assert!(matches!(file.to_str().unwrap().parse::<ModelSource>(), Err(InvalidModelSource::IsFile(_))));
     }
 
     #[test]
-    fn a_path_that_does_not_exist_is_said_to_be_absent() {
-        for text in ["/no/such/folder", "./model", "../model", "~/model", "a/b/c", "a\\b"] {
+    fn a_missing_path_is_reported_as_such() {
+        for text in ["/no/such/directory", "./model", "../model", "~/model", "a/b/c", "a\\b"] {
             let error = text.parse::<ModelSource>().unwrap_err();
             assert_eq!(error, InvalidModelSource::NoDirectory(text.to_owned()));
             assert!(error.to_string().contains(text));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused() {
+    fn invalid_references_are_refused() {
         for text in ["", "splade", "org/", "org/na me", "org/name@", "org/name@../../x", "org/name@a//b", "org/.."] {
             assert!(text.parse::<ModelSource>().is_err(), "{text:?}");
         }

@@ -1,14 +1,14 @@
-//! Recognizes models in formats that this service does not read, and says what to use instead.
+//! Detection of unsupported weight formats, with a suggestion of what to use instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::base_model::{BaseModel, find_adapter_base, find_exported_base};
 
-/// Maximum number of entries of a directory that are looked at.
+/// Maximum number of directory entries examined.
 const MAX_ENTRIES: usize = 4_096;
 
-/// A format of weights that this service does not read.
+/// Weight format that this service cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnsupportedWeightFormat {
     LoraAdapter,
@@ -19,22 +19,22 @@ pub enum UnsupportedWeightFormat {
     Flax,
 }
 
-/// The small files that [`ForeignFormat::explain`] reads if they are there.
+/// Small files that [`UnsupportedWeightFormat::explain`] reads if they exist.
 pub const EXPLANATION_FILES: [&str; 3] = ["README.md", "config.json", ADAPTER_CONFIG];
 
-/// Name of the file that makes a directory a LoRA adapter, for transformers and sentence-transformers.
+/// File that marks a directory as a LoRA adapter for transformers and sentence-transformers.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 
-/// Returns the path of an adapter's configuration and what to use instead, if `directory` has one. transformers then
-/// loads another base model and the adapter on top of it, whether or not there are weights beside it. The text
-/// continues "it is".
+/// Returns the path of an adapter's configuration and an explanation with a remedy, if `directory` has one.
+/// transformers then loads another base model and applies the adapter, even if the directory has weights of its own.
+/// The explanation continues "the model is".
 pub fn find_lora_adapter(directory: &Path) -> Option<(PathBuf, String)> {
     let path = directory.join(ADAPTER_CONFIG);
     path.is_file().then(|| (path, UnsupportedWeightFormat::LoraAdapter.explain(directory, None)))
 }
 
-/// Returns what a directory without readable weights holds instead, and what to use; `None` if no known format is
-/// there. The text continues "it is".
+/// Returns an explanation and a remedy for a directory whose weights have an unsupported format; `None` if no known
+/// format is found. The explanation continues "the model is".
 pub fn explain_unsupported_format(directory: &Path) -> Option<String> {
     let paths = list_files(directory);
     let format = UnsupportedWeightFormat::detect(paths.iter().map(String::as_str))?;
@@ -42,8 +42,8 @@ pub fn explain_unsupported_format(directory: &Path) -> Option<String> {
 }
 
 impl UnsupportedWeightFormat {
-    /// Recognizes the format of a model that has no readable weights by the paths of its files. If there are several
-    /// formats, the first in the order of the variants is returned.
+    /// Detects the format of a model without readable weights from its file paths. Of several formats, the first in the
+    /// order of the variants is returned.
     pub fn detect<'a>(paths: impl Iterator<Item = &'a str>) -> Option<Self> {
         paths.filter_map(|path| Self::from_file_name(path.rsplit('/').next()?)).min_by_key(|format| *format as u8)
     }
@@ -62,41 +62,41 @@ impl UnsupportedWeightFormat {
         })
     }
 
-    /// Returns what the model is and what to use instead, with the original's name if a file of `directory` gives it.
-    /// `repo` is the model's own hub id, which is no remedy.
+    /// Returns an explanation and a remedy, with the name of the original model if a file of `directory` has it. `repo`
+    /// is the model's own Hub id, which is never suggested.
     pub fn explain(self, directory: &Path, repo: Option<&str>) -> String {
         if self == Self::LoraAdapter {
             let base = find_adapter_base(directory);
             let base =
                 base.map_or_else(|| "its base model".to_owned(), |base| format_base_model("its base model", &base));
             return format!(
-                "only a LoRA adapter (adapter_config.json), and adapters are not applied: merge it into {base} \
+                "only a LoRA adapter (adapter_config.json), and adapters are not supported: merge it into {base} \
                  with `merge_and_unload` of peft, save the result with `save_pretrained`, and use that"
             );
         }
         let base = find_exported_base(directory, repo);
         let original = match &base {
             Some(base) => format_base_model("the original model", base),
-            None => "the repository that it was exported from".to_owned(),
+            None => "the repository of the original model".to_owned(),
         };
         let (what, remedy) = match self {
-            Self::LoraAdapter | Self::Onnx => ("an ONNX export, and ONNX is not read", String::new()),
-            Self::OpenVino => ("an OpenVINO export, and OpenVINO is not read", String::new()),
-            Self::Gguf => ("a GGUF conversion, and GGUF is not read", String::new()),
+            Self::LoraAdapter | Self::Onnx => ("an ONNX export, and ONNX is not supported", String::new()),
+            Self::OpenVino => ("an OpenVINO export, and OpenVINO is not supported", String::new()),
+            Self::Gguf => ("a GGUF conversion, and GGUF is not supported", String::new()),
             Self::TensorFlow => {
-                ("a TensorFlow model, and tf_model.h5 is not read", format_conversion_remedy("from_tf"))
+                ("a TensorFlow model, and tf_model.h5 is not supported", format_conversion_remedy("from_tf"))
             }
-            Self::Flax => ("a Flax model, and flax_model.msgpack is not read", format_conversion_remedy("from_flax")),
+            Self::Flax => ("a Flax model, and flax_model.msgpack is not supported", format_conversion_remedy("from_flax")),
         };
         format!("{what}: use {original}, with model.safetensors or pytorch_model.bin{remedy}")
     }
 }
 
 fn format_base_model(role: &str, base: &BaseModel) -> String {
-    format!("{role} `{}` (by {})", base.id, base.named_by)
+    format!("{role} `{}` (from {})", base.id, base.named_by)
 }
 
-/// transformers 5 reads neither format any more.
+/// Formats the remedy of a conversion. transformers 5 no longer reads TensorFlow and Flax weights, hence version 4.
 fn format_conversion_remedy(flag: &str) -> String {
     format!(
         ", or convert this one with transformers 4: `AutoModelForMaskedLM.from_pretrained(..., {flag}=True)`, then \
@@ -104,7 +104,7 @@ fn format_conversion_remedy(flag: &str) -> String {
     )
 }
 
-/// Lists the files of a directory and of its direct subdirectories, where exports are kept (`onnx/model.onnx`).
+/// Lists the files of a directory and of its direct subdirectories, the usual place of exports (`onnx/model.onnx`).
 fn list_files(directory: &Path) -> Vec<String> {
     let entries = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten().take(MAX_ENTRIES);
     let mut paths = Vec::new();
@@ -151,12 +151,12 @@ mod tests {
         fs::write(root.join("onnx/model.onnx"), "").unwrap();
         let explained = || explain_unsupported_format(root).unwrap();
         assert!(
-            explained().contains("ONNX export") && explained().contains("the repository that it was exported from")
+            explained().contains("ONNX export") && explained().contains("the repository of the original model")
         );
         fs::write(root.join("config.json"), r#"{"_name_or_path": "org/config"}"#).unwrap();
-        assert!(explained().contains("`org/config` (by `_name_or_path` of config.json)"), "{}", explained());
+        assert!(explained().contains("`org/config` (from `_name_or_path` of config.json)"), "{}", explained());
         fs::write(root.join("README.md"), "---\nbase_model: org/card\n---\n").unwrap();
-        assert!(explained().contains("`org/card` (by `base_model` of README.md)"), "{}", explained());
+        assert!(explained().contains("`org/card` (from `base_model` of README.md)"), "{}", explained());
         let own = UnsupportedWeightFormat::Onnx.explain(root, Some("org/card"));
         assert!(own.contains("`org/config`") && !own.contains("org/card"), "{own}");
         fs::write(root.join("adapter_config.json"), r#"{"base_model_name_or_path": "org/base"}"#).unwrap();

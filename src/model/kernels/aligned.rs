@@ -1,9 +1,9 @@
-//! Float32 numbers that begin where a line of the cache does: a vector that crosses two lines takes longer to load.
+//! Cache-line-aligned float32 buffers. SIMD loads that cross a cache line are slower.
 
-/// Bytes of the widest vectors, and of a line of the cache.
+/// Bytes of a cache line, and of the widest SIMD vectors.
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Numbers in memory of their own.
+/// Owned float32 buffer that starts at a cache line.
 pub struct AlignedBuffer {
     buffer: Vec<f32>,
     start: usize,
@@ -11,12 +11,12 @@ pub struct AlignedBuffer {
 }
 
 impl AlignedBuffer {
-    /// A copy of `numbers`, with zeros after it up to `len` numbers.
+    /// Copies `values` and pads with zeros up to `len` elements.
     pub fn new(values: &[f32], len: usize) -> Self {
         let len = len.max(values.len());
         let padding = CACHE_LINE_BYTES / size_of::<f32>();
         let mut buffer = Vec::<f32>::with_capacity(len + padding);
-        // The buffer does not move any more. Where the distance can't be told, speed is all that is lost.
+        // The capacity is reserved, so the buffer does not move later. `align_offset` may fail, which costs speed only.
         let start = buffer.as_ptr().align_offset(CACHE_LINE_BYTES).min(padding);
         buffer.resize(start, 0.0);
         buffer.extend_from_slice(values);

@@ -1,4 +1,4 @@
-//! Self-attention over the sequences of a packed batch: no mask, since there is no padding to hide.
+//! Self-attention over the sequences of a packed batch. Without padding there is nothing to mask.
 
 use std::ops::Range;
 
@@ -12,37 +12,38 @@ use super::contiguous::contiguous_elements;
 use super::finite::max_abs;
 use super::rope::Rope;
 
-/// Queries of one product: keeps the scores of a long sequence small, `QUERY_BLOCK × length`.
+/// Number of queries per product. Bounds the scores of a long sequence to `QUERY_BLOCK × length`.
 const QUERY_BLOCK: usize = 128;
 
 thread_local! {
-    /// The kernels for this machine's instruction set.
+    /// float32 kernels for this CPU's instruction set.
     static FLOAT32_GEMM: GemmExecutor = GemmExecutor::new();
 }
 
 /// Scaled dot-product attention (Vaswani et al., 2017, arXiv:1706.03762) within each sequence.
 pub struct Attention<'a> {
-    /// Where sequences begin and end: sequence `i` is the rows `bounds[i]..bounds[i + 1]`.
+    /// Offsets of the sequences: sequence `i` is the rows `bounds[i]..bounds[i + 1]`.
     pub bounds: &'a [usize],
     pub heads: usize,
-    /// How queries and keys are turned by their position.
+    /// Rotary position embedding of queries and keys, if the model has one.
     pub rope: Option<&'a Rope>,
-    /// How far a token sees, in tokens; `None` is its whole sequence.
+    /// Maximum distance of an attended token to each side; `None` attends to the whole sequence.
     pub half_window: Option<usize>,
 }
 
 impl Attention<'_> {
-    /// `qkv` is `[tokens, 3 × width]`: queries, keys and values side by side. Gives `[tokens, width]`.
+    /// Computes attention. `qkv` is `[tokens, 3 × width]`: queries, keys and values side by side. Returns `[tokens,
+    /// width]`.
     pub fn forward(&self, qkv: &Tensor) -> Result<Tensor> {
         if qkv.device().is_cpu() { qkv.apply_op1_no_bwd(self) } else { self.forward_on_device(qkv) }
     }
 
-    /// The same by candle's operations.
+    /// Computes [`Self::forward`] with candle operations.
     fn forward_on_device(&self, qkv: &Tensor) -> Result<Tensor> {
         let sequences = self.bounds.windows(2).map(|bounds| {
             let length = bounds[1] - bounds[0];
             let qkv = qkv.narrow(0, bounds[0], length)?.reshape((length, 3, self.heads, ()))?;
-            // `[heads, length, size]` each.
+            // Each is `[heads, length, head size]`.
             let select = |index: usize| qkv.narrow(1, index, 1)?.squeeze(1)?.transpose(0, 1)?.contiguous();
             let (mut queries, mut keys, values) = (select(0)?, select(1)?, select(2)?);
             if let Some(rope) = self.rope {
@@ -50,8 +51,9 @@ impl Attention<'_> {
             }
             let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
             let scores = queries.matmul(&keys.t()?)?;
-            // 0, or NaN for a query with a score of −∞, which is an overflow here: its share would be 0, as if it were
-            // small. NaN and +∞ need no such care, they make the whole row NaN.
+            // `poison` is NaN for a query with a score of −∞, which can only be an overflow here, and 0 otherwise:
+            // softmax would give that score a weight of 0, as if it were small. NaN and +∞ already make the whole row
+            // NaN.
             let poison = (scores.min_keepdim(D::Minus1)?.to_dtype(DType::F32)? * 0.0)?;
             let mut scores = (scores.to_dtype(DType::F32)? * scale)?;
             if let Some(half_window) = self.half_window.filter(|&half_window| half_window + 1 < length) {
@@ -78,10 +80,10 @@ impl CustomOp1 for Attention<'_> {
         let (tokens, stride) = layout.shape().dims2()?;
         let width = stride / 3;
         if width * 3 != stride || self.heads == 0 || !width.is_multiple_of(self.heads) {
-            bail!("attention of {} heads got rows of {stride}", self.heads);
+            bail!("cannot split rows of {stride} into query, key and value of {} heads", self.heads);
         }
         if self.bounds.last() != Some(&tokens) {
-            bail!("the bounds {:?} do not end at token {tokens}", self.bounds.last());
+            bail!("the sequence bounds end at {:?}, expected {tokens}, the number of tokens", self.bounds.last());
         }
         let qkv = contiguous_elements(storage, layout)?;
         let mut out = vec![0.0; tokens * width];
@@ -97,18 +99,18 @@ impl CustomOp1 for Attention<'_> {
     }
 }
 
-/// The rows of one sequence.
+/// Query, key and value rows of one sequence.
 struct SequenceQkv<'a> {
     qkv: &'a [f32],
     stride: usize,
     start: usize,
     length: usize,
-    /// Whether a score may not be finite.
+    /// True if a score may overflow, so that the scores must be checked.
     may_overflow: bool,
 }
 
-/// Whether a product of two rows' heads, of `size` elements each, may not be finite. A turn by a position makes an
-/// element at most √2 times as large, and softmax gives shares of at most 1.
+/// Returns true if the dot product of a query and a key, of `head_size` elements each, may not be finite. Rotation by a
+/// position enlarges an element by at most √2, hence the factor 4; softmax weights are at most 1.
 fn can_scores_overflow(qkv: &[f32], head_size: usize) -> bool {
     let max_element = f64::from(max_abs(qkv));
     let max_score = 4.0 * max_element * max_element * head_size as f64;
@@ -116,14 +118,14 @@ fn can_scores_overflow(qkv: &[f32], head_size: usize) -> bool {
 }
 
 impl<'a> SequenceQkv<'a> {
-    /// The columns from `column`, `size` of them.
+    /// Returns the `head_size` columns from `column`.
     fn head_matrix(&self, column: usize, head_size: usize) -> Result<HeadMatrix<'a>> {
         let begin = self.start * self.stride + column;
-        let Some(data) = self.qkv.get(begin..) else { bail!("a sequence reaches past its batch") };
+        let Some(data) = self.qkv.get(begin..) else { bail!("a sequence exceeds its batch") };
         Ok(HeadMatrix { data, stride: self.stride, head_size })
     }
 
-    /// The same, turned by their positions.
+    /// Returns the columns like [`Self::head_matrix`], rotated by their positions.
     fn rotated_head_matrix<'b>(
         &self,
         column: usize,
@@ -135,14 +137,14 @@ impl<'a> SequenceQkv<'a> {
         rope.check_length(self.length)?;
         for position in 0..self.length {
             let begin = (self.start + position) * self.stride + column;
-            let Some(row) = self.qkv.get(begin..begin + head_size) else { bail!("a sequence reaches past its batch") };
+            let Some(row) = self.qkv.get(begin..begin + head_size) else { bail!("a sequence exceeds its batch") };
             rope.apply_rope(position, row, rotated);
         }
         Ok(HeadMatrix { data: rotated, stride: head_size, head_size })
     }
 }
 
-/// A `[length, size]` matrix with a stride between its rows.
+/// A `[length, head size]` matrix with a stride between its rows.
 #[derive(Clone, Copy)]
 struct HeadMatrix<'a> {
     data: &'a [f32],
@@ -152,7 +154,7 @@ struct HeadMatrix<'a> {
 
 impl<'a> HeadMatrix<'a> {
     fn rows(&self, rows: Range<usize>) -> Result<NdTensorView<'a, f32, 2>> {
-        let Some(data) = self.data.get(rows.start * self.stride..) else { bail!("there are no rows {rows:?}") };
+        let Some(data) = self.data.get(rows.start * self.stride..) else { bail!("rows {rows:?} are out of range") };
         NdTensorView::from_slice_with_strides([rows.len(), self.head_size], data, [self.stride, 1]).map_err(Error::wrap)
     }
 }
@@ -166,7 +168,7 @@ struct AttentionScratch {
 }
 
 impl Attention<'_> {
-    /// Attention of one head within one sequence, a block of queries at a time.
+    /// Computes attention of one head within one sequence, one block of queries at a time.
     fn attend(
         &self,
         rows: &SequenceQkv<'_>,
@@ -196,7 +198,7 @@ impl Attention<'_> {
                 let (before, remaining) = scores.split_at_mut(window.start - visible.start);
                 let (window_scores, after) = remaining.split_at_mut(window.len());
                 if rows.may_overflow && !max_abs(window_scores).is_finite() {
-                    // Softmax would give a score of −∞ the share of a small one.
+                    // Softmax would treat a score of −∞, an overflow here, as a small one.
                     window_scores.fill(f32::NAN);
                 } else {
                     Softmax::new_mut(window_scores).dispatch();
@@ -215,7 +217,7 @@ impl Attention<'_> {
         Ok(())
     }
 
-    /// The keys that some of these queries see.
+    /// Range of the keys that at least one of the queries attends to.
     fn visible_keys(&self, queries: Range<usize>, length: usize) -> Range<usize> {
         match self.half_window {
             None => 0..length,
@@ -224,9 +226,9 @@ impl Attention<'_> {
     }
 }
 
-/// `scale · a · b`, in place of what `out` held.
+/// Writes `scale · a · b` to `out`.
 fn multiply(a: NdTensorView<f32, 2>, b: NdTensorView<f32, 2>, scale: f32, out: &mut Vec<f32>) -> Result<()> {
-    // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
+    // The product overwrites old content, so `resize` only has to clear the growth; a reused buffer costs nothing.
     out.resize(a.size(0) * b.size(1), 0.0);
     let options = GemmOptions { alpha: scale, ..Default::default() };
     let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
@@ -242,12 +244,12 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
-        /// Law: the kernel and candle's operations are one function, with and without positions and a reach.
+        /// Property: the kernel and candle's operations agree, with and without rotary positions and a window.
         #[test]
         fn equals_candles_operations(
             lengths in prop::collection::vec(1usize..300, 1..4),
-            turned in any::<bool>(),
-            reach in prop::option::of(1usize..20),
+            rotated in any::<bool>(),
+            half_window in prop::option::of(1usize..20),
         ) {
             let (heads, size) = (2, 8);
             let mut bounds = vec![0];
@@ -257,14 +259,15 @@ mod tests {
             let tokens = bounds[bounds.len() - 1];
             let qkv = Tensor::randn(0f32, 2.0, (tokens, 3 * heads * size), &Device::Cpu).unwrap();
             let rope = Rope::new(10_000.0, size, 300).unwrap();
-            let attention = Attention { bounds: &bounds, heads, rope: turned.then_some(&rope), half_window: reach };
+            let attention = Attention { bounds: &bounds, heads, rope: rotated.then_some(&rope), half_window };
             let (kernel, candle) = (attention.forward(&qkv).unwrap(), attention.forward_on_device(&qkv).unwrap());
             let difference = (kernel - candle).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             prop_assert!(difference < 1e-4, "{difference}");
         }
     }
 
-    /// Law: where a sequence's scores or values are not finite, its rows are not, and no other sequence changes.
+    /// Property: if scores or values of a sequence are not finite, neither is its output, and no other sequence
+    /// changes.
     #[test]
     fn an_overflow_stays_in_its_sequence_and_is_not_swallowed() -> Result<()> {
         let (heads, size, bounds) = (2, 8, [0, 3, 7, 9]);
@@ -279,15 +282,15 @@ mod tests {
         };
         let qkv: Vec<f32> = (0..9 * 3 * width).map(|at| (at * 11 % 13) as f32 / 13.0 - 0.4).collect();
         let expected = both(&qkv)?;
-        // One query and one key far apart (their score is −∞), or an element of a query, a key or a value.
+        // A query and a key with a score of −∞, or one non-finite element of a query, a key or a value.
         let mut cases = vec![vec![(4, 0, 1e20), (5, width, -1e20)]];
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             cases.extend([0, width, 2 * width].map(|column| vec![(5, column, bad)]));
         }
         for case in cases {
-            let mut spoilt = qkv.clone();
-            case.iter().for_each(|&(row, column, bad)| spoilt[row * 3 * width + column] = bad);
-            for (got, expected) in both(&spoilt)?.iter().zip(&expected) {
+            let mut corrupted = qkv.clone();
+            case.iter().for_each(|&(row, column, bad)| corrupted[row * 3 * width + column] = bad);
+            for (got, expected) in both(&corrupted)?.iter().zip(&expected) {
                 assert!(!max_abs(&got[3 * width..7 * width]).is_finite(), "{case:?}");
                 assert_eq!(got[..3 * width], expected[..3 * width]);
                 assert_eq!(got[7 * width..], expected[7 * width..]);

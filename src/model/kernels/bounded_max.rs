@@ -1,21 +1,17 @@
-//! The largest element of each column of a product, in float32, at little more than the cost of a product in 8 bits.
+//! Column maxima of a matrix product, in float32, at little more than the cost of an 8-bit product.
 //!
-//! Of a decoder's product, `[tokens, vocabulary]`, only each term's maximum over the tokens of a text is wanted, and only
-//! where it is positive. A product in 8 bits tells within which bounds each element lies: with `x̂` and `ŵ` what 8 bits keep
-//! of `x` and `w`, `x·w − x̂·ŵ = (x − x̂)·w + x̂·(w − ŵ)`, which is at most `‖x − x̂‖ ‖w‖ + ‖x̂‖ ‖w − ŵ‖` (Cauchy and
-//! Schwarz). An element whose upper bound is below another's lower bound is not the largest, and one whose upper bound is
-//! not positive has no weight. What is left is computed in float32 from the weights as they are: few elements, and in a
-//! trained model, where most terms of the vocabulary have nothing to do with a text, very few.
+//! Max pooling needs, of the decoder's product `[tokens, vocabulary]`, only the maximum of each term over the tokens of
+//! a text, and only if it is positive. An 8-bit product bounds each element: with `x̂` and `ŵ` the dequantized values
+//! of `x` and `w`, `x·w − x̂·ŵ = (x − x̂)·w + x̂·(w − ŵ)`, whose magnitude is at most `‖x − x̂‖ ‖w‖ + ‖x̂‖ ‖w − ŵ‖`
+//! (Cauchy–Schwarz). An element whose upper bound is below another element's lower bound is not the maximum, and a term
+//! without a positive upper bound has no weight. Only the remaining candidates are computed in float32 from the
+//! original weights. There are few, and very few in a trained model, in which most terms are unrelated to a text.
 //!
-//! The result is exactly, to the bit, the maximum of the float32 products that [`largest_dot`] gives one by one, and
-//! depends on nothing but the text's own rows. That asks two things of the bounds:
+//! The result equals, bit for bit, the maximum of the float32 products of [`max_dot`], and depends only on the rows of
+//! the text. This requires two properties of the bounds:
 //!
-//! - They hold for the products as float32 computes them, so they are widened by what rounding can add to a product and
-//!   to the bounds themselves, relative to the lengths of the rows, and absolutely where numbers are denormal
-//!   ([`rounding`]).
-//! - They are numbers. A comparison with NaN is false, so an element with such a bound would never be computed, and an
-//!   element that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may
-//!   overflow, every element is computed and looked at ([`ScreenedTile::largest_input`]).
+//! - They include float32 rounding: they are widened by the rounding error of a product and of the bounds themselves,
+//! relative to the norms of the rows, and by an absolute term for denormal numbers ([`rounding_error_factor`]).
 //!
 //! See docs/adr/0012-bounded-maximum.md.
 
@@ -31,50 +27,50 @@ use super::finite::{SequenceRows, max_input_without_overflow};
 use super::int8::{Int8GemmOutput, Int8Rows, Int8Tile, Int8Weight};
 use super::quantize::quantization_error;
 
-/// Outputs of a tile: their rows stay in the second-level cache while the sequences of a batch pass by. A multiple of every
-/// vector's lanes.
+/// Number of outputs per tile: their rows stay in the L2 cache while all sequences of a batch are processed. A multiple
+/// of every SIMD vector length.
 pub const TILE_OUTPUTS: usize = 64;
-/// Vectors that a dot product is summed in, so that its additions need not wait for each other.
+/// Number of independent accumulators of a dot product, which hide the latency of the additions.
 const ACCUMULATORS: usize = 4;
-/// No bound overflows with inputs up to this magnitude, 2⁸⁰: in units of a weight's scale a bound is below 2¹⁰ times
-/// the number of inputs times the largest input.
+/// Largest input, 2⁸⁰, for which no bound can overflow: in units of a weight's scale a bound is below 2¹⁰ times the
+/// number of inputs times the largest input.
 const MAX_INPUT: f32 = (1u128 << 80) as f32;
 
-/// A `[outputs, inputs]` weight and its bias, for maxima over rows.
+/// A `[outputs, inputs]` weight and its bias, packed for column maxima.
 pub struct BoundedMaxWeight {
     coarse: Int8Weight,
-    /// The weight as it is, with rows of zeros at the end that fill the last tile.
+    /// float32 weight, padded with rows of zeros to a multiple of the tile size.
     exact: AlignedBuffer,
-    /// −∞ where there is no output.
+    /// Bias; −∞ for padding rows.
     bias: Vec<f32>,
-    /// Of each output, in units of its scale: the length of its row, and that of what 8 bits lose of it.
+    /// Norm of each output's row, in units of its quantization scale.
     norms: Vec<f32>,
     error_norms: Vec<f32>,
     rounding_error: f32,
-    /// Of each tile: up to which magnitude of inputs it is screened.
+    /// [`BoundedMaxTile::max_input`] of each tile.
     max_inputs: Vec<f32>,
 }
 
-/// What rounding in float32 may add to a product of two rows of so many elements: as a share of the product of their
-/// lengths, and, in units of a weight's scale, where numbers are denormal.
+/// Bounds the float32 rounding error of a product of two rows of `inputs` elements, relative to the product of their
+/// norms and, in units of a weight's scale, for denormal numbers.
 ///
-/// A sum of `n` terms is off by at most `n · 2⁻²⁴` of their magnitudes, in whatever order it is added, and by 2⁻¹⁵⁰ for
-/// each operation whose result is denormal; a scale is at least 2⁻¹²⁶. This is twice that, and 16 operations more for
-/// the bounds.
+/// The error of a sum of `n` terms is at most `n · 2⁻²⁴` of their magnitudes in any order of addition, plus 2⁻¹⁵⁰ per
+/// operation with a denormal result; a scale is at least 2⁻¹²⁶. The returned bound is twice that, with 16 additional
+/// operations for the bounds themselves.
 fn rounding_error_factor(inputs: usize) -> f32 {
     (inputs + 16) as f32 * f32::EPSILON
 }
 
-/// The left side of a product, `[rows, inputs]`.
+/// Prepared left operand of a product, `[rows, inputs]`.
 pub struct BoundedMaxRows {
     coarse: Int8Rows,
     exact: AlignedBuffer,
-    /// Of each row: the length of what 8 bits keep of it, and that of what they lose.
+    /// Norm of each dequantized row.
     norms: Vec<f32>,
     error_norms: Vec<f32>,
 }
 
-/// What screening writes to; used again and again.
+/// Reusable buffers for bounds and candidates.
 #[derive(Default)]
 pub struct BoundedMaxScratch {
     upper_bounds: Vec<f32>,
@@ -82,13 +78,13 @@ pub struct BoundedMaxScratch {
 }
 
 impl BoundedMaxWeight {
-    /// `weight` is `[outputs, inputs]` row by row, `bias` `[outputs]`.
+    /// Packs a row-major weight `[outputs, inputs]` with its bias `[outputs]`.
     ///
     /// # Errors
-    /// If their lengths don't fit each other.
+    /// If the lengths of `weight` and `bias` do not match `inputs`.
     pub fn new(weight: &[f32], bias: &[f32], inputs: usize) -> Result<Self> {
         if bias.is_empty() || weight.len() != bias.len() * inputs {
-            bail!("a weight of {} elements is not [{}, {inputs}]", weight.len(), bias.len());
+            bail!("shape mismatch: a weight of {} elements, expected [{}, {inputs}]", weight.len(), bias.len());
         }
         let outputs = bias.len().next_multiple_of(TILE_OUTPUTS);
         let mut padded_bias = bias.to_vec();
@@ -100,7 +96,8 @@ impl BoundedMaxWeight {
         let mut max_inputs = Vec::with_capacity(outputs / TILE_OUTPUTS);
         for (tile, rows) in coarse.tiles().iter().zip(exact.as_slice().chunks(TILE_OUTPUTS * inputs)) {
             for (row, &scale) in rows.chunks_exact(inputs).zip(&tile.columns.scales) {
-                // The inputs' own length is that of what 8 bits keep and lose of them.
+                // Rounding is relative to the norm of the inputs, which is at most the norms of their dequantized
+                // values and their quantization errors together; this widens the second term.
                 let widened = (1.0 + f64::from(rounding_error)) / f64::from(scale);
                 norms.push(round_norm_up(euclidean_norm(row.iter().copied().map(f64::from)) * widened));
                 error_norms.push(round_norm_up(
@@ -112,7 +109,7 @@ impl BoundedMaxWeight {
         Ok(Self { coarse, exact, bias: padded_bias, norms, error_norms, rounding_error, max_inputs })
     }
 
-    /// Prepares the left side of products: `x` is `[rows, inputs]`.
+    /// Quantizes and packs the left operand; `x` is `[rows, inputs]`.
     pub fn prepare_rows(&self, x: &[f32]) -> Result<BoundedMaxRows> {
         let coarse = self.coarse.prepare_rows(x)?;
         let (mut norms, mut error_norms) = (Vec::new(), Vec::new());
@@ -126,7 +123,7 @@ impl BoundedMaxWeight {
         Ok(BoundedMaxRows { coarse, exact: AlignedBuffer::new(x, x.len()), norms, error_norms })
     }
 
-    /// The weight in tiles of [`TILE`] outputs.
+    /// Iterates over the weight in tiles of [`TILE_OUTPUTS`] outputs.
     pub fn tiles(&self) -> impl Iterator<Item = BoundedMaxTile<'_>> {
         let tiles = self.coarse.tiles().iter().enumerate();
         tiles.zip(&self.max_inputs).map(|((index, tile), &max_input)| BoundedMaxTile {
@@ -138,23 +135,23 @@ impl BoundedMaxWeight {
     }
 }
 
-/// Some of a weight's outputs.
+/// A range of a weight's outputs.
 pub struct BoundedMaxTile<'a> {
     weight: &'a BoundedMaxWeight,
     tile: &'a Int8Tile,
     outputs: Range<usize>,
-    /// Up to this magnitude of inputs neither a product nor a bound overflows; −1 if a weight is not finite.
+    /// Largest magnitude of inputs for which neither a product nor a bound overflows; −1 if a weight is not finite.
     max_input: f32,
 }
 
 impl<'a> BoundedMaxTile<'a> {
-    /// The product in 8 bits. `rows` must have been prepared by the tile's own weight.
+    /// Computes the 8-bit product. `rows` must be prepared by the same weight.
     pub fn multiply(&'a self, rows: &'a BoundedMaxRows, sums: &'a mut Vec<i32>) -> Result<BoundedMaxProduct<'a>> {
         Ok(BoundedMaxProduct { tile: self, rows, coarse: self.tile.multiply(&rows.coarse, sums)? })
     }
 }
 
-/// A tile's part of a product, `[rows, TILE]`.
+/// 8-bit product of a tile, `[rows, TILE_OUTPUTS]`, with the data to refine it.
 pub struct BoundedMaxProduct<'a> {
     tile: &'a BoundedMaxTile<'a>,
     rows: &'a BoundedMaxRows,
@@ -162,11 +159,11 @@ pub struct BoundedMaxProduct<'a> {
 }
 
 impl BoundedMaxProduct<'_> {
-    /// The maximum of `product + bias` of each output over some rows, where it is positive, and else anything that is
-    /// not; `None` if a product is not finite.
+    /// Returns the maximum of `product + bias` over some rows for each output, exact if positive and otherwise any
+    /// non-positive value; `None` if a product is not finite.
     pub fn max_over_rows(&self, rows: &SequenceRows, scratch: &mut BoundedMaxScratch) -> Option<[f32; TILE_OUTPUTS]> {
         let mut best = [f32::NEG_INFINITY; TILE_OUTPUTS];
-        // False for NaN, too.
+        // NaN compares false and selects the exact path.
         if rows.max_abs <= self.tile.max_input {
             BoundedMaxOverRows { product: self, rows: rows.range.clone(), scratch, best: &mut best }.dispatch();
         } else if !(ExactMaxOverRows { product: self, rows: rows.range.clone(), best: &mut best }.dispatch()) {
@@ -179,7 +176,7 @@ impl BoundedMaxProduct<'_> {
     }
 }
 
-/// Takes the maximum of every element, and gives whether all are finite.
+/// Computes every element in float32. Returns false if one is not finite.
 struct ExactMaxOverRows<'a> {
     product: &'a BoundedMaxProduct<'a>,
     rows: Range<usize>,
@@ -196,7 +193,7 @@ impl SimdOp for ExactMaxOverRows<'_> {
         let weights = &tile.weight.exact.as_slice()[tile.outputs.start * inputs..tile.outputs.end * inputs];
         for (weight, best) in weights.chunks_exact(inputs).zip(best) {
             for row in exact.as_slice()[rows.start * inputs..rows.end * inputs].chunks_exact(inputs) {
-                // −∞ for NaN.
+                // `max_dot` returns −∞ for NaN, since `f32::max` ignores NaN.
                 let product = max_dot(isa, weight, [row]);
                 if !product.is_finite() {
                     return false;
@@ -208,6 +205,7 @@ impl SimdOp for ExactMaxOverRows<'_> {
     }
 }
 
+/// Computes the maxima of all columns of a tile, one SIMD vector of columns at a time.
 struct BoundedMaxOverRows<'a> {
     product: &'a BoundedMaxProduct<'a>,
     rows: Range<usize>,
@@ -231,8 +229,8 @@ impl SimdOp for BoundedMaxOverRows<'_> {
 }
 
 impl BoundedMaxProduct<'_> {
-    /// Lists, for each of a vector of columns, the rows that may be its maximum, and gives how many they are: nothing where
-    /// no element is positive.
+    /// Lists for each column of a SIMD vector the rows that may be its maximum, and returns their numbers; `None` if no
+    /// element can be positive.
     #[inline(always)]
     fn find_candidates<I: Isa>(
         &self,
@@ -251,8 +249,9 @@ impl BoundedMaxProduct<'_> {
         Some(counts)
     }
 
-    /// Makes `uppers` the upper bounds of a vector of columns, `[rows, lanes]`, in units of their scales, and gives what an
-    /// element must reach to be its column's maximum: ∞ where none can be positive, or nothing if that is so everywhere.
+    /// Writes the upper bounds `[rows, lanes]` of a SIMD vector of columns, in units of their scales, and returns the
+    /// threshold that a candidate must reach in each column: ∞ if no element of it can be positive. `None` if that
+    /// holds for all columns.
     #[inline(always)]
     fn compute_bounds<I: Isa>(
         &self,
@@ -274,7 +273,7 @@ impl BoundedMaxProduct<'_> {
             let products = int.load(&products[row * TILE_OUTPUTS + at..]);
             let products = int.sub(products, int.mul(int.splat(coarse.zero_points[row]), sums));
             let estimate = float.mul(int.to_float(products), float.splat(coarse.scales[row]));
-            // The last summand is what denormal numbers may lose, whatever the lengths.
+            // The addend covers denormal rounding, which does not depend on the norms.
             let lengths_error = float.mul_add(float.splat(self.rows.norms[row]), error_norm, rounding_error);
             let error_bound = float.mul_add(float.splat(self.rows.error_norms[row]), norm, lengths_error);
             max_lower_bound = float.max(max_lower_bound, float.sub(estimate, error_bound));
@@ -287,7 +286,7 @@ impl BoundedMaxProduct<'_> {
         isa.m32().any(is_positive).then(|| float.select(max_lower_bound, float.splat(f32::INFINITY), is_positive))
     }
 
-    /// Makes `best` the maximum of each column over its candidates, each computed in float32.
+    /// Computes the candidates in float32 and writes the maximum of each column to `best`.
     #[inline(always)]
     fn compute_exact<I: Isa>(
         &self,
@@ -304,6 +303,7 @@ impl BoundedMaxProduct<'_> {
         let row = |index: u32| &x[index as usize * inputs..][..inputs];
         let columns = weights.chunks_exact(inputs).zip(candidates.chunks_exact(rows)).zip(counts).zip(best);
         for (((weight, candidates), &count), best) in columns {
+            // Four rows share each load of the weight.
             let mut quads = candidates[..count].chunks_exact(4);
             for quad in &mut quads {
                 *best = best.max(max_dot(isa, weight, [row(quad[0]), row(quad[1]), row(quad[2]), row(quad[3])]));
@@ -318,7 +318,8 @@ impl BoundedMaxProduct<'_> {
     }
 }
 
-/// Lists the rows whose upper bound reaches `least`, a list of `rows.len()` for each lane, of which `counts` are used.
+/// Lists the rows whose upper bound reaches the threshold: one list of `rows.len()` entries per lane, filled up to
+/// `counts`.
 #[inline(always)]
 fn collect_candidates<I: Isa>(
     isa: I,
@@ -348,7 +349,8 @@ fn collect_candidates<I: Isa>(
     }
 }
 
-/// The largest dot product of `weight` with some rows of its length. Each is summed in the same order, whatever the others.
+/// Returns the largest dot product of `weight` with `N` rows. The order of summation does not depend on the other rows,
+/// so results are reproducible bit for bit.
 #[inline(always)]
 fn max_dot<I: Isa, const N: usize>(isa: I, weight: &[f32], rows: [&[f32]; N]) -> f32 {
     let float = isa.f32();
@@ -378,7 +380,7 @@ fn max_dot<I: Isa, const N: usize>(isa: I, weight: &[f32], rows: [&[f32]; N]) ->
     largest
 }
 
-/// The sum of a vector, whose lanes are a multiple of four.
+/// Sums the lanes of a SIMD vector; their number is a multiple of four.
 #[inline(always)]
 fn sum_lanes(lanes: &[f32]) -> f32 {
     let mut sums = [0.0; 4];
@@ -390,14 +392,14 @@ fn sum_lanes(lanes: &[f32]) -> f32 {
     (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
-/// The Euclidean length of a row.
+/// Computes the Euclidean norm of a row.
 ///
-/// In float64 the squares of float32 numbers neither overflow nor vanish.
+/// In float64, squares of float32 numbers neither overflow nor underflow.
 fn euclidean_norm(row: impl Iterator<Item = f64>) -> f64 {
     row.map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// A length in float32 that is not below it: a thousandth more, and no denormal number, which may be far off.
+/// Rounds a norm up to float32: adds a thousandth, and avoids denormal numbers, whose relative error may be large.
 fn round_norm_up(length: f64) -> f32 {
     if length == 0.0 { 0.0 } else { ((1.001 * length) as f32).max(f32::MIN_POSITIVE) }
 }
@@ -408,7 +410,8 @@ mod tests {
 
     use super::*;
 
-    /// Numbers that are hard on the bounds: many alike, exact in 8 bits or halfway between two steps, a few far out.
+    /// Generates numbers that stress the bounds: repeated values, values exact in 8 bits or halfway between two steps,
+    /// and outliers.
     fn number() -> BoxedStrategy<f32> {
         prop_oneof![
             8 => -1.0f32..1.0,
@@ -420,12 +423,12 @@ mod tests {
         .boxed()
     }
 
-    /// Rows of such numbers, alike in size: common ones, tiny ones, denormal ones, large ones.
+    /// Generates rows of one magnitude each: common, tiny, denormal or large.
     fn rows(inputs: usize, count: usize) -> impl Strategy<Value = Vec<f32>> {
         let size = prop::sample::select(vec![1.0f32, 1.0, 1.0, 1e-3, 1e-19, 1e-30, 1e-38, 1e-42, 1e10, 1e18, 1e30]);
         let row = (prop::collection::vec(number(), inputs), size);
         let row = row.prop_map(|(row, size)| row.into_iter().map(|x| x * size).collect::<Vec<_>>());
-        // Twins, so that several rows have the same maximum.
+        // Duplicates a row, so that several rows have the same maximum.
         (prop::collection::vec(row, count), any::<prop::sample::Index>()).prop_map(|(mut rows, twin)| {
             let last = rows.len() - 1;
             rows[last] = rows[twin.index(last + 1)].clone();
@@ -433,8 +436,8 @@ mod tests {
         })
     }
 
-    /// What spoils a matrix: the place and the number.
-    fn spoilers() -> impl Strategy<Value = Vec<(prop::sample::Index, f32)>> {
+    /// Generates positions and values that make a matrix non-finite or prone to overflow.
+    fn corruptions() -> impl Strategy<Value = Vec<(prop::sample::Index, f32)>> {
         let bad = prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, 1e25]);
         prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec((any::<prop::sample::Index>(), bad), 1..3)]
     }
@@ -444,9 +447,9 @@ mod tests {
             let bias =
                 prop_oneof![8 => -3.0f32..3.0, 2 => Just(0.0), 1 => -1e-38f32..1e-38, 1 => Just(f32::NEG_INFINITY)];
             let matrix = |count| {
-                (rows(inputs, count), spoilers()).prop_map(|(mut matrix, spoilers)| {
+                (rows(inputs, count), corruptions()).prop_map(|(mut matrix, corruptions)| {
                     let len = matrix.len();
-                    spoilers.iter().for_each(|(at, bad)| matrix[at.index(len)] = *bad);
+                    corruptions.iter().for_each(|(at, bad)| matrix[at.index(len)] = *bad);
                     matrix
                 })
             };
@@ -454,7 +457,7 @@ mod tests {
         })
     }
 
-    /// All products, one by one: `[outputs, rows]`.
+    /// Computes all products one by one: `[outputs, rows]`.
     struct OneByOne<'a> {
         weight: &'a [f32],
         x: &'a [f32],
@@ -480,21 +483,21 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
-        /// Law: the maximum is the one of all elements, computed one by one, to the bit, wherever it is positive; and
-        /// there is none where an element is not finite.
+        /// Property: a positive maximum equals, bit for bit, the maximum of all elements computed one by one; it is
+        /// `None` if an element is not finite.
         #[test]
         fn is_the_maximum((inputs, weight, bias, x) in cases()) {
-            let screened = BoundedMaxWeight::new(&weight, &bias, inputs).unwrap();
-            let rows = screened.prepare_rows(&x).unwrap();
+            let bounded_max = BoundedMaxWeight::new(&weight, &bias, inputs).unwrap();
+            let rows = bounded_max.prepare_rows(&x).unwrap();
             let count = x.len() / inputs;
-            // The first half of the rows does not matter to the second.
+            // The first half of the rows must not affect the result of the second.
             let [first, second] = [0..count / 2, count / 2..count].map(|range| SequenceRows::new(&x, inputs, range));
-            let (mut sums, mut screening) = (Vec::new(), BoundedMaxScratch::default());
+            let (mut sums, mut scratch) = (Vec::new(), BoundedMaxScratch::default());
             let all = OneByOne { weight: &weight, x: &x, inputs }.dispatch();
-            for (number, tile) in screened.tiles().enumerate() {
+            for (number, tile) in bounded_max.tiles().enumerate() {
                 let product = tile.multiply(&rows, &mut sums).unwrap();
-                product.max_over_rows(&first, &mut screening);
-                let got = product.max_over_rows(&second, &mut screening);
+                product.max_over_rows(&first, &mut scratch);
+                let got = product.max_over_rows(&second, &mut scratch);
                 let outputs = number * TILE_OUTPUTS..bias.len().min((number + 1) * TILE_OUTPUTS);
                 let is_finite = all[outputs.clone()].iter().all(|products| {
                     products[second.range.clone()].iter().all(|product| product.is_finite())
@@ -513,9 +516,9 @@ mod tests {
         }
     }
 
-    /// Most elements of a product with unrelated rows are ruled out by their bounds.
+    /// With unrelated rows, the bounds exclude most elements.
     #[test]
-    fn few_are_computed() {
+    fn bounds_exclude_most_elements() {
         let mut state = 1u64;
         let mut random = |count: usize| -> Vec<f32> {
             let mut next = || {
@@ -526,19 +529,20 @@ mod tests {
         };
         let (inputs, outputs, count) = (256, TILE_OUTPUTS, 100);
         let (weight, x) = (random(inputs * outputs), random(inputs * count));
-        let screened = BoundedMaxWeight::new(&weight, &vec![0.0; outputs], inputs).unwrap();
-        let rows = screened.prepare_rows(&x).unwrap();
-        let (mut sums, mut screening) = (Vec::new(), BoundedMaxScratch::default());
-        let tile = screened.tiles().next().unwrap();
+        let bounded_max = BoundedMaxWeight::new(&weight, &vec![0.0; outputs], inputs).unwrap();
+        let rows = bounded_max.prepare_rows(&x).unwrap();
+        let (mut sums, mut scratch) = (Vec::new(), BoundedMaxScratch::default());
+        let tile = bounded_max.tiles().next().unwrap();
         let product = tile.multiply(&rows, &mut sums).unwrap();
-        let counts = Count { product: &product, rows: 0..count, screening: &mut screening }.dispatch();
+        let counts = Count { product: &product, rows: 0..count, scratch: &mut scratch }.dispatch();
         assert!(counts > 0 && counts < outputs * count / 10, "{counts} of {}", outputs * count);
     }
 
+    /// Counts the candidates of all columns of a tile.
     struct Count<'a> {
         product: &'a BoundedMaxProduct<'a>,
         rows: Range<usize>,
-        screening: &'a mut BoundedMaxScratch,
+        scratch: &'a mut BoundedMaxScratch,
     }
 
     impl SimdOp for Count<'_> {
@@ -546,10 +550,10 @@ mod tests {
 
         #[inline(always)]
         fn eval<I: Isa>(self, isa: I) -> usize {
-            let Self { product, rows, screening } = self;
+            let Self { product, rows, scratch } = self;
             let mut all = 0;
             for at in (0..TILE_OUTPUTS).step_by(isa.f32().len()) {
-                let counts = product.find_candidates(isa, rows.clone(), at, screening);
+                let counts = product.find_candidates(isa, rows.clone(), at, scratch);
                 all += counts.iter().flatten().sum::<usize>();
             }
             all

@@ -1,4 +1,5 @@
-//! What follows a product while it is still in the cache: scales, bias, activation, or the maximum over rows.
+//! Epilogues of matrix products, applied while the product is in the cache: scales, bias, activation, or the maximum
+//! over rows.
 //!
 //! See docs/adr/0027-fused-epilogues.md.
 
@@ -12,24 +13,24 @@ use super::finite::max_abs;
 use super::int8::Int8GemmOutput;
 use super::quantize::{ChannelQuantParams, QuantizedRows};
 
-/// Float32 lanes of the widest vectors that there are.
+/// Maximum number of float32 lanes of a SIMD vector.
 pub const MAX_LANES: usize = 64;
 
-/// What follows a linear layer.
+/// Activation function of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     None,
-    /// The exact one, with erf.
+    /// Exact GELU, with erf.
     Gelu,
     Relu,
-    /// The first half of the outputs by GELU, times the second half (GEGLU, Shazeer 2020, arXiv:2002.05202).
+    /// GELU of the first half of the outputs, multiplied by the second half (GEGLU, Shazeer 2020, arXiv:2002.05202).
     GatedGelu,
 }
 
-// Everything that works on vectors is inlined by force: only then does it get the instruction set of its caller. That rules
-// closures out.
+// All SIMD functions are `inline(always)`: only then are they compiled for the instruction set of their caller. For the
+// same reason they use no closures.
 impl Activation {
-    /// A vector of outputs. A gate is still to be multiplied with.
+    /// Applies the function to a vector of outputs. For a gated activation, the caller multiplies by the gate.
     #[inline(always)]
     fn apply_vector<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
         match self {
@@ -39,7 +40,8 @@ impl Activation {
         }
     }
 
-    /// A row of outputs, a few vectors. One that is gated leaves its outputs in its first half.
+    /// Applies the function in place to a row whose length is a multiple of the vector length. A gated activation
+    /// leaves its outputs in the first half.
     #[inline(always)]
     pub fn apply_row<I: Isa>(self, isa: I, row: &mut [f32]) {
         let ops = isa.f32();
@@ -62,24 +64,24 @@ impl Activation {
     }
 }
 
-/// The maximum of 0 and `x`, and NaN where `x` is not finite: `max` alone would make 0 of NaN and of −∞.
+/// Returns the maximum of 0 and `x`, or NaN if `x` is not finite: `max` alone would turn NaN and −∞ into 0.
 #[inline(always)]
 fn relu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     let ops = isa.f32();
-    // 0, or NaN where `x` is NaN or infinite.
+    // `poison` is NaN if `x` is NaN or infinite, otherwise 0.
     let poison = ops.sub(x, x);
     ops.add(ops.max(x, ops.zero()), poison)
 }
 
-/// A product that is pooled, `[rows, outputs]`.
+/// Product `[rows, outputs]` to pool.
 pub enum GemmOutput<'a> {
     Float32(&'a [f32]),
     Int8(Int8GemmOutput<'a>),
 }
 
 impl GemmOutput<'_> {
-    /// Makes `best` the maximum of each column over some rows. Elements that are not finite are not seen: call
-    /// [`Self::is_finite`] where there may be any.
+    /// Writes the maximum of each column over some rows to `best`. Ignores NaN; check with [`Self::is_finite`] if
+    /// elements may not be finite.
     pub fn max_over_rows(&self, rows: Range<usize>, best: &mut [f32]) {
         best.fill(f32::NEG_INFINITY);
         if !best.is_empty() {
@@ -87,7 +89,7 @@ impl GemmOutput<'_> {
         }
     }
 
-    /// Whether all elements of some rows, of `outputs` columns each, are finite.
+    /// Returns true if all elements of some rows, of `outputs` columns each, are finite.
     pub fn is_finite(&self, rows: Range<usize>, outputs: usize) -> bool {
         match self {
             Self::Float32(product) => max_abs(&product[rows.start * outputs..rows.end * outputs]).is_finite(),
@@ -97,7 +99,7 @@ impl GemmOutput<'_> {
         }
     }
 
-    /// One element.
+    /// Returns the element at a row and a column.
     pub fn get(&self, row: usize, column: usize, outputs: usize) -> f32 {
         let index = row * outputs + column;
         match self {
@@ -111,16 +113,18 @@ impl GemmOutput<'_> {
 }
 
 impl Int8GemmOutput<'_> {
-    /// Writes `activation(product + bias)` into the columns of `out` from `column`; `out` has rows of `stride`.
+    /// Writes `activation(product + bias)` into the columns of `out` from `column`; the rows of `out` have `stride`
+    /// elements.
     ///
-    /// A gated product has the inputs in the first half of its columns and their gates in the second, and gives half as
-    /// many columns.
+    /// A gated product has inputs in the first half of its columns and gates in the second, and writes half as many
+    /// columns.
     pub fn store(&self, bias: &[f32], activation: Activation, out: &mut [f32], stride: usize, column: usize) {
         StoreRows { product: self, bias, activation, out, stride, column }.dispatch();
     }
 }
 
-// The instruction set is chosen once a product: that costs as much as a short row.
+// Each of these operations covers a whole product, because selecting the instruction set (`dispatch`) costs as much as
+// a short row.
 
 struct StoreRows<'a> {
     product: &'a Int8GemmOutput<'a>,
@@ -170,10 +174,11 @@ impl SimdOp for MaxOverRows<'_> {
     }
 }
 
-/// A row of a product that is read a vector at a time.
+/// Row of a product, read one SIMD vector at a time.
 trait OutputRow {
+    /// Loads a full vector of columns from `at`.
     fn load<I: Isa>(&self, isa: I, at: usize) -> I::F32;
-    /// The same of the last columns, too few for a vector: the missing ones are 0.
+    /// Loads the remaining columns `at..end`, fewer than a vector, padded with zeros.
     fn load_partial<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32;
 }
 
@@ -235,7 +240,7 @@ struct StoreRow<'a> {
 }
 
 impl StoreRow<'_> {
-    /// `product + bias` of the columns `at..end`, at most a vector of them.
+    /// Computes `product + bias` of the columns `at..end`, at most one vector.
     #[inline(always)]
     fn load_biased<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
         let ops = isa.f32();
@@ -246,7 +251,7 @@ impl StoreRow<'_> {
         }
     }
 
-    /// Columns `at..end` of the output.
+    /// Computes columns `at..end` of the output.
     #[inline(always)]
     fn compute_columns<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
         let x = self.activation.apply_vector(isa, self.load_biased(isa, at, end));
@@ -278,7 +283,7 @@ impl SimdOp for StoreRow<'_> {
     }
 }
 
-/// Raises each of `best` to its column of the row.
+/// Updates each element of `best` with the maximum of itself and its column of the row.
 struct MaxOverRow<'a, R> {
     row: R,
     best: &'a mut [f32],

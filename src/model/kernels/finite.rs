@@ -1,8 +1,8 @@
-//! Detection of numbers that are not finite, and of products that may overflow.
+//! Detection of non-finite numbers and of products that may overflow.
 //!
-//! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: after them an overflow looks like a small
-//! number. So every kernel that uses one of them looks for such numbers first, or proves from magnitudes that there are
-//! none.
+//! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: afterwards an overflow looks like a small
+//! number. Each kernel that uses one of them therefore checks its input first, or proves from magnitudes that it is
+//! finite.
 //!
 //! See docs/adr/0025-non-finite-vectors.md.
 
@@ -11,25 +11,24 @@ use std::ops::Range;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
-/// The bits of a float32 without its sign. Compared as integers, they are in the order of magnitudes, infinity above
-/// all finite numbers and NaN above infinity.
+/// Mask of all bits of a float32 except the sign. Compared as integers, the masked bits order numbers by magnitude,
+/// with infinity above all finite numbers and NaN above infinity.
 const ABS_MASK: i32 = i32::MAX;
-/// Vectors that a magnitude is collected in.
+/// Number of independent accumulators, which hide latency.
 const ACCUMULATORS: usize = 4;
 
-/// Headroom of [`overflow_free_input`], for what rounding and quantization add to a product's terms.
+/// Headroom of [`max_input_without_overflow`] for rounding and quantization.
 ///
-/// Rounding of `n` additions makes a sum at most `(1 + 2⁻²⁴)ⁿ` times as large in float32, and `(1 + 2⁻¹¹)ⁿ` in float16:
-/// below 2 for the widths of models. Quantization to 8 bits makes a weight and an input at most about twice as large
-/// each.
+/// Rounding of `n` additions enlarges a sum by at most `(1 + 2⁻²⁴)ⁿ` in float32 and `(1 + 2⁻¹¹)ⁿ` in float16: below 2
+/// for the widths of models. 8-bit quantization enlarges a weight and an input by at most about 2 each.
 const OVERFLOW_HEADROOM: f64 = 8.0;
 
-/// Returns the largest magnitude of `x`, which is NaN or infinity if an element is; 0 if there is none.
+/// Returns the largest magnitude in `x`: NaN or infinite if an element is, 0 if `x` is empty.
 pub fn max_abs(x: &[f32]) -> f32 {
     MaxAbs(bytemuck::cast_slice(x)).dispatch()
 }
 
-/// The bits of float32 numbers.
+/// Computes [`max_abs`] on the bits of float32 numbers.
 struct MaxAbs<'a>(&'a [i32]);
 
 impl SimdOp for MaxAbs<'_> {
@@ -39,7 +38,7 @@ impl SimdOp for MaxAbs<'_> {
     fn eval<I: Isa>(self, isa: I) -> f32 {
         let ops = isa.i32();
         let (lanes, mask) = (ops.len(), ops.splat(ABS_MASK));
-        // Several maxima, so that they need not wait for each other.
+        // Independent maxima hide the latency of each operation.
         let mut largest = [ops.zero(); ACCUMULATORS];
         let chunks = self.0.chunks_exact(ACCUMULATORS * lanes);
         let remainder = chunks.remainder();
@@ -58,30 +57,29 @@ impl SimdOp for MaxAbs<'_> {
     }
 }
 
-/// The rows of one sequence.
+/// Rows of one sequence, with their largest magnitude.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SequenceRows {
     pub range: Range<usize>,
-    /// The largest magnitude of their elements; NaN or infinity if one is not finite.
+    /// Largest magnitude of the elements; NaN or infinite if an element is.
     pub max_abs: f32,
 }
 
 impl SequenceRows {
-    /// The rows `range` of `x`, which is `[rows, inputs]`.
+    /// Creates the description of rows `range` of `x`, `[rows, inputs]`.
     pub fn new(x: &[f32], inputs: usize, range: Range<usize>) -> Self {
         Self { max_abs: max_abs(&x[range.start * inputs..range.end * inputs]), range }
     }
 }
 
-/// Returns a magnitude of inputs up to which no product with a row of `weight` (`[outputs, inputs]`) overflows, in
-/// whatever order its terms are added and however they are rounded; −1, which no magnitude is within, if a weight is
-/// not finite.
+/// Returns a magnitude of inputs up to which no product with a row of `weight` (`[outputs, inputs]`) overflows, in any
+/// order of addition and with any rounding; −1 if a weight is not finite, so that no input is within the limit.
 ///
-/// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `largest` is the largest finite number of the
-/// products' dtype.
+/// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `max_finite` is the largest finite number of the
+/// product's dtype.
 pub fn max_input_without_overflow(weight: &[f32], inputs: usize, max_finite: f64) -> f32 {
     let sums = weight.chunks_exact(inputs.max(1)).map(sum_abs);
-    // Not `f32::max`, which ignores NaN.
+    // `f32::max` would ignore NaN.
     let max_sum = sums.fold(0.0f32, |max, sum| if max.is_nan() || sum <= max { max } else { sum });
     if !max_sum.is_finite() {
         return -1.0;
@@ -89,7 +87,7 @@ pub fn max_input_without_overflow(weight: &[f32], inputs: usize, max_finite: f64
     (max_finite / OVERFLOW_HEADROOM / f64::from(max_sum)).min(f64::from(f32::MAX)) as f32
 }
 
-/// Returns `Σ |x|`, which is NaN or infinity if an element is, or if it overflows.
+/// Returns `Σ |x|`: NaN or infinite if an element is, or if the sum overflows.
 fn sum_abs(row: &[f32]) -> f32 {
     const LANES: usize = 16;
     let (chunks, remainder) = row.as_chunks::<LANES>();
@@ -107,7 +105,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: a magnitude is that of the largest element, and not finite if one is not, wherever it is.
+        /// Property: the magnitude is that of the largest element, and non-finite if any element is.
         #[test]
         fn no_element_is_missed(
             mut x in prop::collection::vec(prop_oneof![-3.0f32..3.0, Just(f32::MAX), Just(-0.0), Just(-1e-45)], 1..150),
@@ -123,7 +121,7 @@ mod tests {
             prop_assert_eq!(max_input_without_overflow(&x, 1, f32::MAX.into()), -1.0);
         }
 
-        /// Law: with inputs of that magnitude no partial sum overflows.
+        /// Property: no partial sum overflows with inputs of the returned magnitude.
         #[test]
         fn inputs_within_the_bound_do_not_overflow(
             weight in prop::collection::vec(prop_oneof![-3.0f32..3.0, Just(0.0), Just(1e20), Just(-3e38)], 1..100),

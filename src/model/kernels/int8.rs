@@ -1,4 +1,4 @@
-//! Products with weights in 8 bits, which are packed once.
+//! 8-bit matrix products with prepacked weights.
 //!
 //! See docs/adr/0028-int8.md.
 
@@ -9,36 +9,38 @@ use rten_tensor::NdTensorView;
 use super::quantize::{ChannelQuantParams, QuantizedRows, quantize_weights};
 
 thread_local! {
-    /// The kernels for this machine's instruction set.
+    /// 8-bit kernels for this CPU's instruction set.
     static INT8_GEMM: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
 }
 
-/// Whether this machine multiplies bytes much faster than float32 (VNNI, and the like of other processors).
+/// Returns true if this CPU multiplies bytes much faster than float32 (VNNI and its equivalents on other
+/// architectures).
 pub fn has_fast_int8_gemm() -> bool {
+    // Kernels that may saturate are those without dedicated dot-product instructions.
     !INT8_GEMM.with(GemmExecutor::may_saturate)
 }
 
-/// A `[outputs, inputs]` weight in tiles of outputs, laid out once for products with its transpose.
+/// A `[outputs, inputs]` weight in tiles of outputs, quantized and packed once.
 pub struct Int8Weight {
     tiles: Vec<Int8Tile>,
     pub inputs: usize,
     pub outputs: usize,
 }
 
-/// Some of a weight's outputs.
+/// A range of a weight's outputs.
 pub struct Int8Tile {
     weights: PackedBMatrix<i8>,
     pub columns: ChannelQuantParams,
 }
 
-/// The left side of a product, `[rows, inputs]`: quantized, and laid out for the products once, not for each tile again.
+/// Left operand of a product, `[rows, inputs]`: quantized and packed once for all tiles.
 pub struct Int8Rows {
     packed: PackedAMatrix<u8>,
     pub quantized: QuantizedRows,
 }
 
-/// A tile's part of a product, `[rows, outputs of the tile]`, before the bias: an element is
-/// `(sum − zero point of its row × sum of its column) × scale of its row × scale of its column`.
+/// Product of a tile, `[rows, outputs of the tile]`, before the bias. An element is `(sum − zero point of its row × sum
+/// of its column) × scale of its row × scale of its column`.
 pub struct Int8GemmOutput<'a> {
     pub sums: &'a [i32],
     pub rows: &'a QuantizedRows,
@@ -46,13 +48,13 @@ pub struct Int8GemmOutput<'a> {
 }
 
 impl Int8Weight {
-    /// Packs a row-major `[outputs, inputs]` matrix in tiles of `tile` outputs.
+    /// Quantizes and packs a row-major `[outputs, inputs]` matrix in tiles of `tile_outputs` outputs.
     ///
     /// # Errors
     /// If the length of `weight` is not `outputs × inputs`.
     pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], tile_outputs: usize) -> Result<Self> {
         if weight.len() != outputs * inputs || inputs == 0 || tile_outputs == 0 {
-            bail!("a weight of {} elements is not [{outputs}, {inputs}]", weight.len());
+            bail!("shape mismatch: a weight of {} elements, expected [{outputs}, {inputs}]", weight.len());
         }
         let tiles = weight.chunks(tile_outputs * inputs).map(|rows| Int8Tile::new(rows, inputs));
         Ok(Self { tiles: tiles.collect::<Result<_>>()?, inputs, outputs })
@@ -62,7 +64,7 @@ impl Int8Weight {
         &self.tiles
     }
 
-    /// Prepares the left side of products: `x` is `[rows, inputs]`.
+    /// Quantizes and packs the left operand; `x` is `[rows, inputs]`.
     pub fn prepare_rows(&self, x: &[f32]) -> Result<Int8Rows> {
         let quantized = QuantizedRows::new(x, self.inputs);
         let shape = [quantized.scales.len(), self.inputs];
@@ -79,11 +81,11 @@ impl Int8Tile {
         Ok(Self { weights: INT8_GEMM.with(|gemm| gemm.prepack_b(matrix.transposed())), columns })
     }
 
-    /// `rows · tileᵀ`. `rows` must have been prepared by the tile's own weight. `sums` is written to; used again and again.
+    /// Computes `rows · tileᵀ` into the reusable buffer `sums`. `rows` must be prepared by the same weight.
     ///
-    /// The sums are those of products as they are; the zero points of the rows come in with what follows. (The library's own
-    /// way gives wrong sums where rows have different zero points: rten-gemm 0.27 packs those of the first rows with all of
-    /// them.)
+    /// The sums are raw products; the epilogue subtracts the zero points of the rows. The zero-point support of
+    /// rten-gemm 0.27 is not used, because it packs the zero points of the first rows with all blocks and gives wrong
+    /// sums if rows differ.
     pub fn multiply<'a>(&'a self, rows: &'a Int8Rows, sums: &'a mut Vec<i32>) -> Result<Int8GemmOutput<'a>> {
         sums.resize(rows.packed.rows() * self.weights.cols(), 0);
         let (a, b) = (GemmInputA::Packed(&rows.packed), GemmInputB::Packed(&self.weights));
@@ -101,9 +103,9 @@ mod tests {
     use crate::model::kernels::{Activation, GemmOutput};
 
     proptest! {
-        /// Law: in 8 bits a product is what it is in float32, to the rounding of the numbers, whichever tile and row.
+        /// Property: for every tile and row, the 8-bit product agrees with float32 up to quantization error.
         #[test]
-        fn eight_bits_are_near_float32(
+        fn int8_product_agrees_with_float32(
             rows in 1usize..150,
             inputs in 1usize..70,
             outputs in 1usize..90,
@@ -132,7 +134,7 @@ mod tests {
             for (quantized, exact) in quantized.iter().zip(&exact) {
                 prop_assert!((quantized - exact).abs() < tolerance, "{quantized} for {exact}");
             }
-            // Law: the maximum over rows is that of what was stored, without the bias, in both number formats.
+            // With both dtypes, the maximum over rows is that of the stored product without the bias.
             let mut best_exact = vec![0.0; outputs];
             GemmOutput::Float32(&exact).max_over_rows(0..rows, &mut best_exact);
             for column in 0..outputs {

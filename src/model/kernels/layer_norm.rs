@@ -1,4 +1,4 @@
-//! Layer normalisation, fused with the addition of a residual.
+//! Layer normalisation with a fused residual addition.
 
 use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, bail};
 use rten_simd::SimdOp;
@@ -12,17 +12,17 @@ pub struct LayerNorm {
     weight: Vec<f32>,
     bias: Vec<f32>,
     epsilon: f64,
-    /// The same weight and bias on a device, `[width]` in float32.
+    /// Weight and bias on the device, `[width]` in float32; `None` for CPU kernels.
     device_params: Option<(Tensor, Tensor)>,
 }
 
 impl LayerNorm {
-    /// `weight` and `bias` are `[width]`; without a bias it is 0.
+    /// Creates the layer. `weight` and `bias` are `[width]`; a missing bias is 0.
     pub fn new(weight: &[f32], bias: Option<&[f32]>, epsilon: f64, backend: &Backend) -> Result<Self> {
         let width = weight.len();
         let bias = bias.map_or_else(|| vec![0.0; width], <[f32]>::to_vec);
         if width == 0 || width != bias.len() {
-            bail!("a layer norm has {width} weights and {} biases", bias.len());
+            bail!("shape mismatch: a layer norm with {width} weights and {} biases", bias.len());
         }
         let device_params = match backend {
             Backend::Kernels { .. } => None,
@@ -33,7 +33,7 @@ impl LayerNorm {
         Ok(Self { weight: weight.to_vec(), bias, epsilon, device_params })
     }
 
-    /// The normalised rows of `x`: `[tokens, width]`.
+    /// Normalises the rows of `x`, `[tokens, width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if let Some((weight, bias)) = &self.device_params {
             return normalize_on_device(x, weight, bias, self.epsilon);
@@ -43,7 +43,7 @@ impl LayerNorm {
         Tensor::from_vec(rows, x.shape(), x.device())
     }
 
-    /// The normalised rows of `x + residual`, each `[tokens, width]`.
+    /// Normalises the rows of `x + residual`, each `[tokens, width]`.
     pub fn forward_residual(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         match &self.device_params {
             Some((weight, bias)) => normalize_on_device(&(x + residual)?, weight, bias, self.epsilon),
@@ -57,7 +57,7 @@ impl LayerNorm {
             let mean = Sum::new(row).dispatch() / width as f32;
             let variance = SumSquareSub::new(row, mean).dispatch() / width as f32;
             if !variance.is_finite() {
-                // Divided by an infinite deviation, a row that overflows would become the bias alone.
+                // Division by an infinite deviation would turn an overflowing row into the bias.
                 row.fill(f32::NAN);
                 continue;
             }
@@ -73,14 +73,14 @@ impl LayerNorm {
     }
 }
 
-/// The same by candle's operations, in float32 whatever `x` is.
+/// Normalises with candle operations, always in float32.
 fn normalize_on_device(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let dtype = x.dtype();
     let x = x.to_dtype(DType::F32)?;
     let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
     let deviation = (variance + epsilon)?.sqrt()?;
-    // As in the kernel, a row that overflows becomes NaN: ∞ · 0 is, and adding 0 changes nothing.
+    // As in the kernel, an overflowing row becomes NaN: ∞ · 0 is NaN, and adding 0 changes nothing.
     let deviation = (&deviation + (&deviation * 0.0)?)?;
     let x = x.broadcast_div(&deviation)?;
     x.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(dtype)
@@ -93,7 +93,7 @@ impl CustomOp2 for LayerNorm {
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
         if l1.shape() != l2.shape() || l1.shape().dims2()?.1 != self.weight.len() {
-            bail!("a layer norm of width {} got {:?} and {:?}", self.weight.len(), l1.shape(), l2.shape());
+            bail!("shape mismatch: a layer norm of width {} and inputs {:?} and {:?}", self.weight.len(), l1.shape(), l2.shape());
         }
         let mut sums: Vec<f32> =
             contiguous_elements(s1, l1)?.iter().zip(contiguous_elements(s2, l2)?).map(|(x, y)| x + y).collect();
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// Law: a row that is not finite, or whose variance overflows, becomes NaN, and no other changes.
+    /// Property: a row that is not finite, or whose variance overflows, becomes NaN, and no other row changes.
     #[test]
     fn an_overflow_does_not_become_the_bias() -> Result<()> {
         let (width, device) = (32, Device::Cpu);
@@ -125,9 +125,9 @@ mod tests {
             };
             let expected = forward(&rows)?;
             for bad in [1e38, -1e25, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let mut spoilt = rows.clone();
-                spoilt[width + 5] = bad;
-                for (got, expected) in forward(&spoilt)?.iter().zip(&expected) {
+                let mut corrupted = rows.clone();
+                corrupted[width + 5] = bad;
+                for (got, expected) in forward(&corrupted)?.iter().zip(&expected) {
                     assert!(got[1].iter().all(|x| x.is_nan()), "{backend:?}: {bad} gave {:?}", got[1]);
                     assert_eq!([&got[0], &got[2]], [&expected[0], &expected[2]]);
                 }

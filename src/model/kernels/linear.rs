@@ -1,4 +1,4 @@
-//! A linear layer and what follows it.
+//! Linear layers with fused bias and activation.
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
@@ -8,10 +8,10 @@ use super::int8::Int8Weight;
 use super::panels::PackedPanels;
 use crate::model::backend::Backend;
 
-/// Outputs of one tile of a product in 8 bits: with a few hundred tokens it stays in the second-level cache.
+/// Number of outputs per tile of an 8-bit product: for a few hundred tokens, a tile fits into the L2 cache.
 const TILE_OUTPUTS: usize = 512;
 
-/// `activation(x · weightᵀ + bias)`, as torch's `nn.Linear`: `[tokens, inputs]` to `[tokens, outputs]`.
+/// Computes `activation(x · weightᵀ + bias)`, like torch's `nn.Linear`: `[tokens, inputs]` to `[tokens, outputs]`.
 pub struct Linear {
     inputs: usize,
     weight: LinearWeight,
@@ -24,7 +24,7 @@ enum LinearWeight {
         weight: Int8Weight,
         bias: Vec<f32>,
     },
-    /// `[inputs, outputs]` and `[outputs]`, on a device.
+    /// Weight `[inputs, outputs]` and bias `[outputs]` on a candle device.
     OnDevice {
         weight: Tensor,
         bias: Tensor,
@@ -32,7 +32,7 @@ enum LinearWeight {
 }
 
 impl Linear {
-    /// `weight` is `[outputs, inputs]` row by row, `bias` `[outputs]`; without one it is 0.
+    /// Packs the layer. `shape` is `[outputs, inputs]`, `weight` is row-major; a missing bias is 0.
     pub fn new(
         weight: &[f32],
         shape: [usize; 2],
@@ -43,7 +43,7 @@ impl Linear {
         let [outputs, inputs] = shape;
         let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         if bias.len() != outputs || weight.len() != outputs * inputs {
-            bail!("{} weights and {} biases for {outputs} outputs of {inputs} inputs", weight.len(), bias.len());
+            bail!("shape mismatch: {} weights and {} biases, expected {outputs} outputs of {inputs} inputs", weight.len(), bias.len());
         }
         let weight = match backend {
             Backend::Candle { device, dtype } => load_on_device(weight, shape, bias, device, *dtype)?,
@@ -67,7 +67,7 @@ impl Linear {
         match self.activation {
             Activation::None => Ok(x),
             Activation::Gelu => x.gelu_erf(),
-            // As in the kernels, what is not finite becomes NaN: candle's relu makes 0 of NaN and of −∞.
+            // As in the kernels, non-finite values become NaN; candle's relu would turn NaN and −∞ into 0.
             Activation::Relu => x.relu()? + (&x * 0.0)?,
             Activation::GatedGelu => {
                 let halves = x.chunk(2, 1)?;
@@ -89,7 +89,7 @@ fn load_on_device(
     Ok(LinearWeight::OnDevice { weight, bias: Tensor::from_vec(bias, outputs, device)?.to_dtype(dtype)? })
 }
 
-/// Rows of a gated layer in the order in which tiles need them: as many inputs as half a tile, then their gates.
+/// Reorders the rows of a gated layer: each tile gets half a tile of inputs, followed by their gates.
 fn interleave_gates(rows: &[f32], width: usize) -> Vec<f32> {
     let (inputs, gates) = rows.split_at(rows.len() / 2);
     let half = TILE_OUTPUTS / 2 * width;
@@ -104,7 +104,7 @@ impl CustomOp1 for Linear {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (tokens, width) = layout.shape().dims2()?;
         if width != self.inputs {
-            bail!("a linear layer of {} inputs got rows of {width}", self.inputs);
+            bail!("shape mismatch: a linear layer of {} inputs and rows of {width}", self.inputs);
         }
         let x = contiguous_elements(storage, layout)?;
         let mut out = Vec::new();
@@ -118,7 +118,7 @@ impl CustomOp1 for Linear {
 }
 
 impl Linear {
-    /// Makes `out` the result, and gives how many outputs it has.
+    /// Writes the result to `out` and returns the number of outputs.
     fn multiply_int8(&self, weight: &Int8Weight, bias: &[f32], x: &[f32], out: &mut Vec<f32>) -> Result<usize> {
         let rows = weight.prepare_rows(x)?;
         let columns_per_output = if self.activation == Activation::GatedGelu { 2 } else { 1 };
@@ -138,7 +138,7 @@ impl Linear {
 mod tests {
     use super::*;
 
-    /// Law: a row whose product overflows, or that holds NaN, is not finite whatever the activation, and no other
+    /// Property: with every activation, a row that overflows or contains NaN stays non-finite, and no other row
     /// changes.
     #[test]
     fn an_overflow_is_not_swallowed() -> Result<()> {
@@ -155,7 +155,7 @@ mod tests {
                 let expected: Vec<Vec<f32>> = forward(&rows)?;
                 for bad in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [f32::NEG_INFINITY, 0.0], [3e38, -3e38], [-3e38; 2]]
                 {
-                    // Both columns have large weights of either sign.
+                    // The first and the last column have large weights of either sign.
                     (rows[inputs], rows[2 * inputs - 1]) = (bad[0], bad[1]);
                     rows[inputs + 1..2 * inputs - 1].fill(bad[0].signum() * 3e38);
                     let got: Vec<Vec<f32>> = forward(&rows)?;

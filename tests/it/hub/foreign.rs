@@ -28,15 +28,15 @@ async fn an_onnx_export_names_its_original() {
     let cases: [(Files, &str); 4] = [
         (
             &[("README.md", CARD), ("config.json", NAMED), TOKENIZER, ONNX],
-            "`org/original` (by `base_model` of README.md)",
+            "`org/original` (from `base_model` of README.md)",
         ),
-        (&[("config.json", NAMED), TOKENIZER, ONNX], "`org/trained` (by `_name_or_path` of config.json)"),
-        (&[("config.json", OWN_PATH), TOKENIZER, ONNX], "use the repository that it was exported from"),
-        (&[("README.md", "# Mine"), ("model_O2.onnx", "w")], "use the repository that it was exported from"),
+        (&[("config.json", NAMED), TOKENIZER, ONNX], "`org/trained` (from `_name_or_path` of config.json)"),
+        (&[("config.json", OWN_PATH), TOKENIZER, ONNX], "use the repository of the original model"),
+        (&[("README.md", "# Mine"), ("model_O2.onnx", "w")], "use the repository of the original model"),
     ];
     for (files, original) in cases {
         let (message, requested) = refusal(files, Hub::new(), &["onnx", "tokenizer"]).await;
-        assert!(message.contains("`org/tiny` at `main` is an ONNX export, and ONNX is not read"), "{message}");
+        assert!(message.contains("`org/tiny` at `main` is an ONNX export, and ONNX is not supported"), "{message}");
         assert!(message.contains(original), "{message}");
         assert!(!requested, "only what may name the original is downloaded");
     }
@@ -69,10 +69,10 @@ async fn an_adapter_alone_names_its_base_model() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_formats_are_named() {
     let cases: [(Files, &str, &str); 4] = [
-        (&[("splade.Q8_0.gguf", "w"), ("README.md", CARD)], "GGUF is not read", "org/original"),
+        (&[("splade.Q8_0.gguf", "w"), ("README.md", CARD)], "GGUF is not supported", "org/original"),
         (&[("config.json", NAMED), TOKENIZER, ("tf_model.h5", "w")], "TensorFlow", "from_tf=True"),
         (&[("config.json", NAMED), TOKENIZER, ("flax_model.msgpack", "w")], "Flax", "from_flax=True"),
-        (&[("openvino/openvino_model.xml", "w"), ("openvino/openvino_model.bin", "w")], "OpenVINO", "exported from"),
+        (&[("openvino/openvino_model.xml", "w"), ("openvino/openvino_model.bin", "w")], "OpenVINO", "original model"),
     ];
     for (files, format, remedy) in cases {
         let (message, requested) = refusal(files, Hub::new(), &["gguf", ".h5", "msgpack", "openvino"]).await;
