@@ -1,8 +1,8 @@
-//! The keys of a model's files: what each one does to vectors, and the check of a file against that table.
+//! Tables of the keys in a model's configuration files, and the check of a file against its table.
 //!
-//! Every key that transformers 5.23 or sentence-transformers 6.2 reads has an entry, so that none is ignored silently: it
-//! is honoured, or refused unless it has a value that changes nothing, or known to be irrelevant. `docs/model-files.md`
-//! is generated from these tables, and `tests/it/model_settings.rs` holds them against sentence-transformers.
+//! Every key that transformers 5.23 or sentence-transformers 6.2 reads has an entry, so no key is ignored silently. A
+//! key is honoured, restricted to values without effect, or known to be irrelevant. `docs/model-files.md` is generated
+//! from these tables, and `tests/it/model_settings.rs` compares them with sentence-transformers.
 //!
 //! See docs/adr/0019-configuration-key-table.md.
 
@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
 
-    /// Law: no path is in a table twice, and every allowed value is JSON.
+    /// Property: paths are unique within a table, and allowed values are valid JSON.
     #[test]
     fn tables_are_well_formed() {
         for table in TABLES {

@@ -1,9 +1,9 @@
-//! Which parts of a directory encode documents and which encode queries.
+//! Structure of a model: the settings of the document encoder and of the query encoder.
 //!
-//! Without `modules.json`, a masked language model encodes both, with the largest weight of each term. With it,
-//! sentence-transformers lists the modules: a transformer and its pooling, or a router with a list for each role.
+//! Without `modules.json`, a masked language model with max pooling encodes both. With it, sentence-transformers lists
+//! the modules: a transformer and its pooling, or a router with a list per role.
 //!
-//! All that is here is known from small files, before weights are read or the tokenizer is built.
+//! Everything here is read from small files, before weights are read or the tokenizer is built.
 
 mod class;
 mod config;

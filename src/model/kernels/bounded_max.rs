@@ -45,6 +45,7 @@ pub struct BoundedMaxWeight {
     bias: Vec<f32>,
     /// Norm of each output's row, in units of its quantization scale.
     norms: Vec<f32>,
+    /// Norm of the quantization error of each output's row, in the same units.
     error_norms: Vec<f32>,
     rounding_error: f32,
     /// [`BoundedMaxTile::max_input`] of each tile.
@@ -66,9 +67,10 @@ pub struct BoundedMaxRows {
     coarse: Int8Rows,
     exact: AlignedBuffer,
     /// Norm of each dequantized row.
-    norms: Vec<f32>,
-    error_norms: Vec<f32>,
-}
+        norms: Vec<f32>,
+        /// Norm of each row's quantization error.
+        error_norms: Vec<f32>,
+    }
 
 /// Reusable buffers for bounds and candidates.
 #[derive(Default)]

@@ -43,7 +43,7 @@ impl Linear {
         let [outputs, inputs] = shape;
         let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         if bias.len() != outputs || weight.len() != outputs * inputs {
-            bail!("shape mismatch: {} weights and {} biases, expected {outputs} outputs of {inputs} inputs", weight.len(), bias.len());
+            bail!("shape mismatch: {} weights and {} biases for [{outputs}, {inputs}]", weight.len(), bias.len());
         }
         let weight = match backend {
             Backend::Candle { device, dtype } => load_on_device(weight, shape, bias, device, *dtype)?,

@@ -1,10 +1,10 @@
-//! Products with a weight in float32, laid out once in the order in which they read it.
+//! float32 matrix products with weights packed once into panels.
 //!
-//! A panel is as many outputs as two vectors hold, input by input. Six rows of a product by one panel are summed in
-//! registers while all inputs pass by, so a number of the result is written once, and what follows the product is computed
-//! on it there. These twelve sums hide the latency of multiply-adds, and fit into sixteen registers with what they are made
-//! of. The panel stays in the second-level cache while the rows of a batch pass by (Goto and van de Geijn, Anatomy of
-//! High-Performance Matrix Multiplication, 2008; their blocks of the inputs are left out, for a layer has few).
+//! A panel holds the outputs of two SIMD vectors, input by input. The sums of six rows by one panel stay in registers
+//! over all inputs, so each result is written once and the epilogue runs on it there. These twelve accumulators hide
+//! the latency of fused multiply-adds and fit into sixteen registers together with their operands. The panel stays in
+//! the L2 cache while all rows of a batch are processed (Goto and van de Geijn, Anatomy of High-Performance Matrix
+//! Multiplication, 2008; without blocking over the inputs, of which a layer has few).
 //!
 //! See docs/adr/0013-float32-panels.md.
 
@@ -15,45 +15,46 @@ use rten_simd::{Isa, SimdOp};
 use super::aligned::AlignedBuffer;
 use super::epilogue::{Activation, MAX_LANES};
 
-/// Rows whose sums are in registers.
+/// Number of rows whose sums are held in registers.
 const BLOCK_ROWS: usize = 6;
-/// Vectors of a panel.
+/// Number of SIMD vectors per panel.
 const PANEL_VECTORS: usize = 2;
 
-/// A `[outputs, inputs]` weight, its bias, and the activation that follows.
+/// A packed `[outputs, inputs]` weight with its bias and activation.
 pub struct PackedPanels {
-    /// `[panels, inputs, columns of a panel]`; zeros where there is no output.
+    /// `[panels, inputs, columns of a panel]`, padded with zeros.
     weight: AlignedBuffer,
     /// `[panels, columns of a panel]`.
     bias: Vec<f32>,
     inputs: usize,
-    /// Of the result: half as many as the weight has if they are gated.
+    /// Number of outputs of the result: half of the weight's rows if gated.
     outputs: usize,
     activation: Activation,
 }
 
 impl PackedPanels {
-    /// Lays out a row-major `[outputs, inputs]` weight; `bias` is `[outputs]`, and 0 where there is none.
+    /// Packs a row-major `[outputs, inputs]` weight; `bias` is `[outputs]`, zero if missing.
     ///
-    /// A gated weight has its inputs in the first half of its rows and their gates in the second.
+    /// A gated weight has inputs in the first half of its rows and gates in the second.
     ///
     /// # Errors
-    /// If their lengths don't fit each other.
+    /// If the lengths of `weight` and `bias` do not match `inputs`, or a gated weight has an odd number of rows.
     pub fn new(weight: &[f32], inputs: usize, bias: Option<&[f32]>, activation: Activation) -> Result<Self> {
         if weight.is_empty() || inputs == 0 || !weight.len().is_multiple_of(inputs) {
-            bail!("a weight of {} elements has {inputs} inputs", weight.len());
+            bail!("shape mismatch: a weight of {} elements and {inputs} inputs", weight.len());
         }
         let rows = weight.len() / inputs;
         if bias.is_some_and(|bias| bias.len() != rows) {
-            bail!("a weight of {rows} outputs has another number of biases");
+            bail!("shape mismatch: expected {rows} biases");
         }
         let lanes = LaneCount.dispatch();
         let is_gated = activation == Activation::GatedGelu;
         if is_gated && !rows.is_multiple_of(2) {
-            bail!("a gated weight of {rows} outputs has no two halves");
+            bail!("a gated weight needs an even number of rows, got {rows}");
         }
         let (outputs, width) = if is_gated { (rows / 2, lanes) } else { (rows, PANEL_VECTORS * lanes) };
-        // The row of the weight that is each column's. A gated panel has a vector of inputs and one of their gates.
+        // Maps each packed column to a row of the weight. A gated panel has one vector of inputs and one of their
+        // gates.
         let columns: Vec<Option<usize>> = (0..outputs.div_ceil(width) * PANEL_VECTORS * lanes)
             .map(|column| {
                 let (panel, at) = (column / (PANEL_VECTORS * lanes), column % (PANEL_VECTORS * lanes));
@@ -74,23 +75,23 @@ impl PackedPanels {
         Ok(Self { weight: panels, bias, inputs, outputs, activation })
     }
 
-    /// Makes `out` the `[rows, outputs]` of `activation(x · weightᵀ + bias)`; `x` is `[rows, inputs]`. Gives the number of
-    /// outputs. A row of the result depends on no other row.
+    /// Writes `activation(x · weightᵀ + bias)`, `[rows, outputs]`, to `out` and returns the number of outputs; `x` is
+    /// `[rows, inputs]`. Each row of the result depends on its own input row only, bit for bit.
     ///
     /// # Errors
-    /// If `x` has no whole number of rows.
+    /// If the length of `x` is not a multiple of the number of inputs.
     pub fn multiply(&self, x: &[f32], out: &mut Vec<f32>) -> Result<usize> {
         if !x.len().is_multiple_of(self.inputs) {
-            bail!("{} elements are no rows of {} inputs", x.len(), self.inputs);
+            bail!("shape mismatch: {} elements are not a multiple of {} inputs", x.len(), self.inputs);
         }
-        // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
+        // The product overwrites old content, so `resize` only has to clear the growth; a reused buffer costs nothing.
         out.resize(x.len() / self.inputs * self.outputs, 0.0);
         MultiplyPanels { panels: self, x, out }.dispatch();
         Ok(self.outputs)
     }
 }
 
-/// How many float32 numbers are in a vector.
+/// Returns the number of float32 lanes of a SIMD vector.
 struct LaneCount;
 
 impl SimdOp for LaneCount {
@@ -146,13 +147,14 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// The products of `N` rows with a panel, `[N, columns]`.
+    /// Computes the products of `N` rows with a panel, `[N, columns]`.
     #[inline(always)]
     fn multiply<I: Isa, const N: usize>(&self, isa: I, x: &[f32], products: &mut [f32]) {
         let ops = isa.f32();
-        // Zeros, and the bias at the end: twelve sums that begin as copies of two vectors don't all stay in registers.
+        // The bias is added at the end: accumulators that start as copies of two bias vectors would not all stay in
+        // registers.
         let mut sums = [[ops.zero(); PANEL_VECTORS]; N];
-        // Slices of one length, which the loop's range is within: so it needs no checks.
+        // Slices of exactly the loop's length let the compiler remove bounds checks.
         let rows: [&[f32]; N] = std::array::from_fn(|row| &x[row * self.inputs..][..self.inputs]);
         for (input, weight) in (0..self.inputs).zip(self.weight.chunks_exact(PANEL_VECTORS * ops.len())) {
             let weight: [I::F32; PANEL_VECTORS] = ops.load_many(weight);
@@ -181,9 +183,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: a product is what its definition says, whatever its shape, and a row is the same whatever is beside it.
+        /// Property: products of all shapes agree with the definition, and a row does not depend on other rows.
         #[test]
-        fn is_the_product_row_by_row(
+        fn product_agrees_with_the_definition_row_by_row(
             count in 1usize..20,
             inputs in 1usize..40,
             outputs in 1usize..100,
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_do_not_fit_are_refused() {
+    fn mismatched_lengths_are_refused() {
         let refused = |weight: usize, inputs, bias: Option<usize>, activation| {
             let bias = bias.map(|length| vec![0.0; length]);
             PackedPanels::new(&vec![0.0; weight], inputs, bias.as_deref(), activation).is_err()

@@ -1,5 +1,5 @@
-//! 8-bit numbers: weights have a scale for each output channel, activations a scale and a zero point for each row, so that
-//! a text's vector does not depend on its neighbours.
+//! 8-bit quantization: weights have a scale per output channel, activations a scale and a zero point per row, so that
+//! the vector of a text does not depend on the rest of its batch.
 //!
 //! See docs/adr/0028-int8.md.
 
@@ -9,7 +9,7 @@ use rten_vecmath::MinMax;
 
 use super::finite::max_abs;
 
-/// `[rows, inputs]` in 8 bits: an element is `(value − zero point of its row) × scale of its row`.
+/// Quantized `[rows, inputs]`: an element is `(value − zero point of its row) × scale of its row`.
 pub struct QuantizedRows {
     pub values: Vec<u8>,
     pub zero_points: Vec<i32>,
@@ -17,10 +17,10 @@ pub struct QuantizedRows {
 }
 
 impl QuantizedRows {
-    /// Quantizes each row over the range that it has itself. 0 is exact.
+    /// Quantizes each row over its own range, extended to include 0, which is represented exactly.
     ///
-    /// A row with an element that is not finite gets the scale NaN, and with it every product of that row: the search
-    /// for its range ignores NaN, and in 8 bits there is none.
+    /// A row with a non-finite element gets the scale NaN, which makes every product of that row NaN: the range
+    /// computation ignores NaN, and 8-bit values cannot represent it.
     pub fn new(x: &[f32], inputs: usize) -> Self {
         let rows = x.len() / inputs.max(1);
         let mut quantized =
@@ -28,7 +28,7 @@ impl QuantizedRows {
         for (row, values) in x.chunks_exact(inputs).zip(quantized.values.chunks_exact_mut(inputs)) {
             let (row_min, row_max) = MinMax::new(row).dispatch();
             let (min, max) = (row_min.min(0.0), row_max.max(0.0));
-            // A row of zeros has any scale.
+            // A row of zeros would have the scale 0, and `1 / scale` would be infinite.
             let scale = ((max - min) / 255.0).max(f32::MIN_POSITIVE);
             let scale = if max_abs(row).is_finite() { scale } else { f32::NAN };
             let zero_point = (-min / scale).round() as i32;
@@ -39,7 +39,7 @@ impl QuantizedRows {
         quantized
     }
 
-    /// Returns what 8 bits keep of a row, without rounding.
+    /// Returns the dequantized values of a row in float64, so that no rounding is added.
     pub fn dequantize_row(&self, row_index: usize, inputs: usize) -> impl Iterator<Item = f64> + Clone {
         let (zero_point, scale) = (self.zero_points[row_index], f64::from(self.scales[row_index]));
         let values = &self.values[row_index * inputs..][..inputs];
@@ -47,8 +47,8 @@ impl QuantizedRows {
     }
 }
 
-/// Makes each value `round(x / scale) + zero point`, within 0 to 255. As `rten_vecmath::Quantize` does, but without the
-/// closure in its loop, which is sometimes not inlined and then costs a fifth of all time.
+/// Computes `round(x / scale) + zero point`, clamped to 0..=255. Equivalent to `rten_vecmath::Quantize` without the
+/// closure in its loop, which is sometimes not inlined and then costs a fifth of the total time.
 struct QuantizeRow<'a> {
     row: &'a [f32],
     inverse_scale: f32,
@@ -87,28 +87,28 @@ impl SimdOp for QuantizeRow<'_> {
     }
 }
 
-/// What belongs to each output of a weight in 8 bits; an element is `value × scale of its output`.
+/// Quantization parameters per output channel; an element of the weight is `value × scale of its output`.
 #[derive(Default)]
 pub struct ChannelQuantParams {
     pub scales: Vec<f32>,
-    /// The sum of an output's values.
+    /// Sum of the quantized values of each output, for the correction by zero points.
     pub sums: Vec<i32>,
 }
 
-/// A weight in steps of a scale.
+/// Quantizes a weight to a multiple of the scale.
 fn quantize(weight: f32, scale: f32) -> f32 {
     (weight * (1.0 / scale)).round()
 }
 
-/// Returns what 8 bits lose of a weight, without rounding.
+/// Returns the quantization error of a weight, in float64.
 pub fn quantization_error(weight: f32, scale: f32) -> f64 {
     f64::from(weight) - f64::from(quantize(weight, scale)) * f64::from(scale)
 }
 
-/// A `[outputs, inputs]` weight in 8 bits.
+/// Quantizes a `[outputs, inputs]` weight to 8 bits.
 ///
-/// With `narrow`, 7 bits are used: on processors without dot products of bytes, the sum of two products must fit into 16
-/// bits. A row with a weight that is not finite gets the scale NaN, as a row of inputs does.
+/// `use_7_bits` selects the range for CPUs without byte dot products, where the sum of two products must fit into 16
+/// bits. As with inputs, a row with a non-finite weight gets the scale NaN.
 pub fn quantize_weights(weight: &[f32], inputs: usize, use_7_bits: bool) -> (Vec<i8>, ChannelQuantParams) {
     let max_value = if use_7_bits { 63.0 } else { 127.0 };
     let mut values = Vec::with_capacity(weight.len());
@@ -135,9 +135,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: what is read back is within half a step of what it was, and 0 stays 0.
+        /// Property: dequantized values are within one step of the original, and 0 stays 0.
         #[test]
-        fn a_row_comes_back(row in rows()) {
+        fn dequantized_rows_are_close(row in rows()) {
             let QuantizedRows { values, zero_points, scales } = QuantizedRows::new(&row, row.len());
             for (&value, &x) in values.iter().zip(&row) {
                 let back = (i32::from(value) - zero_points[0]) as f32 * scales[0];
@@ -146,11 +146,11 @@ mod tests {
             }
         }
 
-        /// Law: so is a weight, and the narrow form stays within 7 bits.
+        /// Property: dequantized weights are within half a step of the original, and `use_7_bits` limits values to 63.
         #[test]
-        fn a_weight_comes_back(row in rows(), narrow in any::<bool>()) {
-            let (values, ChannelQuantParams { scales, .. }) = quantize_weights(&row, row.len(), narrow);
-            let largest = if narrow { 63 } else { 127 };
+        fn dequantized_weights_are_close(row in rows(), use_7_bits in any::<bool>()) {
+            let (values, ChannelQuantParams { scales, .. }) = quantize_weights(&row, row.len(), use_7_bits);
+            let largest = if use_7_bits { 63 } else { 127 };
             for (&value, &weight) in values.iter().zip(&row) {
                 prop_assert!((f32::from(value) * scales[0] - weight).abs() <= 0.51 * scales[0]);
                 prop_assert!(value.unsigned_abs() <= largest);
@@ -158,10 +158,9 @@ mod tests {
         }
     }
 
-    /// Law: an element that is not finite is never mistaken for a small number: the scale of its row is NaN, and of no
-    /// other.
+    /// Property: a non-finite element makes the scale of its row NaN, and of no other row.
     #[test]
-    fn what_is_not_finite_stays_so() {
+    fn non_finite_elements_make_the_scale_nan() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for at in [0, 33, 69] {
                 let mut rows = vec![0.5; 3 * 70];

@@ -2,25 +2,26 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-/// The largest head that is supported, in elements: eight times what encoders have. With it the tables are bounded.
+/// Maximum supported head size, in elements: eight times that of common encoders. Bounds the size of the tables.
 const MAX_HEAD_SIZE: usize = 512;
 
-/// The angles of every position for one base.
+/// Precomputed rotation angles of all positions for one base.
 pub struct Rope {
-    /// `[positions, size / 2]`, row by row.
+    /// `[positions, head size / 2]`, row-major.
     cos: Vec<f32>,
     sin: Vec<f32>,
     half_size: usize,
 }
 
 impl Rope {
-    /// For heads of `size` elements: element `i` of a half turns by `position / base^(2i / size)`.
+    /// Computes the tables for heads of `head_size` elements: element `i` of a half is rotated by `position / base^(2i
+    /// / head_size)`.
     ///
     /// # Errors
-    /// If a head has no halves, or is too large.
+    /// If `head_size` is odd or larger than the supported maximum.
     pub fn new(base: f64, head_size: usize, positions: usize) -> Result<Self> {
         if !head_size.is_multiple_of(2) || head_size > MAX_HEAD_SIZE {
-            bail!("a head has {head_size} elements; expected an even number up to {MAX_HEAD_SIZE}");
+            bail!("unsupported head size {head_size}; expected an even number up to {MAX_HEAD_SIZE}");
         }
         let half_size = head_size / 2;
         let frequencies: Vec<f32> =
@@ -30,18 +31,19 @@ impl Rope {
         Ok(Self { cos, sin, half_size })
     }
 
-    /// Whether there are angles for sequences of that length.
+    /// Checks that the tables cover sequences of `length` tokens.
     ///
     /// # Errors
-    /// If not.
+    /// If the sequence is longer than the number of positions.
     pub fn check_length(&self, length: usize) -> Result<()> {
         if length * self.half_size > self.cos.len() {
-            bail!("a sequence of {length} tokens has more positions than the model");
+            bail!("a sequence of {length} tokens exceeds the positions of the model");
         }
         Ok(())
     }
 
-    /// Turns the elements of one head at a position, for which there are angles: the first half together with the second.
+    /// Rotates the elements of one head at a position, pairing the first half with the second. The position must be
+    /// within the tables.
     pub fn apply_rope(&self, position: usize, x: &[f32], out: &mut Vec<f32>) {
         let angles = position * self.half_size..(position + 1) * self.half_size;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
@@ -51,7 +53,7 @@ impl Rope {
         out.extend(pairs().map(|((a, b), (cos, sin))| b * cos + a * sin));
     }
 
-    /// The same by candle's operations: `x` is `[heads, length, size]`, positions from 0.
+    /// Rotates `x`, `[heads, length, head size]`, at positions from 0 with candle operations.
     pub fn apply_rope_on_device(&self, x: &Tensor) -> Result<Tensor> {
         let (_, length, _) = x.dims3()?;
         self.check_length(length)?;

@@ -1,27 +1,27 @@
-//! `config.json` of each class of models.
+//! Keys of `config.json`, per model class.
 
 use super::table::{KeySpec, KeyTable, honour, ignore, restrict};
 
-const CODE: &str = "custom code is never executed; save the model with the class of transformers, or use another model";
+const CODE: &str = "custom code is never executed; save the model with its transformers class, or use another model";
 const TRAINING: &str = "only used in training";
 const GENERATION: &str = "only used to generate text";
-const HEADS: &str = "belongs to a head or a task that is not used";
-const OUTPUT: &str = "selects what else is returned";
-const DECODER: &str = "attention would be that of a decoder; use a model that was trained as an encoder";
+const HEADS: &str = "belongs to an unused head or task";
+const OUTPUT: &str = "selects additional outputs";
+const DECODER: &str = "decoder attention is not supported; use a model that was trained as an encoder";
 
-/// Keys of every class.
+/// Keys common to all classes.
 const COMMON: &[KeySpec] = &[
-    honour("model_type", "decides the class of the network and of its tokenizer"),
-    honour("architectures", "without modules.json, it must name a class that ends in ForMaskedLM"),
-    honour("tokenizer_class", "decides the tokenizer's class where tokenizer_config.json names none"),
-    honour("vocab_size", "rows of the word embedding"),
-    honour("max_position_embeddings", "the maximum number of tokens"),
-    honour("tie_word_embeddings", "whether the decoder shares the word embedding where it has no weight of its own"),
+    honour("model_type", "selects the class of the network and of its tokenizer"),
+    honour("architectures", "must contain a class ending in ForMaskedLM if there is no modules.json"),
+    honour("tokenizer_class", "class of the tokenizer if tokenizer_config.json has no `tokenizer_class`"),
+    honour("vocab_size", "number of rows of the word embedding"),
+    honour("max_position_embeddings", "maximum number of tokens"),
+    honour("tie_word_embeddings", "whether a decoder without its own weight shares the word embedding"),
     restrict("is_decoder", &["false"], DECODER),
     restrict("add_cross_attention", &["false"], DECODER),
     restrict("is_causal", &["false"], DECODER),
     ignore("is_encoder_decoder", GENERATION),
-    ignore("use_bidirectional_attention", "encoders attend to both sides anyway"),
+    ignore("use_bidirectional_attention", "encoders always attend to both sides"),
     ignore("output_past", OUTPUT),
     restrict("auto_map.AutoConfig", &[], CODE),
     restrict("auto_map.AutoModel", &[], CODE),
@@ -32,22 +32,22 @@ const COMMON: &[KeySpec] = &[
     restrict(
         "quantization_config",
         &[],
-        "the weights are quantized; use the model that they were made from, and --dtype int8 to compute in 8 bits",
+        "the weights are quantized; use the original model, with --dtype int8 for int8 inference",
     ),
-    restrict("transformers_weights", &[], "rename that file to model.safetensors and remove the key"),
-    restrict("compression_config", &[], "the weights are compressed; use the model that they were made from"),
+    restrict("transformers_weights", &[], "rename the file to model.safetensors and remove the key"),
+    restrict("compression_config", &[], "the weights are compressed; use the original model"),
     restrict("per_layer_config", &["{}"], "layers of different shapes are not supported"),
-    restrict("pruned_heads", &["{}"], "save the model without its pruned heads' entry"),
+    restrict("pruned_heads", &["{}"], "pruned heads are not supported; use the unpruned model"),
     restrict("position_embedding_type", &["\"absolute\""], "relative positions are not supported"),
-    restrict("chunk_size_feed_forward", &["0", "1"], "set it to 0; it only saves memory in PyTorch"),
-    restrict("processor_class", &[], "only tokenizers are supported; remove it where the model is one for texts"),
+    restrict("chunk_size_feed_forward", &["0", "1"], "only saves memory in PyTorch; set it to 0"),
+    restrict("processor_class", &[], "only tokenizers are supported; remove the key if the model encodes texts"),
     ignore("dtype", "weights are converted to float32; vectors equal those of sentence-transformers in float32"),
     ignore("torch_dtype", "weights are converted to float32; vectors equal those of sentence-transformers in float32"),
     ignore("use_bfloat16", "weights are converted to float32"),
-    ignore("_name_or_path", "where the model came from"),
-    ignore("name_or_path", "where the model came from"),
-    ignore("_commit_hash", "where the model came from"),
-    ignore("transformers_version", "which version wrote the file"),
+    ignore("_name_or_path", "origin of the model"),
+    ignore("name_or_path", "origin of the model"),
+    ignore("_commit_hash", "origin of the model"),
+    ignore("transformers_version", "version that wrote the file"),
     ignore("attn_implementation", "selects a kernel of PyTorch"),
     ignore("_attn_implementation", "selects a kernel of PyTorch"),
     ignore("_attn_implementation_internal", "selects a kernel of PyTorch"),
@@ -76,14 +76,14 @@ const COMMON: &[KeySpec] = &[
     ignore("pooler_num_fc_layers", HEADS),
     ignore("pooler_size_per_head", HEADS),
     ignore("pooler_type", HEADS),
-    ignore("directionality", "a note on the training"),
-    ignore("sentence_transformers", "a note on the training of a reranker"),
-    ignore("bos_token_id", "special tokens are those of the tokenizer"),
-    ignore("eos_token_id", "special tokens are those of the tokenizer"),
-    ignore("cls_token_id", "special tokens are those of the tokenizer"),
-    ignore("sep_token_id", "special tokens are those of the tokenizer"),
-    ignore("mask_token_id", "special tokens are those of the tokenizer"),
-    ignore("unk_token_id", "special tokens are those of the tokenizer"),
+    ignore("directionality", "metadata of the training"),
+    ignore("sentence_transformers", "metadata of the training of a reranker"),
+    ignore("bos_token_id", "the tokenizer defines the special tokens"),
+    ignore("eos_token_id", "the tokenizer defines the special tokens"),
+    ignore("cls_token_id", "the tokenizer defines the special tokens"),
+    ignore("sep_token_id", "the tokenizer defines the special tokens"),
+    ignore("mask_token_id", "the tokenizer defines the special tokens"),
+    ignore("unk_token_id", "the tokenizer defines the special tokens"),
     ignore("decoder_start_token_id", GENERATION),
     ignore("cross_attention_hidden_size", DECODER),
     ignore("tie_encoder_decoder", GENERATION),
@@ -116,15 +116,15 @@ const COMMON: &[KeySpec] = &[
     ignore("tf_legacy_loss", TRAINING),
 ];
 
-/// BERT and those with its layers.
+/// Keys of BERT and of families with its layers.
 const BERT_KEYS: &[KeySpec] = &[
     honour("hidden_size", "width of the network"),
     honour("num_hidden_layers", "number of layers"),
     honour("num_attention_heads", "number of attention heads"),
     honour("intermediate_size", "width of the feed-forward networks"),
-    honour("hidden_act", "activation: gelu, gelu_python (the same) or relu; others are refused"),
+    honour("hidden_act", "activation: gelu, gelu_python (equivalent) or relu; others are refused"),
     honour("layer_norm_eps", "epsilon of the layer norms"),
-    honour("type_vocab_size", "number of token types; all tokens of a text are of type 0"),
+    honour("type_vocab_size", "number of token types; all tokens have type 0"),
 ];
 
 pub const BERT: KeyTable = KeyTable {
@@ -136,7 +136,7 @@ pub const BERT: KeyTable = KeyTable {
 pub const ROBERTA: KeyTable = KeyTable {
     file: "config.json",
     scope: "RobertaForMaskedLM, XLMRobertaForMaskedLM, CamembertForMaskedLM",
-    keys: &[COMMON, BERT_KEYS, &[honour("pad_token_id", "positions begin after it")]],
+    keys: &[COMMON, BERT_KEYS, &[honour("pad_token_id", "position ids begin after it")]],
 };
 
 pub const DISTILBERT: KeyTable = KeyTable {
@@ -149,13 +149,13 @@ pub const DISTILBERT: KeyTable = KeyTable {
             honour("n_layers", "number of layers"),
             honour("n_heads", "number of attention heads"),
             honour("hidden_dim", "width of the feed-forward networks"),
-            honour("activation", "activation: gelu, gelu_python (the same) or relu; others are refused"),
-            honour("hidden_size", "another name of `dim`, which it replaces"),
-            honour("num_hidden_layers", "another name of `n_layers`, which it replaces"),
-            honour("num_attention_heads", "another name of `n_heads`, which it replaces"),
+            honour("activation", "activation: gelu, gelu_python (equivalent) or relu; others are refused"),
+            honour("hidden_size", "alias of `dim`; takes precedence"),
+            honour("num_hidden_layers", "alias of `n_layers`; takes precedence"),
+            honour("num_attention_heads", "alias of `n_heads`; takes precedence"),
             ignore("pad_token_id", "texts are not padded"),
             ignore("layer_norm_eps", "DistilBERT's epsilon is always 1e-12"),
-            ignore("sinusoidal_pos_embds", "how positions are initialized; they are read from the weights"),
+            ignore("sinusoidal_pos_embds", "initialization of the position embeddings, which are read from the weights"),
             ignore("tie_weights_", "replaced by `tie_word_embeddings`"),
             ignore("dropout", TRAINING),
             ignore("attention_dropout", TRAINING),
@@ -166,7 +166,7 @@ pub const DISTILBERT: KeyTable = KeyTable {
 };
 
 const ROPE: &str =
-    "scaled rotary positions are not implemented; set it to \"default\" only if the model was trained so";
+    "scaled rotary embeddings are not supported; set it to \"default\" only if the model was trained with that";
 
 pub const MODERNBERT: KeyTable = KeyTable {
     file: "config.json",
@@ -178,22 +178,22 @@ pub const MODERNBERT: KeyTable = KeyTable {
             honour("num_hidden_layers", "number of layers"),
             honour("num_attention_heads", "number of attention heads"),
             honour("intermediate_size", "width of the feed-forward networks"),
-            honour("hidden_activation", "activation: gelu or gelu_python (the same); others are refused"),
-            honour("classifier_activation", "activation of the head: gelu, gelu_python (the same) or relu"),
+            honour("hidden_activation", "activation: gelu or gelu_python (equivalent); others are refused"),
+            honour("classifier_activation", "activation of the head: gelu, gelu_python (equivalent) or relu"),
             honour("norm_eps", "epsilon of the layer norms"),
             honour("norm_bias", "whether layer norms have a bias"),
             honour("attention_bias", "whether attention has biases"),
             honour("mlp_bias", "whether the feed-forward networks have biases"),
             honour("classifier_bias", "whether the head's dense layer has a bias"),
             honour("decoder_bias", "whether the decoder has a bias"),
-            honour("local_attention", "width of the window of layers with sliding attention"),
-            honour("sliding_window", "half of `local_attention`, which it replaces"),
-            honour("layer_types", "which layers have sliding attention"),
-            honour("global_attn_every_n_layers", "which layers have full attention, without `layer_types`"),
-            honour("global_rope_theta", "base of the rotary positions of full attention, without `rope_parameters`"),
-            honour("local_rope_theta", "base of the rotary positions of sliding attention, without `rope_parameters`"),
-            honour("rope_parameters.full_attention.rope_theta", "base of the rotary positions of full attention"),
-            honour("rope_parameters.sliding_attention.rope_theta", "base of the rotary positions of sliding attention"),
+            honour("local_attention", "window size of sliding attention, both sides together"),
+            honour("sliding_window", "half of `local_attention`; takes precedence"),
+            honour("layer_types", "attention type of each layer: full or sliding"),
+            honour("global_attn_every_n_layers", "interval of layers with full attention, without `layer_types`"),
+            honour("global_rope_theta", "base of the rotary embeddings of full attention, without `rope_parameters`"),
+            honour("local_rope_theta", "base of the rotary embeddings of sliding attention, without `rope_parameters`"),
+            honour("rope_parameters.full_attention.rope_theta", "base of the rotary embeddings of full attention"),
+            honour("rope_parameters.sliding_attention.rope_theta", "base of the rotary embeddings of sliding attention"),
             restrict("rope_parameters.*.rope_type", &["\"default\""], ROPE),
             restrict("rope_parameters.*.type", &["\"default\""], ROPE),
             restrict("rope_parameters.*.factor", &[], ROPE),
@@ -208,12 +208,12 @@ pub const MODERNBERT: KeyTable = KeyTable {
             restrict("rope_parameters.*.high_freq_factor", &[], ROPE),
             restrict("rope_parameters.rope_type", &["\"default\""], ROPE),
             restrict("rope_parameters.type", &["\"default\""], ROPE),
-            restrict("rope_parameters.rope_theta", &[], "give a base for full_attention and one for sliding_attention"),
+            restrict("rope_parameters.rope_theta", &[], "set `rope_theta` in full_attention and in sliding_attention instead"),
             restrict("rope_parameters.factor", &[], ROPE),
             restrict("rope_scaling", &["{}"], ROPE),
             restrict("rope_theta", &[], "transformers ignores it; use `global_rope_theta` and `local_rope_theta`"),
             restrict("partial_rotary_factor", &["1"], ROPE),
-            restrict("head_dim", &[], "heads share the width evenly; remove it"),
+            restrict("head_dim", &[], "the head size is `hidden_size` / `num_attention_heads`; remove the key"),
             ignore("pad_token_id", "texts are not padded"),
             ignore("classifier_pooling", HEADS),
             ignore("sparse_prediction", TRAINING),
@@ -223,7 +223,7 @@ pub const MODERNBERT: KeyTable = KeyTable {
             ignore("embedding_dropout", TRAINING),
             ignore("mlp_dropout", TRAINING),
             ignore("deterministic_flash_attn", "selects a kernel of PyTorch"),
-            ignore("reference_compile", "selects how PyTorch runs"),
+            ignore("reference_compile", "selects the execution mode of PyTorch"),
             ignore("repad_logits_with_grad", TRAINING),
             ignore("layer_norm_eps", "ModernBERT uses `norm_eps`"),
         ],

@@ -1,4 +1,4 @@
-//! A table of keys, and the check of a file against it.
+//! Key tables, and the check of a file against them.
 
 use std::path::Path;
 
@@ -6,63 +6,66 @@ use serde_json::{Map, Value};
 
 use super::super::ModelError;
 
-/// One key of a file, or all keys below it.
+/// Entry of a table: one key, or all keys that match a pattern.
 #[derive(Debug, Clone, Copy)]
 pub struct KeySpec {
-    /// Its path in dots, such as `processing_kwargs.text.max_length`; `*` stands for any name
-    /// and `*_token` for one that ends so.
+    /// Dotted path, such as `processing_kwargs.text.max_length`; `*` matches any name and `*_token` any name with that
+    /// suffix.
     pub path: &'static str,
     pub rule: KeyRule,
-    /// What it does, why it is irrelevant, or what to do where its value is refused.
+    /// Effect of the key, the reason why it is irrelevant, or the remedy for a refused value.
     pub note: &'static str,
 }
 
-/// What is done about a key.
+/// Treatment of a key.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyRule {
-    /// It decides vectors, and is followed.
+    /// The key determines vectors and is followed.
     Honoured,
-    /// Any value but these, which are JSON texts, is refused. Missing is one of them.
+    /// Only the given values (as JSON) are accepted; a missing key or null always is.
     Restricted(&'static [&'static str]),
-    /// No value changes a vector.
+    /// The key has no effect on vectors.
     Ignored,
 }
 
+/// Creates an entry for a key that determines vectors; `about` is its effect.
 pub const fn honour(path: &'static str, about: &'static str) -> KeySpec {
     KeySpec { path, rule: KeyRule::Honoured, note: about }
 }
 
+/// Creates an entry that accepts only `values`; `about` is the reason or the remedy, and part of the error.
 pub const fn restrict(path: &'static str, values: &'static [&'static str], about: &'static str) -> KeySpec {
     KeySpec { path, rule: KeyRule::Restricted(values), note: about }
 }
 
+/// Creates an entry for a key without effect; `about` is the reason.
 pub const fn ignore(path: &'static str, about: &'static str) -> KeySpec {
     KeySpec { path, rule: KeyRule::Ignored, note: about }
 }
 
-/// The keys of one kind of file.
+/// Table of the keys of one file.
 #[derive(Debug)]
 pub struct KeyTable {
-    /// The file's name, as the documentation has it.
+    /// Name of the file, for the documentation.
     pub file: &'static str,
-    /// Which models it is for.
+    /// Models or modules that the table applies to, for the documentation.
     pub scope: &'static str,
     pub keys: &'static [&'static [KeySpec]],
 }
 
 impl KeyTable {
-    /// All keys.
+    /// Iterates over all entries.
     pub fn iter(&self) -> impl Iterator<Item = &'static KeySpec> {
         self.keys.iter().flat_map(|keys| keys.iter())
     }
 
-    /// Checks the object in a file, and returns the paths of the keys that no table has.
+    /// Checks the object in a file and returns the paths of its unknown keys.
     ///
     /// # Errors
-    /// If it is no object, or a key has a value that is refused: the key, its value and what to do.
+    /// [`ModelError::File`] if it is not an object, or a restricted key has another value: with key, value and remedy.
     pub fn check(&self, file: &Path, object: &Value) -> Result<Vec<String>, ModelError> {
         let Value::Object(object) = object else {
-            return Err(ModelError::file(file, "it is not a JSON object"));
+            return Err(ModelError::file(file, "expected a JSON object"));
         };
         let mut unknown_keys = Vec::new();
         self.check_object(object, "", &mut unknown_keys).map_err(|problem| ModelError::file(file, problem))?;
@@ -92,12 +95,12 @@ impl KeyTable {
         Ok(())
     }
 
-    /// Whether a key inside of `path` is honoured.
+    /// Returns true if a key below `path` is honoured.
     pub fn has_honoured_below(&self, path: &str) -> bool {
         self.iter().any(|key| matches!(key.rule, KeyRule::Honoured) && is_below(key.path, path))
     }
 
-    /// The entry of a path; one that names it before one with a `*`.
+    /// Finds the entry of a path. An exact path takes precedence over a pattern.
     pub fn find(&self, path: &str) -> Option<&'static KeySpec> {
         let exact = self.iter().find(|key| key.path == path);
         exact.or_else(|| self.iter().find(|key| matches_pattern(key.path, path)))
@@ -111,14 +114,14 @@ impl KeySpec {
             return Ok(());
         }
         let expected = match values {
-            [] => "it is supported only where it is missing or null".to_owned(),
+            [] => "supported only if missing or null".to_owned(),
             values => format!("supported: {}", values.join(", ")),
         };
         Err(format!("`{path}` is {}; {expected}: {}", truncate_value(value), self.note))
     }
 }
 
-/// A value for a message.
+/// Formats a value for a message, truncated.
 fn truncate_value(value: &Value) -> String {
     const MAX_CHARS: usize = 120;
     let text = value.to_string();
@@ -128,7 +131,7 @@ fn truncate_value(value: &Value) -> String {
     }
 }
 
-/// Whether a value is the one that a JSON text has; 1 and 1.0 are equal.
+/// Compares a value with JSON text; 1 and 1.0 are equal.
 fn equals_json(json: &str, value: &Value) -> bool {
     match serde_json::from_str::<Value>(json) {
         Ok(Value::Number(number)) => number.as_f64() == value.as_f64(),
@@ -148,14 +151,14 @@ fn matches_pattern(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whether `pattern` names something inside `path`.
+/// Returns true if `pattern` is a path below `path`.
 fn is_below(pattern: &str, path: &str) -> bool {
     let mut pattern = pattern.split('.');
     path.split('.').all(|name| pattern.next().is_some_and(|expected| matches_segment(expected, name)))
         && pattern.next().is_some()
 }
 
-/// Whether a part of a pattern, such as `*` or `*_token`, stands for a name.
+/// Matches a segment of a pattern, such as `*` or `*_token`, with a name.
 fn matches_segment(expected: &str, name: &str) -> bool {
     match expected.strip_prefix('*') {
         Some(suffix) => name.ends_with(suffix),
@@ -191,8 +194,8 @@ mod tests {
         );
         let error = check(json!({"rope": {"full": {"type": "yarn"}}})).unwrap_err();
         assert_eq!(error, "config.json: `rope.full.type` is \"yarn\"; supported: \"default\", 1: convert it");
-        assert!(check(json!({"code": {}})).unwrap_err().contains("only where it is missing or null: remove it"));
+        assert!(check(json!({"code": {}})).unwrap_err().contains("only if missing or null: remove it"));
         assert!(check(json!({"rope": 1})).unwrap_err().contains("expected an object"));
-        assert!(check(json!([])).unwrap_err().contains("not a JSON object"));
+        assert!(check(json!([])).unwrap_err().contains("expected a JSON object"));
     }
 }

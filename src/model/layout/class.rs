@@ -1,15 +1,15 @@
-//! The classes of transformers that are supported.
+//! Supported transformers classes.
 
 use serde_json::Value;
 
 use super::family::Family;
 
-/// A class of transformers.
+/// A transformers class.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ModelClass {
-    /// Its name, such as `BertForMaskedLM`.
+    /// Class name, such as `BertForMaskedLM`.
     pub name: &'static str,
-    /// The `model_type` of its `config.json`.
+    /// `model_type` in its `config.json`.
     pub model_type: &'static str,
     pub family: Family,
 }
@@ -18,7 +18,7 @@ const fn model_class(name: &'static str, model_type: &'static str, family: Famil
     ModelClass { name, model_type, family }
 }
 
-/// The classes that are supported.
+/// Supported classes.
 static CLASSES: [ModelClass; 6] = [
     model_class("BertForMaskedLM", "bert", Family::Bert),
     model_class("DistilBertForMaskedLM", "distilbert", Family::DistilBert),
@@ -28,14 +28,14 @@ static CLASSES: [ModelClass; 6] = [
     model_class("ModernBertForMaskedLM", "modernbert", Family::ModernBert),
 ];
 
-/// The class that a `config.json` stands for. transformers takes that of `model_type`; without `modules.json`,
-/// sentence-transformers takes a masked language model only if `architectures` names one.
+/// Returns the class that a `config.json` selects. transformers uses `model_type`; without `modules.json`,
+/// sentence-transformers loads a masked language model only if `architectures` names one.
 ///
 /// # Errors
-/// If it names none, or one that is not supported: a text that says so.
+/// Returns a message if the file names no class or an unsupported one.
 pub fn resolve_class(config: &Value, has_modules_file: bool) -> Result<&'static ModelClass, String> {
     if config.get("architectures").is_some_and(|value| !value.is_null() && !value.is_array()) {
-        return Err("`architectures` is not a list; write the class in brackets".to_owned());
+        return Err("`architectures` must be a list, such as [\"BertForMaskedLM\"]".to_owned());
     }
     let architectures = config.get("architectures").and_then(Value::as_array).into_iter().flatten();
     let architectures: Vec<&str> = architectures.filter_map(Value::as_str).collect();
@@ -55,7 +55,7 @@ pub fn resolve_class(config: &Value, has_modules_file: bool) -> Result<&'static 
     let class = CLASSES.iter().find(is_named).ok_or_else(unsupported)?;
     if architectures.iter().any(|name| *name != class.name && CLASSES.iter().any(|other| other.name == *name)) {
         return Err(format!(
-            "`architectures` names {}, but `model_type` is `{}`, which stands for {}; correct the one that is wrong",
+            "`architectures` names {}, but `model_type` is `{}`, the type of {}; correct one of them",
             architectures.join(", "),
             class.model_type,
             class.name
@@ -64,8 +64,8 @@ pub fn resolve_class(config: &Value, has_modules_file: bool) -> Result<&'static 
     if !has_modules_file && !architectures.iter().any(|name| name.ends_with("ForMaskedLM")) {
         return Err(match architectures.is_empty() {
             true => format!(
-                "`architectures` is missing, and without modules.json it decides what the model is; set it to \
-                 [\"{}\"] if the weights have a head for masked words",
+                "`architectures` is missing, which is required without modules.json; set it to [\"{}\"] if the weights \
+                 have a masked-language-model head",
                 class.name
             ),
             false => unsupported(),

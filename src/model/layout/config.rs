@@ -1,4 +1,4 @@
-//! `config.json` of a transformer: its class, and its settings with the class's defaults (transformers 5.23).
+//! `config.json` of a transformer: its class, and its settings with the defaults of the class (transformers 5.23).
 
 mod defaults;
 
@@ -11,29 +11,29 @@ use super::class::{ModelClass, resolve_class};
 use super::family::Family;
 use defaults::{build_defaults, list_aliases};
 
-/// Largest size of any part of a model.
+/// Maximum value of a size, so that products of a few sizes do not overflow.
 const MAX_SIZE: u64 = 1 << 31;
 
-/// The epsilon of DistilBERT's layer norms, whatever its `config.json` says.
+/// Epsilon of DistilBERT's layer norms; transformers hard-codes it and ignores `config.json`.
 const DISTILBERT_EPSILON: f64 = 1e-12;
 
-/// The settings of a network.
+/// Validated settings of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransformerConfig {
     path: PathBuf,
     pub class: &'static ModelClass,
-    /// Every key of the class: the file's value, else the class's default.
+    /// All keys of the class: the value of the file, or the default of the class.
     pub values: Value,
-    /// Keys that decide otherwise than earlier builds thought: aliases, and keys that the class does not have.
+    /// Keys that earlier builds interpreted differently: aliases, and keys that the class does not have.
     pub reinterpreted_keys: Vec<&'static str>,
 }
 
 impl TransformerConfig {
-    /// Interprets the object of a `config.json`. `is_saved_module`: it belongs to a directory with a `modules.json`, whose
-    /// class is that of `model_type` alone.
+    /// Parses the object of a `config.json`. With `has_modules_file`, the class is selected by `model_type` alone. Adds
+    /// unknown keys to `unknown_keys`.
     ///
     /// # Errors
-    /// A class that is not supported, or a key that is refused; the keys that no table has are added to `unknown`.
+    /// [`ModelError::File`] if the class is unsupported or a key has a refused value.
     pub fn new(
         path: &Path,
         file: &Value,
@@ -49,7 +49,7 @@ impl TransformerConfig {
         }
         let mut reinterpreted_keys = Vec::new();
         if class.family == Family::DistilBert {
-            // The class has no such key. Earlier builds followed it.
+            // The class has no such key, but earlier builds followed it.
             let epsilon = Value::from(DISTILBERT_EPSILON);
             if values.insert("layer_norm_eps".to_owned(), epsilon.clone()).is_some_and(|value| value != epsilon) {
                 reinterpreted_keys.push("layer_norm_eps");
@@ -69,47 +69,48 @@ impl TransformerConfig {
         Ok(Self { path: path.to_owned(), class, values: Value::Object(values), reinterpreted_keys })
     }
 
-    /// A problem with this file.
+    /// Creates an error for this file.
     pub fn file_error(&self, problem: impl ToString) -> ModelError {
         ModelError::file(&self.path, problem)
     }
 
+    /// Returns a value; `None` if it is missing or null.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    /// A positive whole number, small enough for a few of them to be added or multiplied.
+    /// Returns a positive integer of at most [`MAX_SIZE`].
     ///
     /// # Errors
-    /// If the key has another value.
+    /// [`ModelError::File`] if the key has another value.
     pub fn get_size(&self, key: &str) -> Result<usize, ModelError> {
         let number = self.get(key).and_then(Value::as_u64).filter(|number| (1..=MAX_SIZE).contains(number));
         number.and_then(|number| usize::try_from(number).ok()).ok_or_else(|| {
             self.file_error(format!(
-                "`{key}` is {}; expected a positive whole number up to {MAX_SIZE}",
+                "`{key}` is {}; expected a positive integer up to {MAX_SIZE}",
                 self.format_value(key)
             ))
         })
     }
 
-    /// A number that is not negative, by its JSON pointer; `default` where it is missing or null.
+    /// Returns a non-negative number by its JSON pointer; `default` if it is missing or null.
     ///
     /// # Errors
-    /// If it is something else.
+    /// [`ModelError::File`] if the value is anything else.
     pub fn get_number(&self, pointer: &str, default: f64) -> Result<f64, ModelError> {
         match self.values.pointer(pointer) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => value.as_f64().filter(|&number| number >= 0.0).ok_or_else(|| {
                 let name = pointer.trim_start_matches('/').replace('/', ".");
-                self.file_error(format!("`{name}` is {value}; expected a number that is not negative"))
+                self.file_error(format!("`{name}` is {value}; expected a non-negative number"))
             }),
         }
     }
 
-    /// Whether a setting is on.
+    /// Returns a boolean setting.
     ///
     /// # Errors
-    /// If it is neither true nor false.
+    /// [`ModelError::File`] if it is neither true nor false.
     pub fn get_bool(&self, key: &str) -> Result<bool, ModelError> {
         match self.get(key) {
             Some(Value::Bool(value)) => Ok(*value),
@@ -117,10 +118,10 @@ impl TransformerConfig {
         }
     }
 
-    /// Returns the number of tokens of a text that there are positions for.
+    /// Returns the maximum number of tokens, from the number of position embeddings.
     ///
     /// # Errors
-    /// If there is no valid number of positions, or no valid padding where positions begin after it.
+    /// [`ModelError::File`] if the number of positions, or the padding id that offsets them, is invalid.
     pub fn max_positions(&self) -> Result<usize, ModelError> {
         let positions = self.get_size("max_position_embeddings")?;
         Ok(match self.padding_id()? {
@@ -129,10 +130,10 @@ impl TransformerConfig {
         })
     }
 
-    /// Returns the padding token, after whose position those of a text begin; `None` in families that begin with 0.
+    /// Returns the padding id after which position ids begin; `None` in families whose positions begin at 0.
     ///
     /// # Errors
-    /// If `pad_token_id` is not a position.
+    /// [`ModelError::File`] if `pad_token_id` is not a valid id.
     pub fn padding_id(&self) -> Result<Option<u32>, ModelError> {
         match self.class.family {
             Family::Roberta => self.pad_token_id().map(Some),
@@ -144,7 +145,7 @@ impl TransformerConfig {
         let padding = self.get("pad_token_id").and_then(Value::as_u64);
         padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
             self.file_error(
-                "`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's",
+                "`pad_token_id` is not an integer; set it to the tokenizer's padding id, after which position ids begin",
             )
         })
     }

@@ -1,8 +1,8 @@
-//! Families of models.
+//! Model families.
 
 use super::super::keys::{self, KeyTable};
 
-/// A family of models that share their tensors' names and keys.
+/// Models with common tensor names and configuration keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     Bert,
@@ -13,7 +13,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The keys of its `config.json`.
+    /// Returns the key table of the family's `config.json`.
     pub fn keys(self) -> &'static KeyTable {
         match self {
             Self::Bert => &keys::BERT,

@@ -1,11 +1,11 @@
-//! What the classes of transformers assume for keys that are missing, and other names of keys.
+//! Defaults of the transformers classes for missing keys, and aliases of keys.
 
 use serde_json::{Map, Value, json};
 
 use super::super::class::ModelClass;
 use super::super::family::Family;
 
-/// Other names of keys, which replace them: the alias, the key, and how many of the alias make one.
+/// Returns the aliases of keys, which take precedence: alias, key, and factor from alias to key.
 pub fn list_aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {
     match family {
         Family::DistilBert => {
@@ -16,7 +16,7 @@ pub fn list_aliases(family: Family) -> &'static [(&'static str, &'static str, u6
     }
 }
 
-/// What a class of transformers assumes for the keys that decide vectors.
+/// Returns the defaults of a class for the keys that determine vectors.
 pub fn build_defaults(class: &ModelClass) -> Map<String, Value> {
     let object = match class.family {
         Family::Bert => json!({
