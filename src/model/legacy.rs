@@ -1,8 +1,8 @@
-//! The fingerprints of earlier builds, and which settings they ignored.
+//! Fingerprints of earlier builds, and the settings that they ignored.
 //!
-//! Version 1 is the 64 hexadecimal digits of a SHA-256 over the files of the model and its settings in words (see
-//! docs/adr/0002-persisted-identities.md). Earlier builds ignored some keys. Where these change nothing, their collections
-//! are those of the same encoder; where they do, the collections hold other vectors.
+//! Version 1 is the 64 hexadecimal digits of a SHA-256 over the model's files and its settings as text
+//! (docs/adr/0002-persisted-identities.md). Earlier builds ignored some keys. If those keys have no effect for a model,
+//! its old collections are compatible; otherwise they contain other vectors.
 
 use std::path::{Path, PathBuf};
 
@@ -16,32 +16,32 @@ use super::weights::Weights;
 use super::{ModelError, Pooling, TermActivation, Tokenizer, TransformerSettings};
 use crate::types::{Fingerprint, Role};
 
-/// The identity of a model before version 2 of the fingerprint.
+/// Identity of a model before version 2 of the fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyIdentity {
-    /// Version 1.
+    /// Fingerprint, version 1.
     pub fingerprint: Fingerprint,
-    /// The keys that earlier builds ignored and that change vectors, as `file: key`.
+    /// Keys that earlier builds ignored and that affect vectors, as `file: key`.
     pub ignored_keys: Vec<String>,
 }
 
-/// What earlier builds took from the files of a transformer.
+/// Settings as earlier builds read them from the files of a transformer.
 #[derive(Clone, Copy)]
 struct LegacySettings {
     max_length: usize,
     lower_case: bool,
 }
 
-/// Version 1 of the fingerprint, and what earlier builds took from the files.
+/// Version 1 of the fingerprint, and the settings as earlier builds read them.
 pub struct FingerprintV1 {
     fingerprint: Fingerprint,
     document: LegacySettings,
     query: Option<LegacySettings>,
-    /// Keys of biases, which earlier builds followed whatever `config.json` said of them.
+    /// Keys of biases that earlier builds applied despite `config.json`.
     bias_keys: Vec<&'static str>,
 }
 
-/// The keys of ModernBERT's biases, and a tensor that each is about.
+/// Keys of ModernBERT's biases, each with a tensor that exists if the bias does.
 const BIAS_KEYS: [(&str, &str); 5] = [
     ("attention_bias", "layers.0.attn.Wqkv.bias"),
     ("mlp_bias", "layers.0.mlp.Wi.bias"),
@@ -51,10 +51,10 @@ const BIAS_KEYS: [(&str, &str); 5] = [
 ];
 
 impl FingerprintV1 {
-    /// Hashes the files as earlier builds did; `None` if they could not have loaded the model. Reads all weights.
+    /// Hashes the files like earlier builds; `None` if those could not load the model. Reads all weights.
     ///
     /// # Errors
-    /// If a file can't be read.
+    /// [`ModelError::File`] if a file cannot be read.
     pub fn compute(layout: &Layout) -> Result<Option<Self>, ModelError> {
         let EncoderSettings::Transformer { settings, .. } = &layout.document.encoder else { return Ok(None) };
         let mut hash = Sha256::new();
@@ -82,7 +82,7 @@ impl FingerprintV1 {
 }
 
 impl LegacyIdentity {
-    /// The identity that earlier builds gave to a model, with the keys that they ignored.
+    /// Creates the identity of a model in earlier builds, with the keys that they ignored.
     pub fn new(version_1: FingerprintV1, layout: &Layout, tokenizers: [&Tokenizer; 2]) -> Self {
         let FingerprintV1 { fingerprint, document, query, bias_keys } = version_1;
         let mut ignored_keys: Vec<String> = bias_keys.iter().map(|key| format!("config.json: {key}")).collect();
@@ -107,7 +107,7 @@ impl LegacyIdentity {
     }
 }
 
-/// The keys of biases that are in the weights and that `config.json` says are not there.
+/// Returns the keys of biases that exist in the weights but are disabled in `config.json`.
 fn find_unread_biases(settings: &TransformerSettings) -> Result<Vec<&'static str>, ModelError> {
     if settings.config.class.family != Family::ModernBert {
         return Ok(Vec::new());
@@ -123,13 +123,13 @@ fn find_unread_biases(settings: &TransformerSettings) -> Result<Vec<&'static str
     Ok(keys)
 }
 
-/// The key of a role's maximum length, if it differs from what it was.
+/// Returns the key of a role's maximum length if earlier builds read another length.
 fn find_changed_length(role: Role, settings: &RoleSettings, legacy_max_length: usize) -> Option<String> {
     let is_changed = settings.tokenizer.max_length != Some(legacy_max_length);
     is_changed.then(|| format!("{} (maximum length of a {})", settings.max_length.source_key, role.as_str()))
 }
 
-/// The keys that hold for the model as a whole.
+/// Returns the ignored keys of the whole model.
 fn find_model_level_keys(layout: &Layout) -> Vec<String> {
     let mut keys = Vec::new();
     if layout.max_terms.is_some() {
@@ -146,7 +146,7 @@ fn find_model_level_keys(layout: &Layout) -> Vec<String> {
     keys
 }
 
-/// Adds a transformer as version 1 has it; `None` if earlier builds could not load it.
+/// Hashes a transformer for version 1; `None` if earlier builds could not load it.
 fn hash_transformer(hash: &mut Sha256, settings: &TransformerSettings) -> Result<Option<LegacySettings>, ModelError> {
     let directory = &settings.directory;
     let mut files = vec![directory.join("config.json"), directory.join("tokenizer.json")];
@@ -166,8 +166,8 @@ fn hash_transformer(hash: &mut Sha256, settings: &TransformerSettings) -> Result
     Ok(Some(LegacySettings { max_length, lower_case }))
 }
 
-/// The settings of a transformer, as version 1 writes them. The words were the names of the types when the first
-/// collections were written; they must stay.
+/// Formats the settings of a transformer for version 1. The words were names of Rust types in the first builds and are
+/// part of stored fingerprints: they must not change.
 fn format_settings(pooling: Pooling, activation: TermActivation, lower_case: bool, max_length: usize) -> String {
     let pooling = match pooling {
         Pooling::Max => "Max",
@@ -181,12 +181,12 @@ fn format_settings(pooling: Pooling, activation: TermActivation, lower_case: boo
     format!("{pooling} {activation} {lower_case} {max_length}")
 }
 
-/// The settings of a static encoder, as version 1 writes them.
+/// Formats the settings of a static encoder for version 1.
 fn format_static_settings(max_length: Option<usize>) -> String {
     max_length.map_or("None".to_owned(), |max_length| format!("Some({max_length})"))
 }
 
-/// Adds files; `false` if one is not there.
+/// Hashes files; returns false if one does not exist or is a `vocab.txt`.
 fn hash_files(hash: &mut Sha256, paths: &[PathBuf]) -> Result<bool, ModelError> {
     let exists = |path: &PathBuf| path.exists() && !is_vocab_txt(path);
     if !paths.iter().all(exists) {
@@ -198,7 +198,7 @@ fn hash_files(hash: &mut Sha256, paths: &[PathBuf]) -> Result<bool, ModelError> 
     Ok(true)
 }
 
-/// Earlier builds read no tokenizer but tokenizer.json.
+/// Returns true for `vocab.txt`, which earlier builds could not read.
 fn is_vocab_txt(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "vocab.txt")
 }
@@ -208,15 +208,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_version_1_stay() {
+    fn settings_of_version_1_have_their_stored_form() {
         assert_eq!(format_settings(Pooling::Max, TermActivation::Relu, false, 512), "Max Relu false 512");
         assert_eq!(format_settings(Pooling::Sum, TermActivation::Log1pRelu, true, 8192), "Sum Log1pRelu true 8192");
         assert_eq!([Some(512), None].map(format_static_settings), ["Some(512)", "None"]);
     }
 
-    /// The SHA-256 of: the length of each file in 8 bytes, little endian, and its bytes; then the words.
+    /// Version 1 is the SHA-256 of the length of each file (8 bytes, little endian) and its bytes, followed by the
+    /// settings.
     #[test]
-    fn version_1_is_files_and_words() {
+    fn version_1_hashes_files_and_settings() {
         let dir = tempfile::tempdir().unwrap();
         let paths = ["weights", "tokenizer"].map(|name| dir.path().join(name));
         std::fs::write(&paths[0], b"abc").unwrap();

@@ -1,7 +1,7 @@
-//! Vectors of a text's own terms: no expansion, as splade-v3-lexical encodes queries.
+//! Lexical encoder: vectors without expansion terms, for example the queries of splade-v3-lexical.
 //!
-//! A `SparseStaticEmbedding` after a `SpladePooling` keeps the terms that are tokens of the text, special tokens included,
-//! and multiplies each with its weight.
+//! A `SparseStaticEmbedding` after a `SpladePooling` keeps the terms that are tokens of the text, including special
+//! tokens, and multiplies each by its weight in the table.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::static_encoder::StaticEncoder;
 use super::{Encoder, EncoderOutput, NonFiniteOutput, TokenBatch, YieldPoint};
 use crate::types::SparseVector;
 
-/// An encoder whose vectors are reduced to the terms of the text.
+/// Encoder that restricts the vectors of another encoder to the terms of the text.
 #[derive(Debug)]
 pub struct LexicalEncoder {
     inner: Arc<dyn Encoder>,
@@ -17,7 +17,7 @@ pub struct LexicalEncoder {
 }
 
 impl LexicalEncoder {
-    /// Reduces the vectors of `inner`; `weights` has one for each term.
+    /// Wraps `inner`; `weights` has a factor for each term.
     pub fn new(inner: Arc<dyn Encoder>, weights: StaticEncoder) -> Self {
         Self { inner, weights }
     }

@@ -1,4 +1,4 @@
-//! A model: a tokenizer and an encoder for each role, and its identity.
+//! Loaded models: a tokenizer and an encoder per role, and the fingerprint.
 
 use std::path::Path;
 
@@ -7,39 +7,39 @@ use super::legacy::{FingerprintV1, LegacyIdentity};
 use super::{Backend, FingerprintMatch, InferenceDType, ModelError, RoleEncoder, TransformerSettings, fingerprint};
 use crate::types::{Fingerprint, Role};
 
-/// A model that is ready to encode.
+/// A loaded model.
 #[derive(Debug)]
 pub struct Model {
-    /// The name that requests use.
+    /// Name of the model in requests.
     pub name: String,
-    /// The transformer that encodes documents.
+    /// Settings of the transformer that encodes documents.
     pub settings: TransformerSettings,
     pub fingerprint: Fingerprint,
-    /// Its identity before version 2 of the fingerprint; `None` if earlier builds could not load it.
+    /// Identity before version 2 of the fingerprint; `None` if earlier builds could not load the model.
     pub(crate) legacy: Option<LegacyIdentity>,
-    /// The number format of its products.
+    /// dtype of the matrix products.
     pub dtype: InferenceDType,
-    /// Where it computes, such as cpu.
+    /// Kind of device, such as `cpu`.
     pub device: &'static str,
-    /// Maximum number of terms of a vector, unless a request or a flag says otherwise.
+    /// Maximum number of terms per vector; a request or a flag may override it.
     pub max_terms: Option<usize>,
-    /// How documents are encoded.
+    /// Encoder of documents.
     pub document: RoleEncoder,
-    /// How queries are; `None`: as documents are.
+    /// Encoder of queries; `None` if queries are encoded like documents.
     pub query: Option<RoleEncoder>,
 }
 
 impl Model {
-    /// Loads a model from the files of a directory. Blocks while it reads and packs the weights.
+    /// Loads a model from a directory. Blocks while it reads and packs the weights.
     ///
     /// # Errors
-    /// A file that is missing, unreadable or of an unknown kind; a key that is refused; a tensor that is missing or of the
-    /// wrong shape; a tokenizer with more tokens than the model has. Each names the file and what was expected.
+    /// [`ModelError::File`] if a file is missing, unreadable or unsupported, a key has a refused value, a tensor is
+    /// missing or has the wrong shape, or the tokenizer has more tokens than the model has embeddings.
     pub fn load(name: &str, directory: &Path, backend: &Backend) -> Result<Self, ModelError> {
         let layout = Layout::read(directory)?;
         layout.warnings.log(name);
         let Layout { document, query, .. } = &layout;
-        // Reading all bytes for the fingerprint takes about as long as packing the weights.
+        // Hashing all bytes takes about as long as packing the weights, so the two run in parallel.
         let fingerprints = || rayon::join(|| fingerprint::compute(&layout), || FingerprintV1::compute(&layout));
         let (encoders, (fingerprint, version_1)) =
             rayon::join(|| RoleEncoder::load_roles(document, query, backend), fingerprints);
@@ -48,7 +48,7 @@ impl Model {
         let tokenizers = [&document_encoder.tokenizer, query_tokenizer];
         let legacy = version_1?.map(|version_1| LegacyIdentity::new(version_1, &layout, tokenizers));
         let EncoderSettings::Transformer { settings, .. } = layout.document.encoder else {
-            return Err(ModelError::file(directory, "nothing here encodes documents"));
+            return Err(ModelError::file(directory, "no module encodes documents; expected a Transformer"));
         };
         Ok(Self {
             name: name.to_owned(),
@@ -63,7 +63,7 @@ impl Model {
         })
     }
 
-    /// How texts of that role are encoded.
+    /// Returns the encoder of a role.
     pub fn role_encoder(&self, role: Role) -> &RoleEncoder {
         match role {
             Role::Document => &self.document,
@@ -71,31 +71,31 @@ impl Model {
         }
     }
 
-    /// The maximum number of tokens of a text in that role; `None`: there is no limit.
+    /// Returns the maximum number of tokens per text of a role; `None` if there is no limit.
     pub fn max_length(&self, role: Role) -> Option<usize> {
         self.role_encoder(role).tokenizer.max_length()
     }
 
-    /// How the fingerprint of a collection relates to this model.
+    /// Compares the fingerprint of a collection with this model.
     pub fn compare_fingerprint(&self, stored: &Fingerprint) -> FingerprintMatch<'_> {
         FingerprintMatch::compare(stored, &self.fingerprint, self.legacy.as_ref())
     }
 
-    /// The fingerprint that earlier builds gave to this model, if their vectors were the same.
+    /// Returns the fingerprint of earlier builds if they produced identical vectors.
     pub fn legacy_fingerprint(&self) -> Option<&Fingerprint> {
         self.legacy.as_ref().filter(|legacy| legacy.ignored_keys.is_empty()).map(|legacy| &legacy.fingerprint)
     }
 
-    /// What stands for the encoder in the digests of documents: the fingerprint of earlier builds where their vectors are
-    /// the same, so that documents that they wrote are still UNCHANGED.
+    /// Returns the fingerprint that is part of document digests: the one of earlier builds if their vectors are
+    /// identical, so that documents written by them are still UNCHANGED.
     pub fn digest_fingerprint(&self) -> &Fingerprint {
         self.legacy_fingerprint().unwrap_or(&self.fingerprint)
     }
 
-    /// Encodes a text in each role, so that the first request doesn't pay for what is made on first use.
+    /// Encodes a text in each role, so that lazy initialization does not delay the first request.
     ///
     /// # Errors
-    /// If an encoder fails, or its output is not finite, which means that the weights are not usable.
+    /// [`ModelError::Unusable`] if an encoder fails or its output is not finite, which indicates damaged weights.
     pub fn warm_up(&self) -> Result<(), ModelError> {
         std::iter::once(&self.document).chain(&self.query).try_for_each(RoleEncoder::warm_up)
     }

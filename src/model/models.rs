@@ -1,4 +1,4 @@
-//! The models that one process serves.
+//! All models of a process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{FingerprintMatch, Model};
 use crate::types::{ApiError, ErrorReason, Fingerprint};
 
-/// Models by name; one of them is used where a request names none.
+/// Models by name, with a default for requests without a model name.
 #[derive(Debug, Clone)]
 pub struct Models {
     by_name: BTreeMap<String, Arc<Model>>,
@@ -14,7 +14,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// The first is the default. Their names differ.
+    /// Creates the set; model names must be unique.
     pub fn new(default: Model, others: impl IntoIterator<Item = Model>) -> Self {
         let default = Arc::new(default);
         let others = others.into_iter().map(Arc::new);
@@ -22,31 +22,32 @@ impl Models {
         Self { by_name: all.map(|model| (model.name.clone(), model)).collect(), default }
     }
 
-    /// The model of that name; the default one for an empty name.
+    /// Returns the model with a name; the default model for an empty name.
     ///
     /// # Errors
-    /// If there is none: the names that there are.
+    /// [`ErrorReason::UnknownModel`] with the available names if there is no such model.
     pub fn get(&self, name: &str) -> Result<Arc<Model>, ApiError> {
         if name.is_empty() {
             return Ok(Arc::clone(&self.default));
         }
         self.by_name.get(name).cloned().ok_or_else(|| {
             let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-            ApiError::new(ErrorReason::UnknownModel, "model", format!("there is no model `{name}`; there is `{names}`"))
+            ApiError::new(ErrorReason::UnknownModel, "model", format!("unknown model `{name}`; expected one of `{names}`"))
         })
     }
 
-    /// The model of that name; for an empty name the one that wrote a collection, or, if it is not here, the default one.
+    /// Returns the model with a name; for an empty name the model that wrote the collection, or the default if that is
+    /// not loaded.
     ///
     /// # Errors
-    /// As [`Self::get`].
+    /// Errors of [`Self::get`].
     pub fn select(&self, name: &str, collection_fingerprint: Option<&Fingerprint>) -> Result<Arc<Model>, ApiError> {
-        // A model whose settings earlier builds ignored is chosen, too: the caller then says which they are.
+        // Also matches a model with keys that earlier builds ignored: the caller then reports those keys.
         let matches_collection = |model: &&Arc<Model>| {
             collection_fingerprint
                 .is_some_and(|fingerprint| !matches!(model.compare_fingerprint(fingerprint), FingerprintMatch::Other))
         };
-        // The default first: two models may be the same but for their names.
+        // The default comes first, because two models may differ in their names only.
         let mut candidates = std::iter::once(&self.default).chain(self.by_name.values());
         match candidates.find(matches_collection) {
             Some(model) if name.is_empty() => Ok(Arc::clone(model)),
@@ -58,7 +59,7 @@ impl Models {
         &self.default.name
     }
 
-    /// All models, by name.
+    /// Iterates over all models, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Model>> {
         self.by_name.values()
     }

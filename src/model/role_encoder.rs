@@ -1,4 +1,4 @@
-//! How the texts of one role are encoded.
+//! Tokenizer and encoder of one role.
 //!
 //! See docs/adr/0021-encoder-per-role.md.
 
@@ -10,21 +10,21 @@ use super::settings_check::check_padding;
 use super::static_encoder::StaticEncoder;
 use super::{Backend, Encoder, ModelError, SpladeEncoder, TokenBatch, Tokenizer, TransformerSettings, YieldPoint};
 
-/// How the texts of one role are encoded. All sides of a model share its vocabulary.
+/// Tokenizer and encoder for texts of one role. All roles of a model share its vocabulary.
 #[derive(Debug)]
 pub struct RoleEncoder {
     pub tokenizer: Tokenizer,
     pub encoder: Arc<dyn Encoder>,
 }
 
-/// A role that is loaded already, and its settings: the other role shares what is the same.
+/// Settings and encoder of the role that is already loaded, from which the other role shares equal parts.
 type LoadedRole<'a> = (&'a RoleSettings, &'a RoleEncoder);
 
 impl RoleEncoder {
-    /// Loads both roles; no second one where queries are encoded just as documents.
+    /// Loads both roles. The second is `None` if queries are encoded like documents.
     ///
     /// # Errors
-    /// A file that is missing or damaged, or doesn't fit the others; each by name.
+    /// [`ModelError::File`] if a file is missing, damaged, or inconsistent with the others.
     pub fn load_roles(
         document: &RoleSettings,
         query: &RoleSettings,
@@ -46,10 +46,10 @@ impl RoleEncoder {
         Ok(Self { tokenizer, encoder })
     }
 
-    /// Encodes a text, and fails if its vector is not finite.
+    /// Encodes a test text and checks that its vector is finite.
     ///
     /// # Errors
-    /// If the encoder fails, or its output is not finite.
+    /// [`ModelError::Unusable`] if the encoder fails or its output is not finite.
     pub fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
@@ -110,7 +110,7 @@ fn load_transformer(
     Ok(Arc::new(SpladeEncoder::load(settings, backend)?))
 }
 
-/// Reduces the vectors of `encoder` to the terms of the text, which `table` weighs.
+/// Wraps `encoder` so that its vectors contain only terms of the text, weighted by `table`.
 fn restrict_to_input_terms(
     encoder: Arc<dyn Encoder>,
     table: &StaticSettings,

@@ -1,4 +1,4 @@
-//! The encoder of most models: a transformer under a SPLADE head.
+//! SPLADE encoder: a transformer with a SPLADE head.
 //!
 //! See docs/adr/0018-packed-batches.md.
 
@@ -11,15 +11,15 @@ use super::transformer::Transformer;
 use super::weights::Weights;
 use super::{Encoder, EncoderOutput, ModelError, TokenBatch, TransformerSettings, YieldPoint};
 
-/// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
-/// the memory that a batch needs stays small whatever its size.
+/// Maximum number of tokens that the kernels process at once, unless a single sequence is longer. Larger batches are
+/// not faster on a CPU, and the limit bounds memory.
 const MAX_KERNEL_TOKENS: usize = 512;
 
-/// A transformer under a SPLADE head.
+/// Transformer with a SPLADE head.
 pub struct SpladeEncoder {
     transformer: Box<dyn Transformer>,
     head: SpladeHead,
-    /// The most tokens at once.
+    /// Maximum number of tokens per forward pass.
     max_tokens: usize,
 }
 
@@ -27,7 +27,7 @@ impl SpladeEncoder {
     /// Reads and packs the weights.
     ///
     /// # Errors
-    /// If a tensor is missing or of another shape than `config.json` says.
+    /// [`ModelError::File`] if a tensor is missing or its shape differs from the one that `config.json` implies.
     pub fn load(settings: &TransformerSettings, backend: &Backend) -> Result<Self, ModelError> {
         let weights = Weights::open(&settings.weight_paths)?;
         let (transformer, head) = families::build(settings, &weights, backend)?;

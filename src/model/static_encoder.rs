@@ -1,5 +1,5 @@
-//! Inference-free queries: each token of a text has its weight from a table (Geng et al., 2024, arXiv:2411.04403), so that a
-//! query costs no more than its tokens.
+//! Inference-free encoder: looks up the weight of each token in a table (Geng et al., 2024, arXiv:2411.04403), so a
+//! query costs no more than its tokenization.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use super::weights::{Weights, find_weight_files};
 use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, YieldPoint};
 use crate::types::SparseVector;
 
-/// The weight of each token of the vocabulary.
+/// Table of the weights of all vocabulary tokens.
 #[derive(Debug)]
 pub struct StaticEncoder {
     weights: Vec<f32>,
 }
 
 impl StaticEncoder {
-    /// Reads the table. `size` is the number of terms; `tokenizer` gives the ids of tokens.
+    /// Reads the table with `vocabulary_size` terms; `tokenizer` maps tokens to ids.
     ///
     /// # Errors
-    /// A file that is missing or damaged, or has weights for another vocabulary.
+    /// [`ModelError::File`] if a file is missing or damaged, a weight is not finite, or the vocabulary does not match.
     pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer, vocabulary_size: usize) -> Result<Self, ModelError> {
         let Some(idf_path) = &settings.idf_path else {
             let weights = Weights::open(&find_weight_files(&settings.directory)?)?;
@@ -33,13 +33,13 @@ impl StaticEncoder {
         for (token, weight) in table {
             match tokenizer.token_to_id(&token).and_then(|id| weights.get_mut(id as usize)) {
                 Some(slot) => *slot = weight,
-                None => return Err(ModelError::file(idf_path, format!("the tokenizer has no token `{token}`"))),
+                None => return Err(ModelError::file(idf_path, format!("token `{token}` does not exist in the tokenizer's vocabulary"))),
             }
         }
         Self::new(weights).map_err(|problem| ModelError::file(idf_path, problem))
     }
 
-    /// The weight of a term.
+    /// Returns the weight of a term.
     pub fn weight(&self, term: u32) -> Option<f32> {
         self.weights.get(term as usize).copied()
     }
@@ -53,14 +53,14 @@ impl StaticEncoder {
 }
 
 impl StaticEncoder {
-    /// The vector of one sequence: a token counts once, however often it is there.
+    /// Encodes one sequence; repeated tokens count once.
     fn encode_sequence(&self, ids: &[u32]) -> candle_core::Result<EncoderOutput> {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
         let mut vector = SparseVector::default();
         for id in ids {
-            let Some(&weight) = self.weights.get(id as usize) else { bail!("token {id} has no weight") };
+            let Some(&weight) = self.weights.get(id as usize) else { bail!("token {id} is outside the table of weights") };
             if vector.push(id, weight).is_err() {
                 return Ok(Err(NonFiniteOutput));
             }
@@ -83,7 +83,7 @@ mod tests {
     fn weights_that_are_not_finite_are_never_dropped() {
         assert!(StaticEncoder::new(vec![1.0, f32::NAN]).is_err());
         assert!(StaticEncoder::new(vec![f32::INFINITY]).is_err());
-        // Past the check, such a weight is an error of the texts that have its token.
+        // Without the check at load, such a weight is an error of the texts with its token.
         let encoder = StaticEncoder { weights: vec![0.5, f32::NAN, 0.25] };
         let batch = TokenBatch::from_iter([&[2, 0, 2][..], &[0, 1], &[]]);
         let outputs = encoder.encode(&batch, &mut YieldPoint::none()).unwrap();

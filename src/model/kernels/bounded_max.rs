@@ -11,7 +11,10 @@
 //! the text. This requires two properties of the bounds:
 //!
 //! - They include float32 rounding: they are widened by the rounding error of a product and of the bounds themselves,
-//! relative to the norms of the rows, and by an absolute term for denormal numbers ([`rounding_error_factor`]).
+//!   relative to the norms of the rows, and by an absolute term for denormal numbers ([`rounding_error_factor`]).
+//! - They are never NaN. A comparison with NaN is false, so an element with such a bound would never be computed, and an
+//!   overflow would be lost. If the inputs of a sequence are so large that a product or a bound may overflow, every
+//!   element is computed and checked ([`BoundedMaxTile::max_input`]).
 //!
 //! See docs/adr/0012-bounded-maximum.md.
 

@@ -52,7 +52,7 @@ const COMMON: &[KeySpec] = &[
     ignore("_attn_implementation", "selects a kernel of PyTorch"),
     ignore("_attn_implementation_internal", "selects a kernel of PyTorch"),
     ignore("_attn_implementation_autoset", "selects a kernel of PyTorch"),
-    ignore("torchscript", "selects how PyTorch runs"),
+    ignore("torchscript", "selects the execution mode of PyTorch"),
     ignore("use_cache", GENERATION),
     ignore("gradient_checkpointing", TRAINING),
     ignore("initializer_range", TRAINING),

@@ -55,7 +55,7 @@ pub const INIT_KEYS: &[KeySpec] = &[
     ignore("truncation_strategy", "an explicit strategy is passed to the tokenizer"),
     ignore("truncation", "an explicit strategy is passed to the tokenizer"),
     ignore("padding", PADDING),
-    ignore("chat_template", "only used in chats; refused without modules.json, since sentence-transformers would apply it to texts"),
+    ignore("chat_template", "only used in chats; refused without modules.json, since it would be applied to texts"),
     ignore("response_template", CHAT),
     ignore("response_schema", CHAT),
     ignore("chat_control_tokens", CHAT),

@@ -145,7 +145,7 @@ impl TransformerConfig {
         let padding = self.get("pad_token_id").and_then(Value::as_u64);
         padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
             self.file_error(
-                "`pad_token_id` is not an integer; set it to the tokenizer's padding id, after which position ids begin",
+                "`pad_token_id` is not an integer; position ids begin after it: set it to the tokenizer's padding id",
             )
         })
     }

@@ -1,4 +1,4 @@
-//! The arguments of a Transformer module: `sentence_bert_config.json`.
+//! Arguments of a Transformer module: `sentence_bert_config.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use super::family::Family;
 use super::settings::TransformerSettings;
 use crate::types::Role;
 
-/// The task of a module that predicts masked words.
+/// Task of a module with a masked-language-model head.
 const FILL_MASK: &str = "fill-mask";
 
-/// What a Transformer module is created with.
+/// Constructor arguments of a Transformer module.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModuleArguments {
     path: PathBuf,
@@ -24,10 +24,11 @@ pub struct ModuleArguments {
 }
 
 impl ModuleArguments {
-    /// Reads the file of a module. `default_task` is that of its class.
+    /// Reads the file of a module. `default_task` is the default task of its class.
     ///
     /// # Errors
-    /// A file that is not JSON, a key that is refused, or a task other than predicting masked words.
+    /// [`ModelError::File`] if the file is not JSON, a key has a refused value, or the task is not masked language
+    /// modelling.
     pub fn read(directory: &Path, default_task: &str, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let mut arguments = Self { path: directory.join(FILES[0]), values: Map::new() };
         for path in FILES.map(|name| directory.join(name)) {
@@ -47,7 +48,7 @@ impl ModuleArguments {
         };
         if task != FILL_MASK {
             return Err(arguments.file_error(format!(
-                "`transformer_task` is `{task}`; expected `{FILL_MASK}`, which gives a weight for each word of the vocabulary"
+                "`transformer_task` is `{task}`; expected `{FILL_MASK}`, which predicts a logit per vocabulary term"
             )));
         }
         arguments.check_tokenizer_arguments(unknown_keys)?;
@@ -55,7 +56,7 @@ impl ModuleArguments {
         Ok(arguments)
     }
 
-    /// A file of a directory that is not read because there is no `modules.json`, if any.
+    /// Finds a file that is ignored because there is no `modules.json`.
     pub fn find_unread_file(directory: &Path) -> Option<PathBuf> {
         FILES.map(|name| directory.join(name)).into_iter().find(|path| path.exists())
     }
@@ -74,7 +75,7 @@ impl ModuleArguments {
         Ok(())
     }
 
-    /// A null turns truncation off.
+    /// Refuses null, which turns truncation off.
     fn check_truncation(&self) -> Result<(), ModelError> {
         let processing = self.values.get("processing_kwargs");
         for part in ["text", "common"] {
@@ -89,10 +90,10 @@ impl ModuleArguments {
         Ok(())
     }
 
-    /// The arguments of the tokenizer. The old name replaces the new one.
+    /// Returns the arguments of the tokenizer. The old name `tokenizer_args` takes precedence over `processor_kwargs`.
     ///
     /// # Errors
-    /// If a length is not one.
+    /// [`ModelError::File`] if `max_seq_length` is invalid.
     pub fn tokenizer_arguments(&self) -> Result<Map<String, Value>, ModelError> {
         let raw_arguments = ["tokenizer_args", "processor_kwargs"].iter().find_map(|name| self.values.get(*name));
         let mut arguments = raw_arguments.and_then(Value::as_object).cloned().unwrap_or_default();
@@ -104,10 +105,10 @@ impl ModuleArguments {
         Ok(arguments)
     }
 
-    /// Whether texts are lower-cased before the tokenizer's own normalizer.
+    /// Returns whether texts are lower-cased before the tokenizer's own normalizer.
     ///
     /// # Errors
-    /// If it is neither true nor false.
+    /// [`ModelError::File`] if `do_lower_case` is neither true nor false.
     pub fn should_lowercase(&self) -> Result<bool, ModelError> {
         match self.values.get("do_lower_case") {
             None | Some(Value::Null) => Ok(false),
@@ -116,11 +117,11 @@ impl ModuleArguments {
         }
     }
 
-    /// The maximum number of tokens of a role's texts, special tokens included, as sentence-transformers finds it; never
-    /// more than there are positions.
+    /// Returns the maximum number of tokens of a role's texts, including special tokens, with the precedence of
+    /// sentence-transformers; limited by the number of positions.
     ///
     /// # Errors
-    /// If a length is not one, or leaves no room for a text.
+    /// [`ModelError::File`] if a length is invalid or too small for a text.
     pub fn max_length(
         &self,
         role: Role,
@@ -132,7 +133,7 @@ impl ModuleArguments {
             Role::Document => "/document_length",
         };
         let mut found = None;
-        // A null in processing_kwargs replaces the length of the role, too.
+        // A null in processing_kwargs also overrides the length of the role.
         for pointer in ["/processing_kwargs/common/max_length", "/processing_kwargs/text/max_length"] {
             if let Some(length) = self.parse_length_at(pointer)? {
                 found = Some((length, pointer));
@@ -151,22 +152,25 @@ impl ModuleArguments {
             _ => self.model_max_length(files, settings)?,
         };
         let requested = length.tokens.unwrap_or(usize::MAX);
-        // A family without a table of positions would go on; the others fail on such texts.
+        // ModernBERT has no position table, so longer texts would be encoded; the other families fail on them and are
+        // limited below.
         if settings.config.class.family == Family::ModernBert && requested > settings.max_positions {
             return Err(self.file_error(format!(
-                "`{}` exceeds `max_position_embeddings` of config.json, which is {}; lower it, or raise that",
+                "`{}` exceeds `max_position_embeddings` of config.json, which is {}; lower the former or raise the latter",
                 length.source_key, settings.max_positions
             )));
         }
         let tokens = requested.min(settings.max_positions);
+        // Two special tokens and at least one token of the text.
         if tokens < 3 {
-            let problem = format!("a max length of {tokens} (`{}`) leaves no room for a text", length.source_key);
+            let problem = format!("the maximum length is {tokens} (`{}`); expected at least 3: two special tokens and one of the text", length.source_key);
             return Err(ModelError::file(&settings.directory, problem));
         }
         Ok(MaxLength { tokens: Some(tokens), ..length })
     }
 
-    /// The tokenizer's own limit. That of its arguments may exceed `max_position_embeddings`.
+    /// Returns the limit of the tokenizer, which is capped at `max_position_embeddings` unless it comes from the module
+    /// arguments.
     fn model_max_length(
         &self,
         files: &TokenizerFiles,
@@ -191,7 +195,7 @@ impl ModuleArguments {
         })
     }
 
-    /// A length by its JSON pointer: outer `None` if the key is missing, inner if it is null.
+    /// Parses a length by its JSON pointer: the outer `None` is a missing key, the inner one a null.
     fn parse_length_at(&self, pointer: &str) -> Result<Option<Option<usize>>, ModelError> {
         let mut value = self.values.get(pointer.split('/').nth(1).unwrap_or_default());
         for name in pointer.split('/').skip(2) {

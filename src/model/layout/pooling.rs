@@ -1,4 +1,4 @@
-//! How the logits of a text's tokens become its vector: the settings of a `SpladePooling`.
+//! Pooling settings: the configuration of a `SpladePooling` module.
 
 use std::path::Path;
 
@@ -8,30 +8,30 @@ use serde_json::Value;
 use super::super::json_file::read_optional_json;
 use super::super::{ModelError, keys};
 
-/// How the weights of a text's tokens become one.
+/// Pooling of the token weights of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
-    /// The largest (SPLADE v2, arXiv:2109.10086).
+    /// Maximum (SPLADE v2, arXiv:2109.10086).
     #[default]
     Max,
-    /// Their sum (SPLADE, arXiv:2107.05720).
+    /// Sum (SPLADE, arXiv:2107.05720).
     Sum,
 }
 
-/// How a logit becomes a weight.
+/// Activation that maps a logit to a weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TermActivation {
     /// log(1 + relu(x)).
     #[default]
     Relu,
-    /// log(1 + log(1 + relu(x))), as the inference-free models of OpenSearch have it.
+    /// log(1 + log(1 + relu(x))), used by OpenSearch's inference-free models.
     #[serde(rename = "log1p_relu")]
     Log1pRelu,
 }
 
-/// The configuration of a `SpladePooling`.
+/// Configuration of a `SpladePooling`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub struct PoolingConfig {
@@ -40,10 +40,10 @@ pub struct PoolingConfig {
 }
 
 impl PoolingConfig {
-    /// Reads the `config.json` of a `SpladePooling`; without one it has its defaults.
+    /// Reads the `config.json` of a `SpladePooling`; returns the defaults if there is none.
     ///
     /// # Errors
-    /// If it is not JSON, or a key is refused.
+    /// [`ModelError::File`] if it is not JSON or a key has a refused value.
     pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let Some(config) = read_optional_json::<Value>(&path)? else { return Ok(Self::default()) };

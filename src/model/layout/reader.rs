@@ -1,4 +1,4 @@
-//! Reads the layout of a directory.
+//! Reader of a model directory's layout.
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,14 @@ use super::tokenizer_settings::TokenizerSettings;
 use super::warnings::LayoutWarnings;
 use crate::types::Role;
 
-/// What a model is made of.
+/// Structure of a model: encoder and tokenizer settings of each role.
 #[derive(Debug)]
 pub struct Layout {
     pub document: RoleSettings,
     pub query: RoleSettings,
-    /// Maximum number of terms of a vector, unless a request or a flag says otherwise.
+    /// Maximum number of terms per vector; a request or a flag may override it.
     pub max_terms: Option<usize>,
-    /// Whether a router chooses what encodes queries.
+    /// True if a router selects the modules of each role.
     pub has_router: bool,
     pub warnings: LayoutWarnings,
 }
@@ -42,14 +42,14 @@ struct ListedModule {
 }
 
 const MODULES_FILE: &str = "modules.json";
-/// The default tasks of the two classes of transformers.
+/// Default tasks of the two transformer module classes.
 const DEFAULT_TASKS: [(&str, &str); 2] = [("Transformer", "feature-extraction"), ("MLMTransformer", "fill-mask")];
 
 impl Layout {
-    /// Reads the small files of a model's directory.
+    /// Reads the configuration files of a model directory.
     ///
     /// # Errors
-    /// A file that is missing, is not JSON, or says what is not supported; each by name.
+    /// [`ModelError::File`] if a file is missing, is not JSON, or has an unsupported setting.
     pub fn read(directory: &Path) -> Result<Self, ModelError> {
         let modules_file = directory.join(MODULES_FILE);
         let listed = read_optional_json::<Vec<Value>>(&modules_file)?;
@@ -81,17 +81,17 @@ impl Layout {
 
 struct LayoutReader<'a> {
     root: &'a Path,
-    /// Whether there is a `modules.json`.
+    /// True if there is a `modules.json`.
     has_modules_file: bool,
-    /// `modules.json`.
+    /// Path of `modules.json`.
     modules_file: PathBuf,
-    /// The file that names the modules of documents: `modules.json` or a router's.
+    /// File that lists the document modules: `modules.json` or a router's configuration.
     document_file: PathBuf,
     warnings: LayoutWarnings,
 }
 
 impl LayoutReader<'_> {
-    /// A masked language model without files of sentence-transformers.
+    /// Reads a masked language model without the files of sentence-transformers.
     fn read_without_modules(mut self) -> Result<Layout, ModelError> {
         let settings =
             TransformerSettings::read(self.root, PoolingConfig::default(), false, &mut self.warnings.unknown_keys)?;
@@ -107,10 +107,10 @@ impl LayoutReader<'_> {
         Ok(Layout { query: document.clone(), document, max_terms: None, has_router: false, warnings: self.warnings })
     }
 
-    /// The modules that `modules.json` lists.
+    /// Parses the modules that `modules.json` lists.
     fn parse_modules(&mut self, listed: &[Value]) -> Result<Vec<Module>, ModelError> {
         if listed.is_empty() {
-            return Err(ModelError::file(&self.modules_file, format!("it lists no modules; {SUPPORTED_MODULES}")));
+            return Err(ModelError::file(&self.modules_file, format!("the list of modules is empty; {SUPPORTED_MODULES}")));
         }
         let (mut modules, mut names) = (Vec::new(), Vec::new());
         for value in listed {
@@ -119,7 +119,7 @@ impl LayoutReader<'_> {
                 serde_json::from_value(value.clone()).map_err(|error| ModelError::file(&self.modules_file, error))?;
             if names.contains(&module.name) {
                 let problem =
-                    format!("two modules have the name {}; sentence-transformers drops the first", module.name);
+                    format!("two modules have the name {}; rename one, since sentence-transformers drops the first", module.name);
                 return Err(ModelError::file(&self.modules_file, problem));
             }
             names.push(module.name);
@@ -128,7 +128,7 @@ impl LayoutReader<'_> {
         Ok(modules)
     }
 
-    /// What encodes a role: its modules, with a router replaced by those of the role's route.
+    /// Reads the settings of a role: its modules, with a router replaced by the modules of the role's route.
     fn read_role(
         &mut self,
         role: Role,

@@ -1,24 +1,24 @@
-//! What encodes the texts of a role, before its weights are read.
+//! Settings of a role, read before its weights.
 
 use super::super::max_length::MaxLength;
 use super::settings::TransformerSettings;
 use super::static_settings::StaticSettings;
 use super::tokenizer_settings::TokenizerSettings;
 
-/// What encodes the texts of a role.
+/// Encoder and tokenizer settings of a role.
 #[derive(Debug, Clone)]
 pub struct RoleSettings {
     pub encoder: EncoderSettings,
     pub tokenizer: TokenizerSettings,
-    /// Where the maximum length comes from.
+    /// Maximum length and its source.
     pub max_length: MaxLength,
 }
 
-/// What makes a vector of tokens.
+/// Settings of an encoder.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EncoderSettings {
-    /// A transformer, and the weights of the text's own terms that are left of its vector, if it is followed by such.
+    /// A transformer with its pooling; with `lexical_weights`, only the terms of the text are kept and weighted.
     Transformer { settings: TransformerSettings, lexical_weights: Option<StaticSettings> },
-    /// A table of weights.
+    /// A table of weights per token.
     Static(StaticSettings),
 }

@@ -1,4 +1,4 @@
-//! Routers: which modules encode a query and which a document.
+//! Routers, which select the modules that encode queries and documents.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use super::super::{ModelError, keys};
 use super::module::Module;
 use crate::types::Role;
 
-/// The modality of what is encoded here.
+/// Modality of texts in route mappings.
 const TEXT: &str = "text";
 
-/// The configuration of a `Router`.
+/// Configuration of a `Router` module.
 #[derive(Debug)]
 pub struct Router {
     directory: PathBuf,
@@ -25,9 +25,9 @@ pub struct Router {
 
 #[derive(Debug, Deserialize)]
 struct RouterConfig {
-    /// The class of each module by its directory, which is empty for the router's own.
+    /// Class of each module by its directory; the empty name is the router's own directory.
     types: BTreeMap<String, String>,
-    /// The modules of each route, in order.
+    /// Modules of each route, in order.
     structure: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     parameters: RouterParameters,
@@ -42,7 +42,7 @@ struct RouterParameters {
     route_mappings: Option<Map<String, Value>>,
 }
 
-/// An object; an empty list stands for none.
+/// Parses an object; an empty list counts as missing.
 fn deserialize_route_mappings<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Map<String, Value>>, D::Error> {
@@ -54,20 +54,20 @@ fn deserialize_route_mappings<'de, D: Deserializer<'de>>(
     }
 }
 
-/// A part of a key of `route_mappings`.
+/// Element of a key in `route_mappings`.
 #[derive(Debug, PartialEq, Eq)]
 enum MappingKeyPart {
     Any,
     Name(String),
-    /// A combination of modalities, which no text is.
+    /// Several modalities combined; never matches a text.
     Combined,
 }
 
 impl Router {
-    /// Reads `router_config.json`, or `config.json` where there is none.
+    /// Reads `router_config.json`, or `config.json` if that does not exist.
     ///
     /// # Errors
-    /// A file that is missing, is not JSON, or names routes that don't exist.
+    /// [`ModelError::File`] if the file is missing, is not JSON, or names an unknown route.
     pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let router_file = directory.join("router_config.json");
         let (file, value) = match read_optional_json::<Value>(&router_file)? {
@@ -91,44 +91,45 @@ impl Router {
         ModelError::file(&self.file, problem)
     }
 
-    /// All routes that are mentioned must exist.
+    /// Checks that all referenced routes exist.
     fn check_routes(&self) -> Result<(), ModelError> {
         let RouterParameters { default_route, route_mappings } = &self.config.parameters;
         if let Some((key, _)) = route_mappings.iter().flatten().find(|(key, _)| parse_mapping_key(key).is_none()) {
             return Err(self.file_error(format!(
-                "`route_mappings` has the key `{key}`; expected a pair as Python writes it, such as `('query', 'text')`"
+                "`route_mappings` has the key `{key}`; expected a Python tuple such as `('query', 'text')`"
             )));
         }
         let mapped_routes = route_mappings.iter().flatten().map(|(_, route)| route.as_str().unwrap_or_default());
         for route in default_route.as_deref().into_iter().chain(mapped_routes) {
             if !self.config.structure.contains_key(route) {
                 let routes = self.config.structure.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-                return Err(self.file_error(format!("there is no route `{route}` in `structure`; there is `{routes}`")));
+                return Err(self.file_error(format!("route `{route}` does not exist in `structure`; expected one of `{routes}`")));
             }
         }
         Ok(())
     }
 
-    /// The modules that encode texts of a role, in order.
+    /// Returns the modules that encode texts of a role, in order.
     ///
     /// # Errors
-    /// If there is no route for it, or `types` lacks a module's class.
+    /// [`ModelError::File`] if there is no route for the role, or `types` lacks the class of a module.
     pub fn resolve_route(&self, role: Role) -> Result<Vec<Module>, ModelError> {
         let task = role.as_str();
         let name = self.find_mapped_route(task).unwrap_or(task);
-        // Without a route of the task's name, that of the modality is taken.
+        // Without a route named after the task, the route of the modality applies.
         let route_modules = [name, TEXT].into_iter().find_map(|name| self.config.structure.get(name));
         let module_paths = route_modules.ok_or_else(|| {
-            self.file_error(format!("there is no route `{task}`; expected routes for query and document"))
+            self.file_error(format!("route `{task}` does not exist; expected routes for query and document"))
         })?;
         let module = |part: &String| match self.config.types.get(part) {
             Some(class) => Module::new(&self.directory, part, class.clone(), &self.file),
-            None => Err(self.file_error(format!("`types` does not name the class of `{part}`"))),
+            None => Err(self.file_error(format!("`types` has no class for the module `{part}`"))),
         };
         module_paths.iter().map(module).collect()
     }
 
-    /// The route that `route_mappings` has for a task and texts: the most exact one.
+    /// Finds the route that `route_mappings` has for a task with modality text, in sentence-transformers' order of
+    /// precedence: exact, task, modality, default.
     fn find_mapped_route(&self, task: &str) -> Option<&str> {
         let mappings: Vec<_> = self.config.parameters.route_mappings.iter().flatten().collect();
         let is_task = |part: &MappingKeyPart| matches!(part, MappingKeyPart::Name(name) if name == task);
@@ -146,7 +147,7 @@ impl Router {
     }
 }
 
-/// A pair as Python writes it: `('query', 'text')`, `(None, 'text')`.
+/// Parses a Python tuple: `('query', 'text')`, `(None, 'text')`.
 fn parse_mapping_key(key: &str) -> Option<(MappingKeyPart, MappingKeyPart)> {
     let inner = key.trim().strip_prefix('(')?.strip_suffix(')')?;
     let (task, modality) = inner.split_once(',')?;
@@ -162,7 +163,7 @@ fn parse_key_part(text: &str) -> Option<MappingKeyPart> {
         return Some(MappingKeyPart::Combined);
     }
     let quoted = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))?;
-    // Escapes and texts of several parts are not read.
+    // Escapes and nested commas are not supported.
     (!quoted.contains(['\\', '\'', '"', ','])).then(|| MappingKeyPart::Name(quoted.to_owned()))
 }
 
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_exact_mapping_decides() {
+    fn the_most_specific_mapping_takes_precedence() {
         let router = |mappings: Value| Router {
             directory: PathBuf::new(),
             file: PathBuf::new(),

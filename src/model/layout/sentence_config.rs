@@ -1,4 +1,4 @@
-//! `config_sentence_transformers.json`: what holds for a model as a whole.
+//! `config_sentence_transformers.json`: settings of the whole model.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::super::{ModelError, keys};
 use crate::types::Role;
 
 const FILE_NAME: &str = "config_sentence_transformers.json";
-/// The kind of models that have sparse vectors.
+/// `model_type` of models with sparse vectors.
 const SPARSE_ENCODER: &str = "SparseEncoder";
 
 /// Prompts and limits of a model.
@@ -17,11 +17,11 @@ const SPARSE_ENCODER: &str = "SparseEncoder";
 pub struct SentenceConfig {
     query_prompt: String,
     document_prompt: String,
-    /// Maximum number of terms of a vector, of the largest magnitude.
+    /// Maximum number of terms per vector, highest weights first.
     pub max_active_dims: Option<usize>,
 }
 
-/// The file, where it is not read because there is no `modules.json`.
+/// Finds the file in a directory without `modules.json`, where it is ignored.
 pub fn find_unread_file(directory: &Path) -> Option<PathBuf> {
     Some(directory.join(FILE_NAME)).filter(|path| path.exists())
 }
@@ -30,7 +30,7 @@ impl SentenceConfig {
     /// Reads the file of a directory with a `modules.json`.
     ///
     /// # Errors
-    /// If it is missing or is not JSON, is for another kind of model, or a key is refused.
+    /// [`ModelError::File`] if it is not JSON, is missing or for another kind of model, or a key has a refused value.
     pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join(FILE_NAME);
         let file_error = |problem: String| ModelError::file(&path, problem);
@@ -38,7 +38,7 @@ impl SentenceConfig {
         let model_type = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
         if model_type != SPARSE_ENCODER {
             return Err(file_error(format!(
-                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}`. sentence-transformers would add an untrained layer; \
+                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}` (otherwise sentence-transformers adds an untrained layer); \
                  set it to {SPARSE_ENCODER} if the model was trained for sparse vectors"
             )));
         }
@@ -46,13 +46,13 @@ impl SentenceConfig {
         let prompts = value.get("prompts");
         if prompts.is_some_and(|prompts| !prompts.is_object()) {
             return Err(file_error(
-                "`prompts` is not an object; remove it, or give the prompts by their names".to_owned(),
+                "`prompts` is not an object; expected prompts by name, or remove it".to_owned(),
             ));
         }
         let prompt = |name: &str| match prompts.and_then(|prompts| prompts.get(name)) {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(prompt)) => Ok(prompt.clone()),
-            Some(other) => Err(file_error(format!("`prompts.{name}` is {other}; expected a text"))),
+            Some(other) => Err(file_error(format!("`prompts.{name}` is {other}; expected a string"))),
         };
         let default = value.get("default_prompt_name").and_then(Value::as_str);
         let is_known = |name: &str| {
@@ -65,14 +65,14 @@ impl SentenceConfig {
             None | Some(Value::Null) => None,
             Some(number) => {
                 let terms = number.as_u64().filter(|&terms| terms > 0).and_then(|terms| usize::try_from(terms).ok());
-                let problem = || file_error(format!("`max_active_dims` is {number}; expected a positive whole number"));
+                let problem = || file_error(format!("`max_active_dims` is {number}; expected a positive integer"));
                 Some(terms.ok_or_else(problem)?)
             }
         };
         Ok(Self { query_prompt: prompt("query")?, document_prompt: prompt("document")?, max_active_dims })
     }
 
-    /// What is put before each text of a role; empty for nothing.
+    /// Returns the prompt prepended to each text of a role; may be empty.
     pub fn prompt(&self, role: Role) -> &str {
         match role {
             Role::Query => &self.query_prompt,

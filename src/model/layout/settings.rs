@@ -1,4 +1,4 @@
-//! What is known of a network before its weights are read: `config.json`, pooling, and where the weights are.
+//! Settings of a transformer, read before its weights: `config.json`, pooling and weight files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,31 +11,31 @@ use super::super::weights::find_weight_files;
 use super::config::TransformerConfig;
 use super::pooling::{Pooling, PoolingConfig, TermActivation};
 
-/// Maximum number of positions: eight times what the longest encoders of today have. Some models have no tensor of
-/// positions to hold `config.json` against, and tables of angles are as long as it says.
+/// Maximum number of positions: eight times that of current long-context encoders. Some families have no position
+/// tensor to validate `config.json` against, and the rotation tables are as long as it says.
 const MAX_POSITIONS: usize = 1 << 16;
 
-/// A transformer with its pooling.
+/// Settings of a transformer and its pooling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransformerSettings {
-    /// Where its files are.
+    /// Directory of the files.
     pub directory: PathBuf,
     pub config: TransformerConfig,
-    /// Rows of the word embedding.
+    /// Number of rows of the word embedding.
     pub vocabulary_size: usize,
-    /// Number of tokens that there are positions for.
+    /// Maximum number of tokens for which there are positions.
     pub max_positions: usize,
     pub pooling: Pooling,
     pub activation: TermActivation,
-    /// The files of the weights.
+    /// Weight files.
     pub weight_paths: Vec<PathBuf>,
 }
 
 impl TransformerSettings {
-    /// Reads the directory of a transformer. `is_saved_module`: it belongs to a directory with a `modules.json`.
+    /// Reads the directory of a transformer. `has_modules_file` is true if the model has a `modules.json`.
     ///
     /// # Errors
-    /// A file that is missing, is not JSON, or says what is not supported; each by name.
+    /// [`ModelError::File`] if a file is missing, is not JSON, or has an unsupported setting.
     pub fn read(
         directory: &Path,
         pooling: PoolingConfig,
@@ -43,14 +43,14 @@ impl TransformerSettings {
         unknown_keys: &mut Vec<String>,
     ) -> Result<Self, ModelError> {
         if let Some((path, explanation)) = find_lora_adapter(directory) {
-            return Err(ModelError::file(&path, format!("it is {explanation}")));
+            return Err(ModelError::file(&path, format!("the model is {explanation}")));
         }
         let path = directory.join("config.json");
         let config = TransformerConfig::new(&path, &read_json::<Value>(&path)?, has_modules_file, unknown_keys)?;
         let max_positions = config.max_positions()?;
         if max_positions > MAX_POSITIONS {
             let problem =
-                format!("`max_position_embeddings` is {max_positions}; at most {MAX_POSITIONS} are supported");
+                format!("`max_position_embeddings` is {max_positions}; the maximum is {MAX_POSITIONS}");
             return Err(config.file_error(problem));
         }
         Ok(Self {
@@ -64,7 +64,7 @@ impl TransformerSettings {
         })
     }
 
-    /// The name of its class in transformers, such as `BertForMaskedLM`.
+    /// Returns the transformers class name, such as `BertForMaskedLM`.
     pub fn class_name(&self) -> &'static str {
         self.config.class.name
     }

@@ -1,4 +1,4 @@
-//! What is known of a table of token weights before it is read: the files of a `SparseStaticEmbedding`.
+//! Settings of a `SparseStaticEmbedding` module, read before its weights.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use super::super::tokenizer_files::{TokenizerContext, TokenizerFiles};
 use super::super::weights::find_weight_files;
 use super::super::{ModelError, files, keys};
 
-/// What is known of a table of weights before it is read.
+/// Files of a table of token weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StaticSettings {
     pub directory: PathBuf,
     pub tokenizer: TokenizerFiles,
-    /// Weights by token; `None`: they are in a tensor.
+    /// JSON file of weights by token; `None` if the weights are a tensor.
     pub idf_path: Option<PathBuf>,
 }
 
@@ -22,12 +22,12 @@ impl StaticSettings {
     /// Reads the directory of a `SparseStaticEmbedding` in the model's directory `root`.
     ///
     /// # Errors
-    /// A file that is missing or is not JSON, or a key that is refused; by name.
+    /// [`ModelError::File`] if a file is missing or is not JSON, or a key has a refused value.
     pub fn read(root: &Path, directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let config = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let file_error = |problem: String| ModelError::file(&path, problem);
-        // In the model's root, the file is that of the network, too.
+        // In the root, `config.json` may be that of the transformer.
         let is_shared = directory == root && config.get("model_type").is_some();
         if !is_shared {
             unknown_keys.extend(keys::SPARSE_STATIC_EMBEDDING.check(&path, &config)?);
@@ -35,11 +35,12 @@ impl StaticSettings {
         let idf_name = match config.get("path") {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) if name.ends_with(".json") => Some(name),
-            // sentence-transformers takes only a .json file for weights by token.
+            // Like sentence-transformers, only .json files count as weights by token.
             Some(Value::String(_)) => None,
             Some(other) => return Err(file_error(format!("`path` is {other}; expected the name of a .json file"))),
         };
-        // sentence-transformers looks for it in the working directory, and published models have it in their root.
+        // sentence-transformers resolves the path against the working directory; published models store the file in the
+        // root.
         let idf_path =
             idf_name.map(|name| match (files::resolve_within(directory, name), files::resolve_within(root, name)) {
                 (_, Some(in_root)) if in_root.exists() => Ok(in_root),
@@ -54,10 +55,10 @@ impl StaticSettings {
         Ok(Self { directory: directory.to_owned(), tokenizer, idf_path: idf_path.transpose()? })
     }
 
-    /// The files of its weights.
+    /// Returns the weight files.
     ///
     /// # Errors
-    /// If an index of shards is not one.
+    /// [`ModelError::File`] if a shard index is invalid.
     pub fn find_weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         match &self.idf_path {
             Some(idf) => Ok(vec![idf.clone()]),
@@ -65,10 +66,10 @@ impl StaticSettings {
         }
     }
 
-    /// The files that version 1 of the fingerprint covers.
+    /// Returns the files that version 1 of the fingerprint covers.
     ///
     /// # Errors
-    /// If an index of shards is not one.
+    /// [`ModelError::File`] if a shard index is invalid.
     pub fn legacy_fingerprint_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         Ok([self.tokenizer.path()].into_iter().chain(self.find_weight_files()?).collect())
     }

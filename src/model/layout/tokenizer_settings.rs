@@ -1,17 +1,17 @@
-//! What is known of a role's tokenizer before it is built.
+//! Settings of a role's tokenizer, read before it is built.
 
 use super::super::tokenizer_files::TokenizerFiles;
 
-/// How texts of a role become tokens.
+/// Tokenizer settings of a role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenizerSettings {
     pub files: TokenizerFiles,
-    /// How many tokens there are embeddings for, where that is known.
+    /// Number of token embeddings, if known.
     pub vocabulary_size: Option<usize>,
-    /// Maximum number of tokens of a text, special ones included; `None` for no limit.
+    /// Maximum number of tokens per text, including special tokens; `None` for no limit.
     pub max_length: Option<usize>,
-    /// What is put before each text.
+    /// Prompt prepended to each text.
     pub prompt: String,
-    /// Whether a text gets special tokens around it.
+    /// Whether special tokens are added around a text.
     pub add_special_tokens: bool,
 }

@@ -1,28 +1,28 @@
-//! What is to be logged of a model's directory.
+//! Warnings about a model directory.
 
 use std::path::PathBuf;
 
-/// What is to be logged of a directory.
+/// Warnings to log when a model is loaded.
 #[derive(Debug, Default)]
 pub struct LayoutWarnings {
-    /// Keys that no table has.
+    /// Keys without an entry in the key tables.
     pub unknown_keys: Vec<String>,
-    /// Files that are not read because there is no `modules.json`.
+    /// Files that are ignored because there is no `modules.json`.
     pub unread_files: Vec<PathBuf>,
 }
 
 impl LayoutWarnings {
-    /// Logs each of them once.
+    /// Logs each warning once.
     pub fn log(&self, model: &str) {
         if !self.unknown_keys.is_empty() {
             let keys = self.unknown_keys.join(", ");
-            tracing::warn!(model, keys, "unknown keys in the model's files; check that they don't change its vectors");
+            tracing::warn!(model, keys, "unknown keys in model files; check that they do not affect vectors");
         }
         for file in &self.unread_files {
             tracing::warn!(
                 model,
                 file = %file.display(),
-                "file not read: sentence-transformers reads it only where there is a modules.json"
+                "model file ignored: sentence-transformers reads it only if there is a modules.json"
             );
         }
     }
