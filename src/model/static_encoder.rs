@@ -33,7 +33,10 @@ impl StaticEncoder {
         for (token, weight) in table {
             match tokenizer.token_to_id(&token).and_then(|id| weights.get_mut(id as usize)) {
                 Some(slot) => *slot = weight,
-                None => return Err(ModelError::file(idf_path, format!("token `{token}` does not exist in the tokenizer's vocabulary"))),
+                None => {
+                    let problem = format!("token `{token}` does not exist in the tokenizer's vocabulary");
+                    return Err(ModelError::file(idf_path, problem));
+                }
             }
         }
         Self::new(weights).map_err(|problem| ModelError::file(idf_path, problem))

@@ -1,4 +1,4 @@
-//! Text to token ids.
+//! Tokenization of texts into the ids that an encoder takes.
 //!
 //! See docs/adr/0022-long-texts.md.
 
@@ -13,30 +13,30 @@ use super::content::ContentRule;
 use super::layout::TokenizerSettings;
 use super::tokenizer_files::catch_tokenizer_panic;
 
-/// The tokenizer of a role: what becomes of a text before the encoder.
+/// Tokenizer of a role, with its prompt and maximum length.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
-    /// What is put before each text.
+    /// Prompt prepended to each text.
     prompt: String,
     add_special_tokens: bool,
     special_ids: Arc<HashSet<u32>>,
     content_rule: ContentRule,
-    /// How many tokens there are embeddings for, where that is known.
+    /// Number of token embeddings, if known.
     embedding_rows: Option<usize>,
     max_length: Option<usize>,
-    /// Maximum number of a text's own tokens.
+    /// Maximum number of tokens of a text, without special tokens.
     max_content_tokens: Option<usize>,
     truncates_left: bool,
     changed_keys: Vec<String>,
 }
 
-/// One text's tokens.
+/// Token ids of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenizedText {
-    /// Ids, special tokens included, at most the encoder's max length.
+    /// Ids including special tokens; at most the maximum length.
     pub ids: Vec<u32>,
-    /// Whether the text has more tokens than that.
+    /// True if the text has more tokens than fit.
     pub is_truncated: bool,
 }
 
@@ -47,18 +47,19 @@ impl fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Builds the tokenizer of a model's files.
+    /// Builds the tokenizer from a model's files.
     ///
     /// # Errors
-    /// If they are missing or damaged, have tokens that the model has no embedding for, or leave no room for a text.
+    /// [`ModelError::File`] if files are missing or damaged, the vocabulary exceeds the embeddings, or the maximum
+    /// length is too small for a text.
     pub fn load(settings: &TokenizerSettings) -> Result<Self, ModelError> {
         let path = settings.files.path();
         let built = settings.files.build()?;
         let inner = built.inner;
-        // The vocabulary's own tokens; a special token that a file adds may have no embedding, as long as no text has it.
+        // Only the base vocabulary: an added special token may lack an embedding as long as no text contains it.
         let max_id = inner.get_vocab(false).into_values().max().unwrap_or_default() as usize;
         if let Some(rows) = settings.vocabulary_size.filter(|&rows| max_id >= rows) {
-            let problem = format!("it has a token {max_id}, the model only {rows} embeddings; they don't fit");
+            let problem = format!("the tokenizer has a token id {max_id}, but the model only {rows} embeddings; use the model's own tokenizer");
             return Err(ModelError::file(&path, problem));
         }
         let special_tokens = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
@@ -78,10 +79,10 @@ impl Tokenizer {
         tokenizer.with_settings(settings)
     }
 
-    /// The same tokenizer with the prompt and the lengths of another role.
+    /// Returns a copy with the prompt and the maximum length of another role.
     ///
     /// # Errors
-    /// If they leave no room for a text.
+    /// [`ModelError::File`] if the maximum length is too small for a text.
     pub fn with_settings(&self, settings: &TokenizerSettings) -> Result<Self, ModelError> {
         let file_error = |problem: String| ModelError::file(&settings.files.path(), problem);
         let TokenizerSettings { add_special_tokens, max_length, ref prompt, .. } = *settings;
@@ -90,12 +91,12 @@ impl Tokenizer {
         let max_content_tokens = max_length.map(|max| max.saturating_sub(special_token_count));
         if max_content_tokens == Some(0) {
             return Err(file_error(format!(
-                "its {special_token_count} special tokens leave no room for a text in the max length"
+                "the maximum length must exceed the {special_token_count} special tokens of a text; raise it"
             )));
         }
         let mut tokenizer =
             Self { prompt: prompt.clone(), add_special_tokens, max_length, max_content_tokens, ..self.clone() };
-        // A prompt that can't be tokenized is an error of each text.
+        // A prompt that cannot be tokenized is reported as an error of each text.
         let prompt_tokens =
             if tokenizer.prompt.is_empty() { Vec::new() } else { tokenizer.tokenize_all("").unwrap_or_default() };
         tokenizer.content_rule = self.content_rule.with_prompt(prompt_tokens, max_content_tokens);
@@ -103,75 +104,77 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// Returns which tokens are content where there is no prompt.
+    /// Builds the rule that detects content, without a prompt.
     fn build_content_rule(&self) -> ContentRule {
-        // Some tokenizers mark the beginning of each word by a token that white space gets too.
+        // Some tokenizers mark the beginning of each word with a token that white space yields too.
         let spaces = self.tokenize_all(" ").unwrap_or_default();
         ContentRule::new(self.special_ids.iter().copied().chain(spaces), &self.find_unknown_ids())
     }
 
-    /// The keys by which it differs from what version 1 of the fingerprint stands for.
+    /// Returns the keys by which the tokenizer differs from the one that version 1 of the fingerprint identifies.
     pub fn changed_keys(&self) -> &[String] {
         &self.changed_keys
     }
 
-    /// Maximum number of tokens of a text, special ones included; `None`: there is no limit.
+    /// Maximum number of tokens per text, including special tokens; `None` for no limit.
     pub fn max_length(&self) -> Option<usize> {
         self.max_length
     }
 
-    /// What is put before each text; empty for nothing.
+    /// Prompt prepended to each text; may be empty.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
 
-    /// Whether a text gets just `around` tokens more, which the model knows. A post-processor may also repeat the text.
+    /// Checks that the post-processor adds exactly `special_token_count` tokens that have embeddings. A post-processor
+    /// may also do something else, such as repeat the text.
     fn check_sequences(&self, special_token_count: usize) -> Result<(), String> {
         for length in 0..3 {
             let (ids, types) = self.post_process(&vec![0; length]).map_err(|error| error.to_string())?;
             if ids.len() != length + special_token_count {
                 return Err(format!(
-                    "its `post_processor` makes {} tokens of {length}; {special_token_count} more were expected",
+                    "`post_processor` turns {length} tokens into {}; expected {special_token_count} additional tokens",
                     ids.len()
                 ));
             }
             if let Some(id) = ids.iter().find(|&&id| self.embedding_rows.is_some_and(|rows| id as usize >= rows)) {
-                return Err(format!("its `post_processor` adds a token {id}, for which the model has no embedding"));
+                return Err(format!("`post_processor` adds token {id}, which has no embedding in the model"));
             }
             if let Some(kind) = types.iter().find(|&&kind| kind != 0) {
                 return Err(format!(
-                    "its `post_processor` gives a text the token type {kind}; only type 0 is supported"
+                    "`post_processor` assigns token type {kind}; only type 0 is supported"
                 ));
             }
         }
         Ok(())
     }
 
-    /// How many tokens of a text there is room for beside the special ones; `None`: as many as there are.
+    /// Maximum number of tokens of a text, without special tokens; `None` for no limit.
     pub fn max_content_tokens(&self) -> Option<usize> {
         self.max_content_tokens
     }
 
-    /// A text's tokens, cut to the encoder's max length at the end that the model's tokenizer cuts.
+    /// Tokenizes a text, truncated to the maximum length on the tokenizer's truncation side.
     ///
     /// # Errors
-    /// If the tokenizer can't cope with the text, such as one with an unknown token where it has none for that.
+    /// If the tokenizer fails on the text, for example on an unknown token when the vocabulary has no unknown token, or
+    /// if a token has no embedding.
     pub fn tokenize(&self, text: &str) -> tokenizers::Result<TokenizedText> {
         if self.truncates_left {
             return self.tokenize_tail(text);
         }
         let max_content_tokens = self.max_content_tokens.unwrap_or(usize::MAX);
-        // One more than there is room for is enough to know that the text is longer.
+        // One token more than fits suffices to detect truncation.
         let mut ids = self.tokenize_prefix(text, max_content_tokens.saturating_add(1))?;
         let is_truncated = ids.len() > max_content_tokens;
         ids.truncate(max_content_tokens);
         Ok(TokenizedText { ids: self.build_sequence(&ids)?, is_truncated })
     }
 
-    /// The same, cut from the other end: the last tokens that there is room for.
+    /// Tokenizes a text like [`Self::tokenize`], but keeps the last tokens that fit.
     ///
     /// # Errors
-    /// As [`Self::tokenize`].
+    /// Errors of [`Self::tokenize`].
     pub fn tokenize_tail(&self, text: &str) -> tokenizers::Result<TokenizedText> {
         let mut ids = self.tokenize_all(text)?;
         let excess = ids.len().saturating_sub(self.max_content_tokens.unwrap_or(usize::MAX));
@@ -179,23 +182,23 @@ impl Tokenizer {
         Ok(TokenizedText { ids: self.build_sequence(&ids)?, is_truncated: excess > 0 })
     }
 
-    /// All of a text's tokens, however many, without special ones.
+    /// Returns all tokens of a text, without truncation and special tokens.
     ///
     /// # Errors
-    /// As [`Self::tokenize`].
+    /// Errors of [`Self::tokenize`].
     pub fn tokenize_all(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
         self.tokenize_prefix(text, usize::MAX)
     }
 
-    /// Tokens of a text as the encoder takes them: with the special ones that the model was trained with, if any.
+    /// Adds the special tokens, if any, that the model was trained with.
     ///
     /// # Errors
-    /// If the tokenizer's own rules for that contradict each other.
+    /// If the post-processor is inconsistent.
     pub fn build_sequence(&self, ids: &[u32]) -> tokenizers::Result<Vec<u32>> {
         self.post_process(ids).map(|(ids, _)| ids)
     }
 
-    /// The ids and the types of tokens as the encoder takes them.
+    /// Returns the ids and token types after post-processing.
     fn post_process(&self, ids: &[u32]) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
         if !self.add_special_tokens {
             return Ok((ids.to_vec(), vec![0; ids.len()]));
@@ -207,20 +210,21 @@ impl Tokenizer {
         })
     }
 
-    /// Returns whether tokens of a text, with or without special ones, hold more than the prompt: a token that is neither
-    /// special nor white space. The unknown token counts.
+    /// Returns whether the tokens of a text, with or without special tokens, have content beyond the prompt: a token
+    /// that is neither special nor white space. The unknown token counts as content.
     pub fn has_content(&self, ids: &[u32]) -> bool {
         self.content_rule.has_content(ids)
     }
 
-    /// Returns the ids that the vocabulary gives to what it does not know; none if it has no unknown token.
+    /// Returns the ids of the unknown token; empty if the vocabulary has none.
     fn find_unknown_ids(&self) -> HashSet<u32> {
-        // No vocabulary has a noncharacter. Not every kind of model says which token is its unknown one.
+        // No vocabulary contains a noncharacter, and not every kind of model exposes its unknown token.
         let tokens = catch_tokenizer_panic(|| self.inner.get_model().tokenize("\u{10ffff}"));
         tokens.into_iter().flatten().map(|token| token.id).collect()
     }
 
-    /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.
+    /// Returns at least the first `count` tokens of the prompt and the text, if there are that many. Repeats the steps
+    /// of the tokenizers library, which has no such function.
     fn tokenize_prefix(&self, text: &str, count: usize) -> tokenizers::Result<Vec<u32>> {
         let prompted;
         let text = if self.prompt.is_empty() {
@@ -246,28 +250,28 @@ impl Tokenizer {
         match ids.iter().find(|&&id| self.embedding_rows.is_some_and(|rows| id as usize >= rows)) {
             Some(&id) => {
                 let token = self.id_to_token(id).unwrap_or_default();
-                Err(format!("it has the token `{token}` ({id}), for which the model has no embedding").into())
+                Err(format!("the text contains token `{token}` ({id}), which has no embedding in the model").into())
             }
             None => Ok(ids),
         }
     }
 
-    /// A token by its id.
+    /// Returns the token with an id.
     pub fn id_to_token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
-    /// A token's id.
+    /// Returns the id of a token.
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// How many tokens there are.
+    /// Number of tokens, including added tokens.
     pub fn vocabulary_size(&self) -> usize {
         self.inner.get_vocab_size(true)
     }
 
-    /// Whether an id is that of a special token, such as `[CLS]`.
+    /// Returns true for ids of special tokens, such as `[CLS]`.
     pub fn is_special(&self, id: u32) -> bool {
         self.special_ids.contains(&id)
     }
@@ -284,13 +288,13 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
     }
 
-    /// Every model's tokenizer that the project carries, as we use it and as the library does.
+    /// Returns the name, this crate's tokenizer and the library's tokenizer of each model in `tests/data/models`.
     fn tokenizers() -> Vec<(String, Tokenizer, tokenizers::Tokenizer)> {
-        let folders = std::fs::read_dir(tests_data("models")).unwrap().map(|entry| entry.unwrap().path());
-        let loaded = folders.map(|folder| {
-            let settings = Layout::read(&folder).unwrap().document.tokenizer;
+        let directories = std::fs::read_dir(tests_data("models")).unwrap().map(|entry| entry.unwrap().path());
+        let loaded = directories.map(|directory| {
+            let settings = Layout::read(&directory).unwrap().document.tokenizer;
             let library = settings.files.build().unwrap().inner;
-            (folder.display().to_string(), Tokenizer::load(&settings).unwrap(), library)
+            (directory.display().to_string(), Tokenizer::load(&settings).unwrap(), library)
         });
         loaded.collect()
     }
@@ -303,21 +307,21 @@ mod tests {
         texts
     }
 
-    /// Law: whole, cut or in windows, a text's tokens are what the library makes of it.
+    /// Property: complete, truncated or in windows, the tokens of a text are those of the library.
     #[test]
-    fn tokens_are_the_librarys_own() {
+    fn tokens_equal_those_of_the_library() {
         for (name, tokenizer, library) in tokenizers() {
-            let room = tokenizer.max_content_tokens().unwrap();
+            let max_tokens = tokenizer.max_content_tokens().unwrap();
             for text in texts() {
                 let bare = library.encode(text.as_str(), false).unwrap();
                 assert_eq!(tokenizer.tokenize_all(&text).unwrap(), bare.get_ids(), "{name}: {text}");
                 let mut cut = bare.clone();
-                cut.truncate(room, room / 3, TruncationDirection::Right);
+                cut.truncate(max_tokens, max_tokens / 3, TruncationDirection::Right);
                 let cut = library.post_process(cut, None, true).unwrap();
-                let expected = TokenizedText { ids: cut.get_ids().to_vec(), is_truncated: bare.len() > room };
+                let expected = TokenizedText { ids: cut.get_ids().to_vec(), is_truncated: bare.len() > max_tokens };
                 assert_eq!(tokenizer.tokenize(&text).unwrap(), expected, "{name}: {text}");
                 for (number, window) in (1..).zip(cut.get_overflowing()) {
-                    let ids = bare.get_ids().iter().skip(number * (room - room / 3)).take(room);
+                    let ids = bare.get_ids().iter().skip(number * (max_tokens - max_tokens / 3)).take(max_tokens);
                     let ids: Vec<u32> = ids.copied().collect();
                     assert_eq!(
                         tokenizer.build_sequence(&ids).unwrap(),
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_max_length_nothing_is_cut() {
+    fn without_a_maximum_length_nothing_is_truncated() {
         let settings = Layout::read(&tests_data("models/bert-random-tied")).unwrap().document.tokenizer;
         let tokenizer = Tokenizer::load(&TokenizerSettings { max_length: None, ..settings }).unwrap();
         let text = "moon ".repeat(5_000);

@@ -1,8 +1,8 @@
-//! The files of a tokenizer, and the tokenizer that transformers 5 makes of them.
+//! Tokenizer files, and the tokenizer that transformers 5 builds from them.
 //!
-//! transformers takes `tokenizer.json` as it is only for models without a tokenizer class of their own. For BERT, RoBERTa,
-//! XLM-R and CamemBERT it builds the class's tokenizer anew from the vocabulary and `tokenizer_config.json`, and does not
-//! read the normalizer, pre-tokenizer and post-processor of `tokenizer.json`. So does this module.
+//! transformers uses `tokenizer.json` unchanged only for models without their own tokenizer class. For BERT, RoBERTa,
+//! XLM-R and CamemBERT it rebuilds the tokenizer of the class from the vocabulary and `tokenizer_config.json`, and
+//! ignores the normalizer, pre-tokenizer and post-processor of `tokenizer.json`. This module does the same.
 //!
 //! See docs/adr/0020-tokenizer-of-transformers-5.md.
 
@@ -35,48 +35,49 @@ const ADDED_TOKENS: &str = "added_tokens.json";
 const VOCABULARY: &str = "vocab.txt";
 const CHAT_TEMPLATES: [&str; 2] = ["chat_template.jinja", "additional_chat_templates"];
 
-/// What a directory says about its tokenizer.
+/// Tokenizer settings of a directory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenizerFiles {
     directory: PathBuf,
     class: TokenizerClass,
-    /// The keys of `tokenizer_config.json`, of `special_tokens_map.json`, which replace them, and of the tokenizer
-    /// arguments of the module, which replace both.
+    /// Merged keys of `tokenizer_config.json`, `special_tokens_map.json` and the module's tokenizer arguments, in
+    /// ascending precedence.
     config: Map<String, Value>,
-    /// `added_tokens.json`; empty where `config` has `added_tokens_decoder`.
+    /// Content of `added_tokens.json`; empty if `config` has `added_tokens_decoder`.
     added_tokens: Map<String, Value>,
-    /// Whether text is lower-cased before the tokenizer's own normalizer.
+    /// Whether texts are lower-cased before the tokenizer's own normalizer.
     should_lowercase: bool,
 }
 
-/// What a directory's network says about its tokenizer.
+/// Settings outside the tokenizer files that affect the tokenizer.
 #[derive(Debug, Default)]
 pub struct TokenizerContext<'a> {
-    /// `model_type` and `tokenizer_class` of `config.json`, if there is one.
+    /// `model_type` of `config.json`, if there is one.
     pub model_type: Option<&'a str>,
+    /// `tokenizer_class` of `config.json`.
     pub tokenizer_class: Option<&'a str>,
-    /// The tokenizer arguments of a Transformer module.
+    /// Tokenizer arguments of a Transformer module.
     pub arguments: Map<String, Value>,
     /// `do_lower_case` of a Transformer module.
     pub should_lowercase: bool,
-    /// Whether sentence-transformers would put each text into a chat template, if there is one.
+    /// True if sentence-transformers would apply a chat template to each text.
     pub applies_chat_template: bool,
 }
 
-/// A tokenizer as transformers has it.
+/// Tokenizer equivalent to the one of transformers.
 pub struct BuiltTokenizer {
     pub inner: Tokenizer,
-    /// Whether long texts lose their beginning.
+    /// True if long texts are truncated at their beginning.
     pub truncates_left: bool,
-    /// The keys by which it differs from `tokenizer.json` as it is, which is what version 1 of the fingerprint stands for.
+    /// Keys by which it differs from the unchanged `tokenizer.json`, which version 1 of the fingerprint identifies.
     pub changed_keys: Vec<String>,
 }
 
 impl TokenizerFiles {
-    /// Reads the small files of a directory.
+    /// Reads the configuration files of a directory.
     ///
     /// # Errors
-    /// A file that is not JSON, a key that is refused, or a class that is not supported.
+    /// [`ModelError::File`] if a file is not JSON, a key has a refused value, or the class is not supported.
     pub fn read(
         directory: &Path,
         context: TokenizerContext<'_>,
@@ -108,10 +109,10 @@ impl TokenizerFiles {
         })
     }
 
-    /// Returns the maximum number of tokens that `tokenizer_config.json` or the module's arguments have.
+    /// Returns the maximum number of tokens set by `tokenizer_config.json` or the module's arguments.
     ///
     /// # Errors
-    /// If it is not a number of tokens.
+    /// [`ModelError::File`] if the value is invalid.
     pub fn max_length(&self) -> Result<Option<usize>, ModelError> {
         let Some(key) = ["model_max_length", "max_len"].into_iter().find(|key| self.config.contains_key(*key)) else {
             return Ok(None);
@@ -122,34 +123,34 @@ impl TokenizerFiles {
         })
     }
 
-    /// The file that problems are told of.
+    /// Path of the tokenizer file, also used in error messages: `tokenizer.json`, or `vocab.txt` if only that exists.
     pub fn path(&self) -> PathBuf {
         let tokenizer = self.directory.join(TOKENIZER);
         let vocabulary = self.directory.join(VOCABULARY);
         if !tokenizer.exists() && vocabulary.exists() { vocabulary } else { tokenizer }
     }
 
-    /// The files that hold its vocabulary.
+    /// Files of the vocabulary.
     pub fn vocabulary_files(&self) -> Vec<PathBuf> {
         vec![self.path()]
     }
 
-    /// Its settings, for a fingerprint.
+    /// Merged settings, for fingerprints.
     pub fn config(&self) -> &Map<String, Value> {
         &self.config
     }
 
-    /// The ids of `added_tokens.json` by token, for a fingerprint.
+    /// Ids of `added_tokens.json` by token, for fingerprints.
     pub fn added_tokens(&self) -> &Map<String, Value> {
         &self.added_tokens
     }
 
-    /// The class whose tokenizer is built, for a fingerprint.
+    /// Name of the tokenizer class, for fingerprints.
     pub fn class_name(&self) -> &'static str {
         self.class.name()
     }
 
-    /// Whether the module lower-cases texts.
+    /// Returns whether the module lower-cases texts.
     pub fn should_lowercase(&self) -> bool {
         self.should_lowercase
     }
@@ -157,7 +158,7 @@ impl TokenizerFiles {
     /// Builds the tokenizer.
     ///
     /// # Errors
-    /// A file that is missing or damaged, or a class and a vocabulary that don't fit.
+    /// [`ModelError::File`] if a file is missing or damaged, or the vocabulary does not match the class.
     pub fn build(&self) -> Result<BuiltTokenizer, ModelError> {
         let path = self.path();
         let file_error = |problem: String| ModelError::file(&path, problem);
@@ -177,13 +178,13 @@ impl TokenizerFiles {
             let split_special_tokens = rebuild::get_bool(&self.config, "split_special_tokens", false)?;
             if let (true, Some(token)) = (split_special_tokens, added.find_named_non_special(&inner)) {
                 let problem = format!(
-                    "`split_special_tokens` of {TOKENIZER_CONFIG} is on, and `{token}`, which is named as a special token, has \
-                     `special: false`; make it special, or turn that off"
+                    "`split_special_tokens` of {TOKENIZER_CONFIG} is true, but the special token `{token}` has \
+                     `special: false`; set one of the two to the other value"
                 );
                 return Err(problem.into());
             }
             inner.set_encode_special_tokens(split_special_tokens);
-            // Without tokenizer.json there was no version 1.
+            // Version 1 of the fingerprint does not exist for models without tokenizer.json.
             let changed_keys = match path.ends_with(TOKENIZER) {
                 true => changes::find_changed_keys(&parts, &model, &inner)?,
                 false => Vec::new(),
@@ -191,11 +192,11 @@ impl TokenizerFiles {
             Ok((inner, changed_keys))
         });
         let (mut inner, mut changed_keys) = built.map_err(|error| file_error(error.to_string()))?;
-        // Texts are cut by the caller, since the library would not say where.
+        // The caller truncates texts, because the library does not report where it truncated.
         inner.with_padding(None).with_truncation(None).map_err(|error| file_error(error.to_string()))?;
         if self.should_lowercase {
             prepend_lowercase(&mut inner).map_err(|error| file_error(error.to_string()))?;
-            // Version 1 lower-cased special tokens that are written in a text, too.
+            // Earlier builds also lower-cased special tokens within a text.
             changed_keys.push("sentence_bert_config.json: do_lower_case".to_owned());
         }
         let truncates_left = self.parse_truncates_left(&parts).map_err(file_error)?;
@@ -205,13 +206,13 @@ impl TokenizerFiles {
         Ok(BuiltTokenizer { inner, truncates_left, changed_keys })
     }
 
-    /// `tokenizer.json`, or what stands for it where there is only a vocabulary.
+    /// Reads `tokenizer.json`, or builds its equivalent from a `vocab.txt`.
     fn read_source(&self, path: &Path) -> Result<Value, ModelError> {
         let file_error = |problem: String| ModelError::file(path, problem);
         if path.file_name().is_some_and(|name| name == VOCABULARY) {
             if self.class != TokenizerClass::Bert {
                 return Err(file_error(format!(
-                    "a vocab.txt alone is only read for BERT classes, and this is a {}; save the tokenizer as {TOKENIZER}",
+                    "vocab.txt without {TOKENIZER} is only supported for BERT classes, not for {}; save the tokenizer as {TOKENIZER}",
                     self.class.name()
                 )));
             }
@@ -219,10 +220,10 @@ impl TokenizerFiles {
                 files::read_bounded(path, files::MAX_TOKENIZER_BYTES).map_err(|error| file_error(error.to_string()))?;
             return rebuild::build_word_piece_source(&bytes).map_err(|error| file_error(error.to_string()));
         }
-        let expected = "expected the model's tokenizer: tokenizer.json, or vocab.txt for BERT classes";
+        let expected = "expected the tokenizer as tokenizer.json, or as vocab.txt for BERT classes";
         let bytes = files::read_bounded(path, files::MAX_TOKENIZER_BYTES);
         let bytes = bytes.map_err(|error| file_error(format!("{error}; {expected}")))?;
-        // What is cut short is told as such; the library panics on some of it.
+        // A separate pass over the JSON reports truncated files; the library panics on some of them.
         let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
         let source: Value = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
         keys::TOKENIZER.check(path, &source)?;
@@ -242,26 +243,27 @@ impl TokenizerFiles {
     }
 }
 
-/// Without modules.json, sentence-transformers writes each text into the tokenizer's chat template.
+/// Refuses chat templates: without modules.json, sentence-transformers applies the tokenizer's chat template to each
+/// text.
 fn check_chat_template(directory: &Path, config: &Map<String, Value>) -> Result<(), ModelError> {
     let remedy =
-        "texts would be written into it, which is not supported; remove it, or save the model with its modules.json";
+        "chat templates for texts are not supported; remove it, or save the model with its modules.json";
     for name in CHAT_TEMPLATES {
         let path = directory.join(name);
         if path.exists() {
-            return Err(ModelError::file(&path, format!("it is a chat template, and {remedy}")));
+            return Err(ModelError::file(&path, format!("chat template found; {remedy}")));
         }
     }
     match config.get("chat_template") {
         None | Some(Value::Null) => Ok(()),
         Some(_) => {
             let path = directory.join(TOKENIZER_CONFIG);
-            Err(ModelError::file(&path, format!("`chat_template` is a chat template, and {remedy}")))
+            Err(ModelError::file(&path, format!("`chat_template` is set; {remedy}")))
         }
     }
 }
 
-/// A JSON file that holds an object; empty if there is none.
+/// Reads a JSON file with an object; empty if the file does not exist.
 fn read_object(
     path: &Path,
     unknown_keys: &mut Vec<String>,
@@ -273,11 +275,11 @@ fn read_object(
     }
     match value {
         Value::Object(object) => Ok(object),
-        _ => Err(ModelError::file(path, "it is not a JSON object")),
+        _ => Err(ModelError::file(path, "expected a JSON object")),
     }
 }
 
-/// Puts a normalizer before the tokenizer's own that lower-cases, unless it has such a one.
+/// Prepends a lower-casing normalizer to the tokenizer's own, unless it already has one.
 fn prepend_lowercase(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
     let is_lowercase = |normalizer: &NormalizerWrapper| matches!(normalizer, NormalizerWrapper::Lowercase(_));
     let normalizers = match tokenizer.get_normalizer() {
@@ -294,8 +296,9 @@ fn prepend_lowercase(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
     Ok(())
 }
 
-/// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
+/// Converts a panic of the tokenizers library into an error. The library trusts its file in many places and panics if
+/// it is inconsistent.
 pub fn catch_tokenizer_panic<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
-    let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
+    let problem = "the tokenizer file is inconsistent and may be damaged; download it again";
     catch(work).unwrap_or_else(|_| Err(problem.into()))
 }

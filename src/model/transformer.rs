@@ -1,4 +1,4 @@
-//! What transformers are made of, and the forward pass of those that normalise after each residual: BERT and its kin.
+//! Building blocks of transformers, and the forward pass of post-norm transformers (BERT and related families).
 //!
 //! See docs/adr/0031-one-forward-pass.md.
 
@@ -9,26 +9,27 @@ use super::kernels::{Attention, LayerNorm, Linear};
 use super::weights::EmbeddingTable;
 use super::{TokenBatch, YieldPoint};
 
-/// The last hidden states of a packed batch.
+/// Computes the last hidden states of a packed batch.
 pub trait Transformer: Send + Sync {
-    /// `[tokens, width]`. Yields several times a layer.
+    /// Runs the forward pass; returns `[tokens, width]`. Yields several times per layer.
     fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor>;
 }
 
-/// Word embeddings, and those of positions where a family learns them.
+/// Word embeddings, plus learned position embeddings in families that have them.
 pub struct Embeddings {
-    /// `[vocabulary, width]`.
+    /// Word embeddings, `[vocabulary, width]`.
     pub word: EmbeddingTable,
     pub position: Option<PositionEmbeddings>,
     pub norm: LayerNorm,
     pub backend: Backend,
 }
 
-/// Learned embeddings of positions.
+/// Learned position embeddings.
 pub struct PositionEmbeddings {
-    /// `[positions, width]`; the embedding of token type 0 is already added, since all tokens are of that type.
+    /// `[positions, width]`. For BERT, the embedding of token type 0 is already added, since all tokens have that type.
     pub table: EmbeddingTable,
-    /// The padding's id and position, where positions begin after it (RoBERTa): such a token in a text is not counted.
+    /// Padding id, if positions begin after it (RoBERTa). Padding tokens in a text get that id as their position and
+    /// are not counted.
     pub padding_id: Option<u32>,
 }
 
@@ -48,7 +49,7 @@ impl PositionEmbeddings {
 }
 
 impl Embeddings {
-    /// `[tokens, width]`.
+    /// Returns the normalised embeddings of all tokens, `[tokens, width]`.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
         let gather = |table: &EmbeddingTable, ids: &[u32]| {
             let rows = Tensor::from_vec(table.gather(ids)?, (ids.len(), table.width()), &Device::Cpu)?;
@@ -67,9 +68,9 @@ impl Embeddings {
     }
 }
 
-/// One layer: attention, then a feed-forward network, each added to its input and normalised.
+/// Post-norm layer: attention and a feed-forward network, each added to its input and normalised.
 pub struct PostNormLayer {
-    /// `[width, 3 × width]`: query, key and value in one product.
+    /// Fused query, key and value projection.
     pub qkv: Linear,
     pub attention_output: Linear,
     pub attention_norm: LayerNorm,
@@ -92,7 +93,7 @@ impl PostNormLayer {
     }
 }
 
-/// Embeddings and layers (Devlin et al., 2018, arXiv:1810.04805).
+/// Post-norm transformer: embeddings and layers (Devlin et al., 2018, arXiv:1810.04805).
 pub struct PostNormTransformer {
     pub embeddings: Embeddings,
     pub layers: Vec<PostNormLayer>,
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_begin_after_that_of_the_padding_which_is_not_counted() {
+    fn positions_begin_after_the_padding_id_and_skip_padding() {
         let table = || EmbeddingTable::in_memory(vec![0.0; 8], 1);
         let batch = TokenBatch::from_iter([&[5, 6, 1, 7][..], &[5, 1, 1, 6]]);
         let of = |padding| PositionEmbeddings { table: table(), padding_id: padding }.position_ids(&batch);

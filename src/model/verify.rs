@@ -1,7 +1,7 @@
-//! Compares a model's vectors with those of candle-transformers' forward pass on the same files.
+//! Verification of a model: compares its vectors with those of candle-transformers' forward pass on the same files.
 //!
-//! The two share the token ids and the weight files, and nothing of the arithmetic: what this finds is a kernel, a
-//! dtype or a reading of `config.json` that gives other vectors for this model. It can't find wrong token ids.
+//! The two implementations share token ids and weight files but no arithmetic. A difference indicates a kernel, a dtype
+//! or an interpretation of `config.json` that changes the vectors of this model. Wrong token ids cannot be detected.
 
 mod compare;
 mod comparison;

@@ -101,8 +101,8 @@ impl BoundedMaxWeight {
         let mut max_inputs = Vec::with_capacity(outputs / TILE_OUTPUTS);
         for (tile, rows) in coarse.tiles().iter().zip(exact.as_slice().chunks(TILE_OUTPUTS * inputs)) {
             for (row, &scale) in rows.chunks_exact(inputs).zip(&tile.columns.scales) {
-                // Rounding is relative to the norm of the inputs, which is at most the norms of their dequantized
-                // values and their quantization errors together; this widens the second term.
+                // The rounding error is relative to ‖x‖ ‖w‖, and ‖x‖ ≤ ‖x̂‖ + ‖x − x̂‖. This factor covers the second
+                // summand; `compute_bounds` adds the first.
                 let widened = (1.0 + f64::from(rounding_error)) / f64::from(scale);
                 norms.push(round_norm_up(euclidean_norm(row.iter().copied().map(f64::from)) * widened));
                 error_norms.push(round_norm_up(

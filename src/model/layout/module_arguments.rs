@@ -82,8 +82,8 @@ impl ModuleArguments {
             let part_values = processing.and_then(|values| values.get(part));
             if part_values.and_then(|values| values.get("truncation")).is_some_and(Value::is_null) {
                 return Err(self.file_error(format!(
-                    "`processing_kwargs.{part}.truncation` is null, which turns truncation off; remove it, and ask for \
-                     LONG_TEXT_WINDOW to encode all of a text"
+                    "`processing_kwargs.{part}.truncation` is null, which turns truncation off; remove it, and use \
+                     LONG_TEXT_WINDOW to encode whole texts"
                 )));
             }
         }
@@ -163,7 +163,10 @@ impl ModuleArguments {
         let tokens = requested.min(settings.max_positions);
         // Two special tokens and at least one token of the text.
         if tokens < 3 {
-            let problem = format!("the maximum length is {tokens} (`{}`); expected at least 3: two special tokens and one of the text", length.source_key);
+            let source = &length.source_key;
+            let problem = format!(
+                "the maximum length is {tokens} (`{source}`); expected at least 3: two special tokens and one of the text"
+            );
             return Err(ModelError::file(&settings.directory, problem));
         }
         Ok(MaxLength { tokens: Some(tokens), ..length })

@@ -68,8 +68,8 @@ impl Layout {
         let document = reader.read_role(Role::Document, &modules, &sentence_config)?;
         let query = reader.read_role(Role::Query, &modules, &sentence_config)?;
         if let EncoderSettings::Static(_) = document.encoder {
-            let problem = "nothing here encodes documents; expected a Transformer for them (a router's `structure` and \
-                           `route_mappings` choose it)";
+            let problem = "no module encodes documents; expected a Transformer (selected by a router's `structure` and \
+                           `route_mappings`)";
             return Err(ModelError::file(&reader.document_file, problem));
         }
         let mut warnings = reader.warnings;

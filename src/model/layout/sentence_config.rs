@@ -38,7 +38,7 @@ impl SentenceConfig {
         let model_type = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
         if model_type != SPARSE_ENCODER {
             return Err(file_error(format!(
-                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}` (otherwise sentence-transformers adds an untrained layer); \
+                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}` (else sentence-transformers adds an untrained layer); \
                  set it to {SPARSE_ENCODER} if the model was trained for sparse vectors"
             )));
         }

@@ -1,4 +1,4 @@
-//! Tokens beside the vocabulary's, and the special tokens by their names, as transformers collects them from five places.
+//! Added tokens and named special tokens, collected from five places like transformers does.
 
 use std::collections::BTreeMap;
 
@@ -7,40 +7,41 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::TokenizerClass;
 
-/// The names of special tokens that every class knows, in the order in which they are added.
+/// Names of the special tokens of every class, in the order in which they are added.
 const SPECIAL_TOKEN_NAMES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-/// What a CamemBERT tokenizer adds where no file names further special tokens.
+/// Tokens that a CamemBERT tokenizer adds if no file lists extra special tokens.
 const CAMEMBERT_TOKENS: [&str; 3] = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
 
-/// The tokens that are added to a tokenizer.
+/// Tokens to add to a tokenizer.
 #[derive(Debug, Default)]
 pub struct AddedTokens {
-    /// By their ids: of `added_tokens_decoder`, or else of `added_tokens.json` and `tokenizer.json`.
+    /// Tokens by id: from `added_tokens_decoder`, otherwise from `added_tokens.json` and `tokenizer.json`.
     decoder: BTreeMap<u64, TokenSpec>,
-    /// Special tokens with their names, in order.
+    /// Named special tokens, in order.
     named: Vec<(String, SpecialToken)>,
-    /// Further special tokens.
+    /// Special tokens without a name.
     extra: Vec<SpecialToken>,
 }
 
-/// A special token: a text, or a description of how it matches.
+/// Special token: its text, or a description of how it matches.
 #[derive(Debug, Clone)]
 enum SpecialToken {
     Text(String),
     Token(TokenSpec),
 }
 
-/// A token as a file describes it.
+/// Token as described by a file.
 #[derive(Debug, Clone)]
 pub struct TokenSpec {
     token: AddedToken,
-    /// Whether the file says if the token is matched in normalized text. Else a special token is not, and another is.
+    /// True if the file sets `normalized`. Otherwise special tokens match in the original text and other tokens in
+    /// normalized text.
     has_normalized: bool,
 }
 
 impl TokenSpec {
-    /// The token; `is_special`: it is special whatever its description says.
+    /// Converts the description; `is_special` overrides `special: false`.
     pub fn into_token(self, is_special: bool) -> AddedToken {
         let special = self.token.special || is_special;
         let normalized = if self.has_normalized { self.token.normalized } else { !special };
@@ -66,7 +67,7 @@ impl SpecialToken {
         }
     }
 
-    /// What is added where no such token is there yet.
+    /// Converts to the token that is added if none with this text exists.
     fn into_token_spec(self) -> TokenSpec {
         match self {
             Self::Text(content) => AddedToken::from(content, true).into(),
@@ -76,10 +77,10 @@ impl SpecialToken {
 }
 
 impl AddedTokens {
-    /// Collects them for a tokenizer of `class`.
+    /// Collects the tokens of a tokenizer of `class`.
     ///
     /// # Errors
-    /// A token that is neither a text nor a description of one: which.
+    /// Returns a message that names a token which is neither a string nor a token object.
     pub fn new(
         class: TokenizerClass,
         config: &Map<String, Value>,
@@ -96,9 +97,9 @@ impl AddedTokens {
         };
         match settings.get("added_tokens_decoder") {
             Some(listed) => {
-                for (id, token) in listed.as_object().ok_or("`added_tokens_decoder` is not an object")? {
+                for (id, token) in listed.as_object().ok_or("`added_tokens_decoder` is invalid; expected an object")? {
                     let number =
-                        id.parse().map_err(|_| format!("`added_tokens_decoder.{id}`: `{id}` is not a token id"))?;
+                        id.parse().map_err(|_| format!("`added_tokens_decoder.{id}` is invalid; expected token ids as keys"))?;
                     insert(
                         number,
                         parse_token(token, None).ok_or_else(|| format_invalid_token("added_tokens_decoder", token))?,
@@ -113,7 +114,7 @@ impl AddedTokens {
                     .chain(collect_extra_tokens(&settings)?.iter().map(|token| token.content().to_owned()))
                     .collect();
                 for (content, id) in added_tokens {
-                    let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}"))?;
+                    let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}; expected a non-negative integer"))?;
                     insert(id, AddedToken::from(content.clone(), specials.contains(content)).into(), &mut decoder);
                 }
                 for token in source.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
@@ -143,15 +144,15 @@ impl AddedTokens {
         Ok(Self { decoder, named, extra })
     }
 
-    /// The text of a named special token.
+    /// Returns the text of a named special token.
     pub fn token_content(&self, name: &str) -> Option<&str> {
         self.named.iter().find(|(own, _)| own == name).map(|(_, token)| token.content())
     }
 
-    /// Adds what a tokenizer lacks.
+    /// Adds the tokens that a tokenizer lacks.
     ///
     /// # Errors
-    /// If its normalizer can't cope with one of them.
+    /// If the tokenizer's normalizer fails on a token.
     pub fn add_to(&self, tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
         let present = tokenizer.get_added_tokens_decoder();
         let is_present = |token: &TokenSpec| {
@@ -177,7 +178,7 @@ impl AddedTokens {
         Ok(())
     }
 
-    /// A token that a key names as special and that the tokenizer does not take for one, if any.
+    /// Finds a token that a key names as special but that is not special in the tokenizer.
     pub fn find_named_non_special(&self, tokenizer: &Tokenizer) -> Option<&str> {
         let present = tokenizer.get_added_tokens_decoder();
         let is_special = |content: &str| !present.values().any(|token| token.content == content && !token.special);
@@ -186,13 +187,13 @@ impl AddedTokens {
     }
 }
 
-/// Whether two tokens match in the same way. (The library's `==` compares contents alone.)
+/// Compares tokens by content and matching flags; the library's `==` compares contents only.
 pub fn is_same_token(a: &AddedToken, b: &AddedToken) -> bool {
     let flags = |token: &AddedToken| (token.single_word, token.lstrip, token.rstrip, token.normalized, token.special);
     a.content == b.content && flags(a) == flags(b)
 }
 
-/// `additional_special_tokens` is the old name of `extra_special_tokens`.
+/// Renames `additional_special_tokens`, the old name of `extra_special_tokens`.
 fn rename_additional_special_tokens(settings: &mut Map<String, Value>) {
     let is_missing = match settings.get("extra_special_tokens") {
         None | Some(Value::Null) => true,
@@ -205,11 +206,11 @@ fn rename_additional_special_tokens(settings: &mut Map<String, Value>) {
     }
 }
 
-/// Every key of `special_tokens_map.json` replaces that of `tokenizer_config.json`, whether it is a token or not, except
-/// those that the module's arguments have.
+/// Merges `special_tokens_map.json`, whose keys take precedence over `tokenizer_config.json`, whether they are tokens
+/// or not, except keys that the module's arguments set.
 ///
 /// # Errors
-/// If an object is not a token.
+/// Returns a message if an object is not a token.
 pub fn merge_special_tokens_map(
     settings: &mut Map<String, Value>,
     map: Map<String, Value>,
@@ -243,7 +244,7 @@ pub fn merge_special_tokens_map(
     Ok(())
 }
 
-/// What Python takes for true.
+/// Implements the truth value of Python.
 fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -255,7 +256,7 @@ fn is_truthy(value: &Value) -> bool {
     }
 }
 
-/// The special tokens that have names: those of the settings, else those of the class.
+/// Collects the named special tokens: those of the settings, otherwise those of the class.
 fn collect_named_tokens(
     settings: &Map<String, Value>,
     class: TokenizerClass,
@@ -277,7 +278,7 @@ fn collect_named_tokens(
             Some(Value::Null) => None,
             Some(value) => Some(parse_special_token(value).ok_or_else(|| format_invalid_token(name, value))?),
         };
-        // A text that names CamemBERT's mask takes the space before it, as the default does.
+        // Like the default, a CamemBERT mask given as a string also matches the space before it.
         let token = match (class, name, token) {
             (TokenizerClass::Camembert, "mask_token", Some(SpecialToken::Text(text))) => {
                 Some(SpecialToken::Token(AddedToken::from(text, true).lstrip(true).into()))
@@ -298,7 +299,7 @@ fn collect_named_tokens(
     Ok(named)
 }
 
-/// Further special tokens, which have no names.
+/// Collects the special tokens without a name.
 fn collect_extra_tokens(settings: &Map<String, Value>) -> Result<Vec<SpecialToken>, String> {
     let listed = settings.get("extra_special_tokens").and_then(Value::as_array).into_iter().flatten();
     listed
@@ -313,7 +314,7 @@ fn parse_special_token(value: &Value) -> Option<SpecialToken> {
     }
 }
 
-/// A token that an object describes. `special` replaces what it says of that.
+/// Parses a token object. `special` overrides its own value.
 pub fn parse_token(value: &Value, special: Option<bool>) -> Option<TokenSpec> {
     let flag = |name: &str| value.get(name).and_then(Value::as_bool);
     let content = value.get("content")?.as_str()?.to_owned();
@@ -338,5 +339,5 @@ fn token_to_json(TokenSpec { token, has_normalized }: &TokenSpec) -> Value {
 }
 
 fn format_invalid_token(name: &str, value: &Value) -> String {
-    format!("`{name}` is {value}; expected a token: a text, or an object with its `content`")
+    format!("`{name}` is {value}; expected a token: a string, or an object with `content`")
 }

@@ -1,7 +1,6 @@
-//! How a tokenizer differs from what earlier builds took `tokenizer.json` for.
+//! Differences between a tokenizer and the `tokenizer.json` that earlier builds used unchanged.
 //!
-//! They followed `tokenizer.json` alone. Version 1 of the fingerprint stands for that, so it is only accepted where the
-//! tokenizer is still the same.
+//! Version 1 of the fingerprint identifies that tokenizer, so it is only accepted if there is no difference.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,11 +11,11 @@ use tokenizers::{
 
 use super::added_tokens::{is_same_token, parse_token};
 
-/// Keys by which `tokenizer`, whose model is `model`, differs from `source`, the parts of a `tokenizer.json`, as it is.
-/// Vocabularies and merges are in neither, since they are always those of the file.
+/// Returns the keys by which `tokenizer`, whose model is `model`, differs from `source`, the parts of a
+/// `tokenizer.json`. Vocabulary and merges are excluded, since they always come from the file.
 ///
 /// # Errors
-/// If a part of `source` is unusable by itself.
+/// If a component of `source` is invalid.
 pub fn find_changed_keys(source: &Value, model: &Value, tokenizer: &Tokenizer) -> tokenizers::Result<Vec<String>> {
     let mut changed_keys = Vec::new();
     let normalizer = parse_component::<NormalizerWrapper>(source, "normalizer")?;
@@ -62,13 +61,13 @@ fn to_json(part: &impl Serialize) -> tokenizers::Result<Value> {
     Ok(serde_json::to_value(part)?)
 }
 
-/// The keys of `tokenizer_config.json` that stand for the fields of BERT's normalizer.
+/// Returns the keys of `tokenizer_config.json` for the changed fields of BERT's normalizer.
 fn find_normalizer_changes(previous: &Value, current: &Value) -> Vec<String> {
     let is_bert = |normalizer: &Value| normalizer.get("type").and_then(Value::as_str) == Some("BertNormalizer");
     if !is_bert(previous) || !is_bert(current) {
         return vec!["tokenizer.json: normalizer".to_owned()];
     }
-    // By default accents go where letters become small.
+    // `strip_accents` defaults to `lowercase`.
     let strips = |normalizer: &Value| {
         let explicit = normalizer.get("strip_accents").and_then(Value::as_bool);
         Some(explicit.unwrap_or_else(|| normalizer.get("lowercase").and_then(Value::as_bool).unwrap_or_default()))
@@ -91,7 +90,7 @@ fn find_normalizer_changes(previous: &Value, current: &Value) -> Vec<String> {
     keys
 }
 
-/// A pre-tokenizer without what only moves the reported positions.
+/// Removes the setting of a pre-tokenizer that only affects reported offsets.
 fn strip_trim_offsets(mut pre_tokenizer: Value) -> Value {
     if let Some(object) = pre_tokenizer.as_object_mut() {
         object.remove("trim_offsets");
@@ -99,7 +98,7 @@ fn strip_trim_offsets(mut pre_tokenizer: Value) -> Value {
     pre_tokenizer
 }
 
-/// What a post-processor makes of texts of no, one and two tokens.
+/// Applies a post-processor to sequences of zero, one and two tokens.
 fn post_process_samples(processor: Option<&PostProcessorWrapper>) -> tokenizers::Result<Vec<Vec<u32>>> {
     let processed = (0..3).map(|length| {
         let tokens = (0..length).map(|_| Token::new(0, String::new(), (0, 0))).collect();
@@ -113,7 +112,7 @@ fn post_process_samples(processor: Option<&PostProcessorWrapper>) -> tokenizers:
     processed.collect()
 }
 
-/// A model's settings, without those that have the library's default.
+/// Returns a model's settings without those equal to the library's defaults.
 fn extract_non_default_settings(model: &Value) -> Map<String, Value> {
     let defaults = json!({
         "unk_token": if model.get("merges").is_some() { Value::Null } else { json!("[UNK]") },

@@ -1,9 +1,9 @@
-//! The class of a tokenizer, as transformers' `AutoTokenizer` chooses it.
+//! Selection of the tokenizer class, equivalent to transformers' `AutoTokenizer`.
 
-/// How a tokenizer is built.
+/// Tokenizer class, which determines how the tokenizer is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenizerClass {
-    /// As `tokenizer.json` describes it.
+    /// Built from `tokenizer.json` unchanged.
     Generic,
     /// WordPiece, between `[CLS]` and `[SEP]`.
     Bert,
@@ -11,20 +11,21 @@ pub enum TokenizerClass {
     Roberta,
     /// Unigram, between `<s>` and `</s>`.
     XlmRoberta,
+    /// Unigram, between `<s>` and `</s>`, with other unknown and mask tokens than XLM-R.
     Camembert,
 }
 
-/// The names of tokenizer.json's own class, without the ending `Fast`.
+/// Names of the generic class, without the suffix `Fast`.
 const GENERIC_CLASSES: [&str; 4] =
     ["PreTrainedTokenizer", "TokenizersBackend", "PythonBackend", "PreTrainedTokenizerBase"];
 
 impl TokenizerClass {
-    /// The class for a network's `model_type` and the class that a file names, if any.
+    /// Resolves the class from the `model_type` of the network and the class name in a file, if any.
     ///
     /// # Errors
-    /// A class that is not supported: a text that says so.
+    /// Returns a message with the supported classes if the class is not supported.
     pub fn resolve(model_type: Option<&str>, class_name: Option<&str>) -> Result<Self, String> {
-        // The classes that ModernBERT's directories name are known to be wrong.
+        // transformers ignores the tokenizer class of ModernBERT models, which is often wrong.
         if model_type == Some("modernbert") {
             return Ok(Self::Generic);
         }
@@ -34,7 +35,7 @@ impl TokenizerClass {
                 Some("roberta") => Ok(Self::Roberta),
                 Some("xlm-roberta") => Ok(Self::XlmRoberta),
                 Some("camembert") => Ok(Self::Camembert),
-                // A directory without a network, such as that of a table of weights.
+                // No network, for example a table of token weights.
                 _ => Ok(Self::Generic),
             };
         };
@@ -47,12 +48,12 @@ impl TokenizerClass {
             _ => Err(format!(
                 "`tokenizer_class` is `{class_name}`; supported: BertTokenizer, DistilBertTokenizer, RobertaTokenizer, \
                  XLMRobertaTokenizer, CamembertTokenizer, PreTrainedTokenizerFast, TokenizersBackend. If tokenizer.json \
-                 holds all of the tokenizer, set it to PreTrainedTokenizerFast"
+                 describes the whole tokenizer, set it to PreTrainedTokenizerFast"
             )),
         }
     }
 
-    /// Its name in transformers.
+    /// Name of the class in transformers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Generic => "TokenizersBackend",
@@ -63,7 +64,7 @@ impl TokenizerClass {
         }
     }
 
-    /// The special tokens that it has where no file names them: key and token.
+    /// Default special tokens, used if no file names them: key and token.
     pub const fn special_tokens(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Generic => &[],
@@ -86,7 +87,7 @@ impl TokenizerClass {
         }
     }
 
-    /// The type of its model in `tokenizer.json`; `None`: any.
+    /// Expected model type in `tokenizer.json`; `None` for any.
     pub const fn expected_model_type(self) -> Option<&'static str> {
         match self {
             Self::Generic => None,
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_class_is_named_or_that_of_the_network() {
+    fn class_name_takes_precedence_over_the_model_type() {
         let of = TokenizerClass::resolve;
         assert_eq!(of(Some("bert"), None), Ok(TokenizerClass::Bert));
         assert_eq!(of(Some("distilbert"), Some("BertTokenizerFast")), Ok(TokenizerClass::Bert));

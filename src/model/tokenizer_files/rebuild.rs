@@ -1,4 +1,4 @@
-//! The tokenizer that a class of transformers builds from a vocabulary and settings, as the JSON of the tokenizers library.
+//! Construction of a tokenizer from its class, vocabulary and settings, as JSON of the tokenizers library.
 
 use serde_json::{Map, Value, json};
 use tokenizers::Tokenizer;
@@ -7,41 +7,41 @@ use tokenizers::models::wordpiece::WordPiece;
 use super::TokenizerClass;
 use super::added_tokens::AddedTokens;
 
-/// The marker of a word's beginning in Unigram vocabularies.
+/// Word-boundary marker in Unigram vocabularies.
 const METASPACE: &str = "▁";
 
-/// What stands for `tokenizer.json` where there is only a `vocab.txt`: one token a line, without the white space at its
-/// end; of equal lines the last counts.
+/// Builds the equivalent of `tokenizer.json` from a `vocab.txt`: one token per line, without trailing white space; the
+/// last of equal lines wins.
 ///
 /// # Errors
-/// If it is not UTF-8.
+/// If the vocabulary is not UTF-8.
 pub fn build_word_piece_source(vocabulary: &[u8]) -> tokenizers::Result<Value> {
     let vocabulary: Map<String, Value> =
         WordPiece::read_bytes(vocabulary)?.into_iter().map(|(token, id)| (token, id.into())).collect();
     Ok(json!({ "model": { "type": "WordPiece", "vocab": vocabulary } }))
 }
 
-/// The parts of a `tokenizer.json`. The large ones are apart, so that they are moved and never copied.
+/// Parts of a `tokenizer.json`. The large parts are separate, so that they are moved and never copied.
 pub struct TokenizerSource {
-    /// All but the two below.
+    /// Everything except vocabulary and merges.
     pub parts: Value,
     vocabulary: Value,
     merges: Value,
 }
 
 impl TokenizerSource {
-    /// Takes a `tokenizer.json` apart.
+    /// Splits a `tokenizer.json` into its parts.
     ///
     /// # Errors
-    /// If it has no model with a vocabulary.
+    /// Returns a message if there is no model with a vocabulary.
     pub fn new(mut parts: Value) -> Result<Self, String> {
-        let model = parts.get_mut("model").and_then(Value::as_object_mut).ok_or("`model` is not an object")?;
+        let model = parts.get_mut("model").and_then(Value::as_object_mut).ok_or("`model` is missing or not an object")?;
         let vocabulary = model.remove("vocab").ok_or("`model.vocab` is missing")?;
         let merges = model.remove("merges").unwrap_or_default();
         Ok(Self { parts, vocabulary, merges })
     }
 
-    /// Puts the large parts into the tokenizer that [`base`] has made.
+    /// Inserts vocabulary and merges into the result of [`build_base`].
     pub fn insert_vocabulary(self, base: &mut Value) {
         let Some(model) = base.get_mut("model").and_then(Value::as_object_mut) else { return };
         model.insert("vocab".to_owned(), self.vocabulary);
@@ -51,11 +51,11 @@ impl TokenizerSource {
     }
 }
 
-/// The tokenizer of a class, without vocabulary, added tokens and post-processor; a generic one is `tokenizer.json` as
-/// it is.
+/// Builds the tokenizer of a class without vocabulary, added tokens and post-processor; a generic one is
+/// `tokenizer.json` unchanged.
 ///
 /// # Errors
-/// If the vocabulary is not of the class's kind, or a setting has an unusable value.
+/// If the model type does not match the class, or a setting is invalid.
 pub fn build_base(
     class: TokenizerClass,
     source: &TokenizerSource,
@@ -105,10 +105,11 @@ pub fn build_base(
     }))
 }
 
-/// What a class puts around a text; `None` for a generic tokenizer, which says so itself.
+/// Builds the post-processor that adds the special tokens of a class; `None` for a generic tokenizer, which has its
+/// own.
 ///
 /// # Errors
-/// If it has no token for that.
+/// If a required special token is missing.
 pub fn build_post_processor(
     class: TokenizerClass,
     tokenizer: &Tokenizer,
@@ -123,7 +124,7 @@ pub fn build_post_processor(
         let content = require_token(added, name)?;
         let unknown = || added.token_content("unk_token").and_then(|unknown| tokenizer.token_to_id(unknown));
         let id = tokenizer.token_to_id(content).or_else(unknown);
-        Ok((content.to_owned(), id.ok_or_else(|| format!("the vocabulary has no `{content}`, which is `{name}`"))?))
+        Ok((content.to_owned(), id.ok_or_else(|| format!("`{content}` (`{name}`) is missing in the vocabulary"))?))
     };
     let ((first, first_id), (last, last_id)) = (token(first)?, token(last)?);
     if class == TokenizerClass::Roberta {
@@ -146,10 +147,10 @@ pub fn build_post_processor(
     })))
 }
 
-/// A setting that is on or off.
+/// Returns a boolean setting, or `default` if it is missing or null.
 ///
 /// # Errors
-/// If it is something else: a text that says so.
+/// Returns a message if the value is not a boolean.
 pub fn get_bool(config: &Map<String, Value>, key: &str, default: bool) -> Result<bool, String> {
     get_optional_bool(config, key).map(|value| value.unwrap_or(default))
 }
@@ -163,10 +164,10 @@ fn get_optional_bool(config: &Map<String, Value>, key: &str) -> Result<Option<bo
 }
 
 fn require_token<'a>(added: &'a AddedTokens, name: &str) -> Result<&'a str, String> {
-    added.token_content(name).ok_or_else(|| format!("`{name}` of tokenizer_config.json is null; name the token"))
+    added.token_content(name).ok_or_else(|| format!("`{name}` of tokenizer_config.json is null; set the token"))
 }
 
-/// Whether `tokenizer.json` has the class's kind of model. Old files don't name it.
+/// Checks that `tokenizer.json` has the model type of the class. Old files lack the type, so it is inferred.
 fn check_model(class: TokenizerClass, source: &TokenizerSource, expected: &str) -> Result<(), String> {
     let kind = match source.parts.pointer("/model/type").and_then(Value::as_str) {
         Some(kind) => kind,
@@ -178,8 +179,8 @@ fn check_model(class: TokenizerClass, source: &TokenizerSource, expected: &str) 
         return Ok(());
     }
     Err(format!(
-        "its model is {kind}, and a {} has {expected}; set `tokenizer_class` in tokenizer_config.json to \
-         PreTrainedTokenizerFast, if the model was trained with this tokenizer",
+        "the tokenizer model is {kind}, expected {expected} for {}; set `tokenizer_class` in tokenizer_config.json to \
+         PreTrainedTokenizerFast if the model was trained with this tokenizer",
         class.name()
     ))
 }
@@ -188,7 +189,7 @@ fn build_unigram(unknown: usize) -> Value {
     json!({ "type": "Unigram", "unk_id": unknown, "byte_fallback": false })
 }
 
-/// sentencepiece's normalization, if `tokenizer.json` has it.
+/// Returns sentencepiece's character map, if `tokenizer.json` has one.
 fn find_character_map(source: &Value) -> Value {
     let normalizer = source.get("normalizer").unwrap_or(&Value::Null);
     let is_map = |normalizer: &&Value| normalizer.get("type").and_then(Value::as_str) == Some("Precompiled");
@@ -199,7 +200,7 @@ fn find_character_map(source: &Value) -> Value {
 }
 
 fn build_metaspace(config: &Map<String, Value>) -> Result<Value, String> {
-    // A null is no truth to Python.
+    // A missing key means true, but null is false in Python.
     let is_default = !config.contains_key("add_prefix_space");
     let scheme = if get_bool(config, "add_prefix_space", is_default)? { "always" } else { "never" };
     Ok(json!({
