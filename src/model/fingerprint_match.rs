@@ -6,11 +6,11 @@ use crate::types::Fingerprint;
 /// Relation of a stored fingerprint to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintMatch<'a> {
-    /// This model produced the vectors.
+    /// Vectors produced by this model.
     Same,
-    /// An earlier build produced the vectors with this model but ignored these keys, listed as `file: key`.
+    /// Vectors produced by an earlier build with this model but without these keys, listed as `file: key`.
     KeysIgnored(&'a [String]),
-    /// Another model produced the vectors.
+    /// Vectors produced by another model.
     Other,
 }
 

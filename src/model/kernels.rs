@@ -1,4 +1,4 @@
-//! Kernels of the forward pass over a packed batch.
+//! Kernels of the forward pass of a packed batch.
 //!
 //! A packed batch is one `[tokens, width]` matrix of float32; sequences are concatenated without padding. On the CPU
 //! each operation is a candle custom operation: matrix products use weights that are packed once at load

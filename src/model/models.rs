@@ -32,7 +32,11 @@ impl Models {
         }
         self.by_name.get(name).cloned().ok_or_else(|| {
             let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-            ApiError::new(ErrorReason::UnknownModel, "model", format!("unknown model `{name}`; expected one of `{names}`"))
+            ApiError::new(
+                ErrorReason::UnknownModel,
+                "model",
+                format!("unknown model `{name}`; expected one of `{names}`"),
+            )
         })
     }
 

@@ -63,7 +63,9 @@ impl StaticEncoder {
         ids.dedup();
         let mut vector = SparseVector::default();
         for id in ids {
-            let Some(&weight) = self.weights.get(id as usize) else { bail!("token {id} is outside the table of weights") };
+            let Some(&weight) = self.weights.get(id as usize) else {
+                bail!("token {id} is outside the table of weights")
+            };
             if vector.push(id, weight).is_err() {
                 return Ok(Err(NonFiniteOutput));
             }

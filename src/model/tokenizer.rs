@@ -59,7 +59,10 @@ impl Tokenizer {
         // Only the base vocabulary: an added special token may lack an embedding as long as no text contains it.
         let max_id = inner.get_vocab(false).into_values().max().unwrap_or_default() as usize;
         if let Some(rows) = settings.vocabulary_size.filter(|&rows| max_id >= rows) {
-            let problem = format!("the tokenizer has a token id {max_id}, but the model only {rows} embeddings; use the model's own tokenizer");
+            let problem = format!(
+                "token id {max_id} exceeds the {rows} embeddings of the model; use the tokenizer that the model was \
+                 trained with"
+            );
             return Err(ModelError::file(&path, problem));
         }
         let special_tokens = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
@@ -141,9 +144,7 @@ impl Tokenizer {
                 return Err(format!("`post_processor` adds token {id}, which has no embedding in the model"));
             }
             if let Some(kind) = types.iter().find(|&&kind| kind != 0) {
-                return Err(format!(
-                    "`post_processor` assigns token type {kind}; only type 0 is supported"
-                ));
+                return Err(format!("`post_processor` assigns token type {kind}; only type 0 is supported"));
             }
         }
         Ok(())

@@ -212,7 +212,7 @@ impl TokenizerFiles {
         if path.file_name().is_some_and(|name| name == VOCABULARY) {
             if self.class != TokenizerClass::Bert {
                 return Err(file_error(format!(
-                    "vocab.txt without {TOKENIZER} is only supported for BERT classes, not for {}; save the tokenizer as {TOKENIZER}",
+                    "vocab.txt alone is only supported for BERT classes, not for {}; save the tokenizer as {TOKENIZER}",
                     self.class.name()
                 )));
             }
@@ -223,7 +223,7 @@ impl TokenizerFiles {
         let expected = "expected the tokenizer as tokenizer.json, or as vocab.txt for BERT classes";
         let bytes = files::read_bounded(path, files::MAX_TOKENIZER_BYTES);
         let bytes = bytes.map_err(|error| file_error(format!("{error}; {expected}")))?;
-        // A separate pass over the JSON reports truncated files; the library panics on some of them.
+        // Parsing the JSON separately reports truncated files; the library panics on some of them.
         let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
         let source: Value = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
         keys::TOKENIZER.check(path, &source)?;
@@ -246,8 +246,7 @@ impl TokenizerFiles {
 /// Refuses chat templates: without modules.json, sentence-transformers applies the tokenizer's chat template to each
 /// text.
 fn check_chat_template(directory: &Path, config: &Map<String, Value>) -> Result<(), ModelError> {
-    let remedy =
-        "chat templates for texts are not supported; remove it, or save the model with its modules.json";
+    let remedy = "chat templates for texts are not supported; remove it, or save the model with its modules.json";
     for name in CHAT_TEMPLATES {
         let path = directory.join(name);
         if path.exists() {

@@ -1,4 +1,4 @@
-//! A model's weights: safetensors (whole or in shards), or a PyTorch pickle.
+//! Model weights: safetensors (one file or shards), or PyTorch pickles.
 //!
 //! See docs/adr/0029-weights-mapped-and-packed.md.
 

@@ -174,9 +174,10 @@ impl<'a> LayerBuilder<'a> {
             return Ok(vec![new]);
         }
         if names.iter().all(|name| self.weights.has(name)) {
-            return Err(self
-                .weights
-                .file_error(format!("the file has the tensor `{}` under two names; remove one of them", names.join("` and `"))));
+            return Err(self.weights.file_error(format!(
+                "the file has the tensor `{}` under two names; remove one of them",
+                names.join("` and `")
+            )));
         }
         Ok(names.to_vec())
     }

@@ -86,7 +86,9 @@ impl UnsupportedWeightFormat {
             Self::TensorFlow => {
                 ("a TensorFlow model, and tf_model.h5 is not supported", format_conversion_remedy("from_tf"))
             }
-            Self::Flax => ("a Flax model, and flax_model.msgpack is not supported", format_conversion_remedy("from_flax")),
+            Self::Flax => {
+                ("a Flax model, and flax_model.msgpack is not supported", format_conversion_remedy("from_flax"))
+            }
         };
         format!("{what}: use {original}, with model.safetensors or pytorch_model.bin{remedy}")
     }
@@ -150,9 +152,7 @@ mod tests {
         fs::create_dir(root.join("onnx")).unwrap();
         fs::write(root.join("onnx/model.onnx"), "").unwrap();
         let explained = || explain_unsupported_format(root).unwrap();
-        assert!(
-            explained().contains("ONNX export") && explained().contains("the repository of the original model")
-        );
+        assert!(explained().contains("ONNX export") && explained().contains("the repository of the original model"));
         fs::write(root.join("config.json"), r#"{"_name_or_path": "org/config"}"#).unwrap();
         assert!(explained().contains("`org/config` (from `_name_or_path` of config.json)"), "{}", explained());
         fs::write(root.join("README.md"), "---\nbase_model: org/card\n---\n").unwrap();

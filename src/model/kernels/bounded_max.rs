@@ -70,10 +70,10 @@ pub struct BoundedMaxRows {
     coarse: Int8Rows,
     exact: AlignedBuffer,
     /// Norm of each dequantized row.
-        norms: Vec<f32>,
-        /// Norm of each row's quantization error.
-        error_norms: Vec<f32>,
-    }
+    norms: Vec<f32>,
+    /// Norm of each row's quantization error.
+    error_norms: Vec<f32>,
+}
 
 /// Reusable buffers for bounds and candidates.
 #[derive(Default)]

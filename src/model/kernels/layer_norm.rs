@@ -93,7 +93,12 @@ impl CustomOp2 for LayerNorm {
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
         if l1.shape() != l2.shape() || l1.shape().dims2()?.1 != self.weight.len() {
-            bail!("shape mismatch: a layer norm of width {} and inputs {:?} and {:?}", self.weight.len(), l1.shape(), l2.shape());
+            bail!(
+                "shape mismatch: a layer norm of width {} and inputs {:?} and {:?}",
+                self.weight.len(),
+                l1.shape(),
+                l2.shape()
+            );
         }
         let mut sums: Vec<f32> =
             contiguous_elements(s1, l1)?.iter().zip(contiguous_elements(s2, l2)?).map(|(x, y)| x + y).collect();

@@ -30,7 +30,10 @@ pub const ROUTER: KeyTable = KeyTable {
         honour("types", "class of each module"),
         honour("structure", "modules of each route, in order"),
         honour("parameters.route_mappings", "route of each task and modality"),
-        honour("parameters.default_route", "must be a route; otherwise unused, since every text is a query or a document"),
+        honour(
+            "parameters.default_route",
+            "must be a route; otherwise unused, since every text is a query or a document",
+        ),
         ignore("parameters.allow_empty_key", "every text is a query or a document"),
     ]],
 };

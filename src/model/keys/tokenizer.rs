@@ -101,15 +101,12 @@ pub const TOKENIZER: KeyTable = KeyTable {
     file: "tokenizer.json",
     scope: "all; classes with their own tokenizer (BERT, RoBERTa, XLM-R, CamemBERT) use only the parts marked \"own\"",
     keys: &[&[
+        honour("model", "own: vocabulary and merges; other classes: everything"),
         honour(
-            "model",
-            "own: vocabulary and merges; other classes: everything",
+            "added_tokens",
+            "added tokens; own: only if there is no `added_tokens_decoder` in tokenizer_config.json",
         ),
-        honour("added_tokens", "added tokens; own: only if there is no `added_tokens_decoder` in tokenizer_config.json"),
-        honour(
-            "normalizer",
-            "own: only the sentencepiece character map, the rest is built from tokenizer_config.json",
-        ),
+        honour("normalizer", "own: only the sentencepiece character map, the rest is built from tokenizer_config.json"),
         honour("pre_tokenizer", "own: not used, built from tokenizer_config.json"),
         honour("post_processor", "own: not used, built from the special tokens"),
         honour("truncation", "only `direction`, if tokenizer_config.json has no `truncation_side`"),

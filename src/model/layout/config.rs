@@ -178,8 +178,7 @@ mod tests {
 
     #[test]
     fn an_alias_replaces_its_key() {
-        let distilbert =
-            json!({"model_type": "distilbert", "architectures": ["DistilBertForMaskedLM"], "dim": 1, "hidden_size": 64});
+        let distilbert = json!({"model_type": "distilbert", "architectures": ["DistilBertForMaskedLM"], "dim": 1, "hidden_size": 64});
         assert_eq!(config(distilbert).get_size("dim").unwrap(), 64);
         let modernbert =
             json!({"model_type": "modernbert", "architectures": ["ModernBertForMaskedLM"], "sliding_window": 7});

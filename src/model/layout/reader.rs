@@ -110,7 +110,10 @@ impl LayoutReader<'_> {
     /// Parses the modules that `modules.json` lists.
     fn parse_modules(&mut self, listed: &[Value]) -> Result<Vec<Module>, ModelError> {
         if listed.is_empty() {
-            return Err(ModelError::file(&self.modules_file, format!("the list of modules is empty; {SUPPORTED_MODULES}")));
+            return Err(ModelError::file(
+                &self.modules_file,
+                format!("the list of modules is empty; {SUPPORTED_MODULES}"),
+            ));
         }
         let (mut modules, mut names) = (Vec::new(), Vec::new());
         for value in listed {
@@ -118,8 +121,10 @@ impl LayoutReader<'_> {
             let module: ListedModule =
                 serde_json::from_value(value.clone()).map_err(|error| ModelError::file(&self.modules_file, error))?;
             if names.contains(&module.name) {
-                let problem =
-                    format!("two modules have the name {}; rename one, since sentence-transformers drops the first", module.name);
+                let problem = format!(
+                    "two modules have the name {}; rename one, since sentence-transformers drops the first",
+                    module.name
+                );
                 return Err(ModelError::file(&self.modules_file, problem));
             }
             names.push(module.name);

@@ -103,7 +103,8 @@ impl Router {
         for route in default_route.as_deref().into_iter().chain(mapped_routes) {
             if !self.config.structure.contains_key(route) {
                 let routes = self.config.structure.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-                return Err(self.file_error(format!("route `{route}` does not exist in `structure`; expected one of `{routes}`")));
+                return Err(self
+                    .file_error(format!("route `{route}` does not exist in `structure`; expected one of `{routes}`")));
             }
         }
         Ok(())

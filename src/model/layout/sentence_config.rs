@@ -38,16 +38,14 @@ impl SentenceConfig {
         let model_type = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
         if model_type != SPARSE_ENCODER {
             return Err(file_error(format!(
-                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}` (else sentence-transformers adds an untrained layer); \
+                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}` (else an untrained layer is added); \
                  set it to {SPARSE_ENCODER} if the model was trained for sparse vectors"
             )));
         }
         unknown_keys.extend(keys::CONFIG_SENTENCE_TRANSFORMERS.check(&path, &value)?);
         let prompts = value.get("prompts");
         if prompts.is_some_and(|prompts| !prompts.is_object()) {
-            return Err(file_error(
-                "`prompts` is not an object; expected prompts by name, or remove it".to_owned(),
-            ));
+            return Err(file_error("`prompts` is not an object; expected prompts by name, or remove it".to_owned()));
         }
         let prompt = |name: &str| match prompts.and_then(|prompts| prompts.get(name)) {
             None | Some(Value::Null) => Ok(String::new()),

@@ -49,8 +49,7 @@ impl TransformerSettings {
         let config = TransformerConfig::new(&path, &read_json::<Value>(&path)?, has_modules_file, unknown_keys)?;
         let max_positions = config.max_positions()?;
         if max_positions > MAX_POSITIONS {
-            let problem =
-                format!("`max_position_embeddings` is {max_positions}; the maximum is {MAX_POSITIONS}");
+            let problem = format!("`max_position_embeddings` is {max_positions}; the maximum is {MAX_POSITIONS}");
             return Err(config.file_error(problem));
         }
         Ok(Self {

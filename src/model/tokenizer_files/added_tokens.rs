@@ -98,8 +98,9 @@ impl AddedTokens {
         match settings.get("added_tokens_decoder") {
             Some(listed) => {
                 for (id, token) in listed.as_object().ok_or("`added_tokens_decoder` is invalid; expected an object")? {
-                    let number =
-                        id.parse().map_err(|_| format!("`added_tokens_decoder.{id}` is invalid; expected token ids as keys"))?;
+                    let number = id
+                        .parse()
+                        .map_err(|_| format!("`added_tokens_decoder.{id}` is invalid; expected token ids as keys"))?;
                     insert(
                         number,
                         parse_token(token, None).ok_or_else(|| format_invalid_token("added_tokens_decoder", token))?,
@@ -114,7 +115,9 @@ impl AddedTokens {
                     .chain(collect_extra_tokens(&settings)?.iter().map(|token| token.content().to_owned()))
                     .collect();
                 for (content, id) in added_tokens {
-                    let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}; expected a non-negative integer"))?;
+                    let problem =
+                        || format!("added_tokens.json: the id of `{content}` is {id}; expected a non-negative integer");
+                    let id = id.as_u64().ok_or_else(problem)?;
                     insert(id, AddedToken::from(content.clone(), specials.contains(content)).into(), &mut decoder);
                 }
                 for token in source.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {

@@ -35,7 +35,8 @@ impl TokenizerSource {
     /// # Errors
     /// Returns a message if there is no model with a vocabulary.
     pub fn new(mut parts: Value) -> Result<Self, String> {
-        let model = parts.get_mut("model").and_then(Value::as_object_mut).ok_or("`model` is missing or not an object")?;
+        let model =
+            parts.get_mut("model").and_then(Value::as_object_mut).ok_or("`model` is missing or not an object")?;
         let vocabulary = model.remove("vocab").ok_or("`model.vocab` is missing")?;
         let merges = model.remove("merges").unwrap_or_default();
         Ok(Self { parts, vocabulary, merges })

@@ -1,42 +1,43 @@
-//! Compares vectors with those of the reference.
+//! Measures and judges the differences between vectors and the reference.
 
 use serde::Serialize;
 
 use super::super::{EncoderOutput, InferenceDType};
 use crate::types::SparseVector;
 
-/// Maximum difference of two weights that are equal, relative to the reference's weight if that is above 1.
+/// Maximum difference of two equal weights, relative to the reference's weight if that is above 1.
 ///
-/// Both sides compute in float32 and add the same products in another order; on the models of this repository they
-/// differ by less than a tenth of this.
+/// Both implementations compute in float32 and add the same products in another order; on the models in
+/// `tests/data/models` they differ by less than a tenth of this.
 pub const EQUAL_TOLERANCE: f64 = 1e-4;
 /// Minimum cosine similarity of a text's two vectors in an approximate dtype.
 ///
-/// Measured for int8 with the built-in texts: at least 0.996 on splade-tiny, 0.992 on the random models of this
-/// repository and 0.981 on its random ModernBERT, all with 8-bit weights. On processors without byte products weights
-/// have 7 bits, with about twice the error. A weight that spoils its row gives less than 0.95.
+/// Measured for int8 with the built-in texts: at least 0.996 on splade-tiny, 0.992 on the random models in
+/// `tests/data/models` and 0.981 on the random ModernBERT, all with 8-bit weights. On CPUs without byte dot products,
+/// weights have 7 bits, with about twice the error. A weight that is an outlier in its row results in less than 0.95.
 pub const MIN_CLOSE_COSINE: f64 = 0.97;
 /// Maximum difference of two weights in an approximate dtype, relative to the reference's weight if that is above 1.
 ///
 /// Measured for int8: at most 0.18 on splade-tiny, 0.11 on the random models, 0.38 on a random BERT-base.
 pub const MAX_CLOSE_DIFFERENCE: f64 = 1.0;
 
-/// What a comparison found.
+/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifyVerdict {
     /// No weight differs by more than [`EQUAL_TOLERANCE`].
     Equal,
-    /// The dtype is approximate, and every vector is within its bounds ([`Verdict::of`]).
+    /// The dtype is approximate, and every vector is within its bounds ([`VerifyVerdict::judge`]).
     Close,
+    /// At least one vector is outside the bounds of the dtype.
     Different,
-    /// A text has no vector, on one side or both, or a weight of the checkpoint is not usable.
+    /// A text has no finite vector in at least one implementation, or a weight of the checkpoint is not usable.
     NotFinite,
-    /// There is no reference.
+    /// Nothing was compared, since the model has no reference.
     NotCompared,
 }
 
-/// How far the vectors of some texts are from those of the reference.
+/// Differences between a model's vectors and those of the reference, over all compared texts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Differences {
     /// Number of texts compared.
@@ -45,20 +46,20 @@ pub struct Differences {
     pub max_difference: f64,
     /// Largest difference of a term's two weights, relative to the reference's weight if that is above 1.
     pub max_relative_difference: f64,
-    /// Number of terms, over all texts, that only the reference's vector has, with a weight above the tolerance.
+    /// Number of terms, over all texts, that only the reference's vector has, with a weight above [`EQUAL_TOLERANCE`].
     pub missing_terms: usize,
-    /// Number of terms, over all texts, that only the product's vector has, with a weight above the tolerance.
+    /// Number of terms, over all texts, that only the model's vector has, with a weight above [`EQUAL_TOLERANCE`].
     pub extra_terms: usize,
     /// Smallest cosine similarity of a text's two vectors.
     pub min_cosine: f64,
-    /// Number of texts for which one of the sides has no finite vector.
+    /// Number of texts without a finite vector in at least one implementation.
     pub non_finite_texts: usize,
-    /// Index of the text with the largest difference, or of the first without a finite vector.
+    /// Index of the text with the largest difference, or of the first text without a finite vector.
     pub worst_text: Option<usize>,
 }
 
 impl Differences {
-    /// Compares the product's output for each text with that of the reference.
+    /// Compares the model's output for each text with the reference's.
     pub fn measure(outputs: &[EncoderOutput], references: &[EncoderOutput]) -> Self {
         let mut total = Self { min_cosine: 1.0, ..Self::default() };
         let mut first_not_finite = None;
@@ -110,7 +111,7 @@ fn find_weight(vector: &SparseVector, term: u32) -> Option<f32> {
     vector.indices().binary_search(&term).ok().and_then(|at| vector.values().get(at).copied())
 }
 
-/// Returns the cosine similarity; 1 for two empty vectors, 0 for an empty vector and another.
+/// Computes the cosine similarity: 1 for two empty vectors, 0 if only one is empty.
 fn cosine_similarity(a: &SparseVector, b: &SparseVector) -> f64 {
     let norm =
         |vector: &SparseVector| vector.values().iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
@@ -125,12 +126,12 @@ fn cosine_similarity(a: &SparseVector, b: &SparseVector) -> f64 {
 }
 
 impl VerifyVerdict {
-    /// Judges what a comparison in that dtype measured.
+    /// Judges measured differences by the bounds of a dtype.
     ///
-    /// float32 is exact: `equal` or `different`. int8 and float16 are approximate: `close` if each text's vector has a
-    /// cosine similarity of at least [`CLOSE_COSINE`] with the reference's and no weight differs by more than
-    /// [`CLOSE_DIFFERENCE`], else `different`. They are `different` too if the dtype can't represent some weights of the
-    /// model (`has_outlier`), whatever these texts show.
+    /// float32 is exact: `equal` or `different`. int8 and float16 are approximate: `close` if each vector has a cosine
+    /// similarity of at least [`MIN_CLOSE_COSINE`] with the reference and no weight differs by more than
+    /// [`MAX_CLOSE_DIFFERENCE`], otherwise `different`. With `has_outlier` (the dtype cannot represent some weights of
+    /// the model), the verdict is `different` for any measured differences.
     pub fn judge(dtype: InferenceDType, has_outlier: bool, differences: &Differences) -> Self {
         let Differences {
             non_finite_texts: not_finite,
@@ -151,12 +152,12 @@ impl VerifyVerdict {
         }
     }
 
-    /// Returns whether the model must not be used as it is.
+    /// Returns true if the model must not be used.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Different | Self::NotFinite)
     }
 
-    /// Returns the verdict as people read it.
+    /// Returns the verdict as text for humans.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Equal => "equal",
@@ -180,7 +181,7 @@ mod tests {
 
     const REFERENCE: [(u32, f32); 3] = [(3, 0.5), (7, 2.0), (9, 0.25)];
 
-    /// The verdicts in float32 and in int8 of a vector, beside one that is equal.
+    /// Returns the differences and the verdicts in float32 and int8 of a vector, compared beside an equal one.
     fn verdicts(output: EncoderOutput, reference: EncoderOutput) -> (Differences, VerifyVerdict, VerifyVerdict) {
         let equal = || vector(&[(1, 1.0)]);
         let differences = Differences::measure(&[equal(), output], &[equal(), reference]);
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!((differences.max_difference, differences.worst_text), (0.25, Some(1)));
         let (differences, exact, _) = verdicts(vector(&REFERENCE), vector(&REFERENCE[1..]));
         assert_eq!((differences.missing_terms, differences.extra_terms, exact), (0, 1, VerifyVerdict::Different));
-        // A weight that rounding brings above or below zero is none.
+        // A weight within rounding error of zero does not count.
         let rounded = [&REFERENCE[..], &[(11, 3e-6)]].concat();
         let (differences, exact, _) = verdicts(vector(&rounded), vector(&REFERENCE));
         assert_eq!((differences.extra_terms, exact), (0, VerifyVerdict::Equal));
@@ -235,10 +236,10 @@ mod tests {
 
     #[test]
     fn an_approximate_dtype_has_two_bounds() {
-        // Another direction.
+        // Different direction.
         let (_, _, near) = verdicts(vector(&[(3, 0.5), (7, 1.6), (9, 0.7)]), vector(&REFERENCE));
         assert_eq!(near, VerifyVerdict::Different);
-        // Much the same direction, and one weight that is far off.
+        // Nearly the same direction, but one outlier.
         let many: Vec<(u32, f32)> = (0..400).map(|term| (term, 1.0)).collect();
         let mut changed = many.clone();
         changed[7].1 = 2.2;

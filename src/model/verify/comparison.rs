@@ -1,17 +1,17 @@
-//! What a comparison found.
+//! Result of comparing one role of a model.
 
 use super::super::InferenceDType;
 use super::compare::{Differences, VerifyVerdict};
 use crate::types::Role;
 
-/// What was found for one role of a model in one dtype.
+/// Result of comparing one role of a model in one dtype.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     pub role: Role,
     pub dtype: InferenceDType,
     pub verdict: VerifyVerdict,
-    /// Why nothing was compared, or which weight is not usable in the dtype.
+    /// Reason why nothing was compared, or the weight that is not usable in the dtype.
     pub reason: Option<String>,
-    /// `None` if nothing was compared.
+    /// Measured differences; `None` if nothing was compared.
     pub differences: Option<Differences>,
 }

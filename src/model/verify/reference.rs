@@ -1,12 +1,13 @@
-//! The reference: a forward pass by candle-transformers, from the same token ids and the same weight files.
+//! Reference implementation: the forward pass of candle-transformers on the same token ids and weight files.
 //!
-//! Nothing else is shared with the product: products, attention, normalization, activations and positions are those of
-//! candle and candle-transformers, in float32 on the CPU, one text at a time, and pooling is a plain loop.
+//! No other code is shared with this crate's forward pass: products, attention, normalization, activations and
+//! positions are those of candle and candle-transformers, in float32 on the CPU, one text at a time, and pooling is a
+//! plain loop.
 //!
-//! candle-transformers does not implement everything that this crate loads. A checkpoint that one of its classes can't
-//! express has no reference ([`NoReference::Unsupported`]) instead of a wrong one. Where a class of candle-transformers
-//! differs from the class of transformers, the module of that family says so and how the difference is avoided
-//! ([ADR 6](../../../../docs/adr/0006-a-second-forward-pass.md)).
+//! candle-transformers does not support every checkpoint that this crate loads. Unsupported checkpoints have no
+//! reference ([`ReferenceError::Unsupported`]) instead of a wrong one. If a class of candle-transformers differs from
+//! that of transformers, the module of its family documents the difference and how it is avoided ([ADR
+//! 6](../../../../docs/adr/0006-a-second-forward-pass.md)).
 
 mod bert;
 mod config;

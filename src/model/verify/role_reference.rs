@@ -1,4 +1,4 @@
-//! The vectors of the reference for one role of a model, and the comparison of a model with them.
+//! Reference vectors for one role of a model, and the comparison with a model.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::comparison::Comparison;
 use super::reference::{MAX_TOKENS, ReferenceEncoder, ReferenceError};
 use crate::types::Role;
 
-/// Number of texts that the product encodes at once.
+/// Number of texts per batch of the model.
 const BATCH_TEXTS: usize = 8;
 
-/// The reference's vectors of the texts in one role.
+/// Reference vectors of the texts in one role.
 pub struct RoleReference {
     role: Role,
     texts: Vec<IndexedText>,
@@ -22,22 +22,22 @@ pub struct RoleReference {
 }
 
 struct IndexedText {
-    /// Its index in the list of texts.
+    /// Index in the list of texts.
     index: usize,
     ids: Vec<u32>,
 }
 
 struct ReferenceVectors {
     outputs: Vec<EncoderOutput>,
-    /// A weight beside which int8 rounds the others of its row to zero.
+    /// Description of a weight so large that int8 rounds the rest of its row to zero.
     outlier: Option<String>,
 }
 
 impl RoleReference {
-    /// Encodes the texts in each role that has an encoder of its own.
+    /// Encodes the texts in each role with its own encoder.
     ///
     /// # Errors
-    /// If the small files of the model can't be read any more.
+    /// [`ModelError::File`] if the configuration files can no longer be read.
     pub fn load_all(directory: &Path, model: &Model, texts: &[String]) -> Result<Vec<Self>, ModelError> {
         let Layout { document, query, .. } = Layout::read(directory)?;
         let mut references = vec![Self::new(Role::Document, &model.document, &document.encoder, texts)];
@@ -67,10 +67,10 @@ impl RoleReference {
         Self { role, texts, vectors }
     }
 
-    /// Compares the vectors of a model, which computes in `dtype`, with those of the reference.
+    /// Compares the vectors of a model, loaded with `dtype`, with those of the reference.
     ///
     /// # Errors
-    /// If the model can't encode.
+    /// [`ModelError::Unusable`] if the model cannot encode.
     pub fn compare(&self, model: &Model, dtype: InferenceDType) -> Result<Comparison, ModelError> {
         let (verdict, reason, differences) = match &self.vectors {
             Ok(ReferenceVectors { outputs, outlier }) => {
@@ -99,8 +99,8 @@ impl ReferenceVectors {
     }
 }
 
-/// Returns the token ids of a text; `None` if the tokenizer rejects it. Of more than [`MAX_TOKENS`] ids, the first ones
-/// and the last, which is special.
+/// Returns the token ids of a text; `None` if the tokenizer rejects it. Longer texts are truncated to [`MAX_TOKENS`]
+/// ids, keeping the last id, a special token.
 fn tokenize_bounded(role_encoder: &RoleEncoder, text: &str) -> Option<Vec<u32>> {
     let mut ids = role_encoder.tokenizer.tokenize(text).ok()?.ids;
     if let Some(&last) = ids.last().filter(|_| ids.len() > MAX_TOKENS) {

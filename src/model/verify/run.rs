@@ -1,4 +1,4 @@
-//! Compares a model in each dtype and role.
+//! Verification of a model in several dtypes.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use super::super::{Backend, DeviceName, InferenceDType, Model, ModelError};
 use super::comparison::Comparison;
 use super::role_reference::RoleReference;
 
-/// Compares a model in each dtype, and each role that has an encoder of its own.
+/// Compares a model with the reference in each dtype, for each role with its own encoder.
 ///
-/// Texts are cut to [`MAX_TOKENS`](super::MAX_TOKENS) tokens; those that the tokenizer rejects are skipped. Blocks, and takes the memory of
-/// the weights in float32 beside that of the model.
+/// Texts are truncated to [`MAX_TOKENS`](super::MAX_TOKENS) tokens; texts that the tokenizer rejects are skipped.
+/// Blocks, and needs memory for the float32 weights in addition to the model.
 ///
 /// # Errors
-/// If the model can't be loaded, or the device can't compute in a dtype.
+/// Any [`ModelError`] if the model cannot be loaded or the device does not support a dtype.
 pub fn verify(
     directory: &Path,
     device: DeviceName,

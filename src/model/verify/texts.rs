@@ -1,11 +1,12 @@
-//! The texts that models are compared on unless others are given.
+//! Default texts for the verification of a model.
 
-/// Texts that exercise normalization, pre-tokenization, unknown tokens, special tokens and truncation, and some prose.
+/// Returns texts that exercise normalization, pre-tokenization, unknown tokens, special tokens and truncation, and some
+/// prose.
 pub fn built_in_texts() -> Vec<String> {
     let mut texts: Vec<String> = TEXTS.iter().map(|&text| text.to_owned()).collect();
     texts.push("x".repeat(200));
     texts.push("again ".repeat(100));
-    // Longer than any model takes by default, and than MAX_TOKENS.
+    // Longer than the maximum length of any model and than MAX_TOKENS.
     texts.push(TEXTS.join(" ").repeat(8));
     texts
 }

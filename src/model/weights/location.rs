@@ -1,14 +1,14 @@
-//! Where tensors are in a file.
+//! Locations of tensors in files.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use candle_core::DType;
 
-/// Where each tensor of a file is, by name.
+/// Locations of a file's tensors by name.
 pub type TensorLocations = HashMap<String, TensorLocation>;
 
-/// Where a tensor is in its file, and how its elements are stored.
+/// Location and storage format of a tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorLocation {
     pub dtype: DType,
@@ -17,13 +17,13 @@ pub struct TensorLocation {
     pub order: ElementOrder,
 }
 
-/// The order of a tensor's elements.
+/// Memory layout of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElementOrder {
-    /// Row by row.
+    /// Row-major.
     Rows,
-    /// A matrix, column by column.
+    /// Column-major; matrices only.
     Columns,
-    /// Another.
+    /// Any other layout.
     Strided,
 }

@@ -1,4 +1,4 @@
-//! Safetensors files.
+//! Reading of safetensors headers.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,11 @@ use safetensors::{SafeTensorError, SafeTensors};
 
 use super::location::{ElementOrder, TensorLocation, TensorLocations};
 
-/// The tensors that a safetensors header names. This also checks that the file is as long as its header says.
+/// Returns the locations of supported tensors and the element types of unsupported ones. Checks that the file is as
+/// long as its header declares.
 pub fn read_locations(map: &[u8]) -> Result<(TensorLocations, HashMap<String, String>), SafeTensorError> {
     let (header, metadata) = SafeTensors::read_metadata(map)?;
-    // Before the header comes its length.
+    // The header is preceded by its length.
     let begin = header + size_of::<u64>();
     let (mut locations, mut unsupported) = (TensorLocations::new(), HashMap::new());
     for (name, info) in metadata.tensors() {

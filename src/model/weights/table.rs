@@ -1,4 +1,4 @@
-//! A tensor of which rows are looked up: an embedding.
+//! Embedding tables: tensors with row lookup.
 //!
 //! See docs/adr/0029-weights-mapped-and-packed.md.
 
@@ -7,15 +7,15 @@ use std::os::unix::fs::FileExt;
 
 use candle_core::{Result, bail};
 
-/// Rows by number.
+/// Rows of an embedding, in memory or in a file.
 pub struct EmbeddingTable {
     rows: TableRows,
     width: usize,
 }
 
 enum TableRows {
-    /// A large table stays in its file: a row is read when it is needed, by one call of the system. (A map would bring 16
-    /// pages for each row that is touched, and soon all of it.)
+    /// Large tables stay in their file, and rows are read with one system call each. A mapping would load 16 pages per
+    /// row and soon the whole table.
     InFile {
         file: File,
         offset: u64,
@@ -25,25 +25,25 @@ enum TableRows {
 }
 
 impl EmbeddingTable {
-    /// A table of float32 rows of `width` elements, from a place of a file on.
+    /// Creates a table of `count` float32 rows of `width` elements, stored in a file at a byte offset.
     pub fn in_file(file: File, offset: u64, count: usize, width: usize) -> Self {
         Self { rows: TableRows::InFile { file, offset, count }, width }
     }
 
-    /// A table of rows of `width` elements.
+    /// Creates a table of rows of `width` elements in memory.
     pub fn in_memory(elements: Vec<f32>, width: usize) -> Self {
         Self { rows: TableRows::InMemory(elements), width }
     }
 
-    /// Elements of a row.
+    /// Number of elements per row.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The rows `ids`, one after another.
+    /// Returns the rows `ids`, concatenated.
     ///
     /// # Errors
-    /// If there is no such row, or its file can't be read any more.
+    /// If a row does not exist, or the file can no longer be read.
     pub fn gather(&self, ids: &[u32]) -> Result<Vec<f32>> {
         let width = self.width;
         let mut out = vec![0.0; ids.len() * width];
@@ -52,9 +52,9 @@ impl EmbeddingTable {
             match &self.rows {
                 TableRows::InMemory(elements) => match elements.get(id * width..(id + 1) * width) {
                     Some(row) => out.copy_from_slice(row),
-                    None => bail!("there is no row {id}"),
+                    None => bail!("row {id} is out of range"),
                 },
-                TableRows::InFile { count, .. } if id >= *count => bail!("there is no row {id}"),
+                TableRows::InFile { count, .. } if id >= *count => bail!("row {id} is out of range"),
                 TableRows::InFile { file, offset, .. } => {
                     let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
                     let at = offset + (id * bytes.len()) as u64;

@@ -1,4 +1,4 @@
-//! A model's tensors, by name.
+//! Access to a model's tensors by name.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,20 @@ use super::mapped_file::{MappedFile, StoredTensor};
 use super::table::EmbeddingTable;
 use super::weight_files::SINGLE_FILE;
 
-/// A larger table stays in its file.
+/// Maximum size of a table that is loaded into memory; larger ones stay in their file.
 const MAX_IN_MEMORY_TABLE_BYTES: usize = 32 << 20;
 
-/// The tensors of a model, mapped into memory: what is read of them is given back when this is dropped.
+/// Tensors of a model, memory-mapped. Pages that were read stay in memory until this is dropped.
 pub struct Weights {
     files: Vec<(PathBuf, MappedFile)>,
 }
 
 impl Weights {
-    /// Maps files and reads where their tensors are.
+    /// Maps files and reads the locations of their tensors.
     ///
     /// # Errors
-    /// If one can't be read, or is cut short or damaged.
+    /// [`ModelError::File`] if a file cannot be read, is truncated or damaged, or shards have different values for one
+    /// tensor.
     pub fn open(files: &[PathBuf]) -> Result<Self, ModelError> {
         let files = files.iter().map(|path| Ok((path.clone(), MappedFile::open(path)?)));
         let files: Vec<(PathBuf, MappedFile)> = files.collect::<Result<_, ModelError>>()?;
@@ -31,8 +32,7 @@ impl Weights {
             for name in file.names() {
                 let duplicate = earlier_files.iter().find_map(|(_, other)| other.get(name)).zip(file.get(name));
                 if duplicate.is_some_and(|(other, own)| !own.is_same(&other)) {
-                    let problem =
-                        format!("tensor `{name}` is in another shard with other values; save the model again");
+                    let problem = format!("tensor `{name}` has other values in another shard; save the model again");
                     return Err(ModelError::file(path, problem));
                 }
             }
@@ -40,37 +40,37 @@ impl Weights {
         Ok(Self { files })
     }
 
-    /// The names of all tensors.
+    /// Iterates over the names of all tensors.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().flat_map(|(_, file)| file.names())
     }
 
-    /// The same files, mapped anew.
+    /// Maps the files again; the locations are shared.
     ///
     /// # Errors
-    /// If one can't be read any more.
+    /// [`ModelError::File`] if a file can no longer be read.
     pub fn reopen(&self) -> Result<Self, ModelError> {
         let files = self.files.iter().map(|(path, file)| Ok((path.clone(), file.reopen(path)?)));
         Ok(Self { files: files.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there is a tensor of that name.
+    /// Returns true if there is a tensor with that name.
     pub fn has(&self, name: &str) -> bool {
         self.find_tensor(name).is_some()
     }
 
-    /// The elements of the first of `names` that exists, as float32, row by row. They are those of the file itself where
-    /// it has float32.
+    /// Returns the elements of the first existing tensor of `names`, as row-major float32; borrowed from the file if
+    /// stored that way.
     ///
     /// # Errors
-    /// If none exists, or the one that does has another shape.
+    /// [`ModelError::File`] if none exists, or the tensor has another shape or an unsupported type.
     pub fn tensor(&self, names: &[String], shape: &[usize]) -> Result<Cow<'_, [f32]>, ModelError> {
         let found = names.iter().find_map(|name| Some((name, self.find_tensor(name)?)));
         let Some((name, (path, stored))) = found else {
             if let Some((path, dtype)) = self.find_unsupported(names) {
                 let problem = format!(
-                    "tensor `{}` has elements of type {dtype}, which are quantized weights; use the model that they were made \
-                     from, and --dtype int8 to compute in 8 bits",
+                    "tensor `{}` has the element type {dtype} of quantized weights, which are not supported; use the \
+                     original model, with --dtype int8 for int8 inference",
                     names.first().map_or("", String::as_str)
                 );
                 return Err(ModelError::file(path, problem));
@@ -89,10 +89,10 @@ impl Weights {
         elements.map(Cow::Owned).map_err(|error| tensor_error(format!(": {error}")))
     }
 
-    /// A tensor of which rows are looked up, `[rows, width]`.
+    /// Returns a tensor `[rows, width]` for row lookups.
     ///
     /// # Errors
-    /// As [`Self::tensor`].
+    /// Errors of [`Self::tensor`].
     pub fn table(&self, name: &str, rows: usize, width: usize) -> Result<EmbeddingTable, ModelError> {
         let elements = self.tensor(&[name.to_owned()], &[rows, width])?;
         match (self.find_tensor(name), elements) {
@@ -104,12 +104,12 @@ impl Weights {
         }
     }
 
-    /// A tensor and its file.
+    /// Finds a tensor and its file.
     fn find_tensor(&self, name: &str) -> Option<(&Path, StoredTensor<'_>)> {
         self.files.iter().find_map(|(path, file)| Some((path.as_path(), file.get(name)?)))
     }
 
-    /// The type of the elements of the first of `names` that is in a file and can't be read.
+    /// Finds the first of `names` that exists with an unsupported element type.
     fn find_unsupported(&self, names: &[String]) -> Option<(&Path, &str)> {
         let mut found = names.iter().flat_map(|name| {
             self.files.iter().filter_map(move |(path, file)| Some((path.as_path(), file.unsupported_dtype(name)?)))
@@ -117,7 +117,7 @@ impl Weights {
         found.next()
     }
 
-    /// An error that names the file.
+    /// Creates an error that names the first weight file.
     pub fn file_error(&self, problem: impl ToString) -> ModelError {
         ModelError::file(self.files.first().map_or(Path::new(SINGLE_FILE), |(path, _)| path), problem)
     }

@@ -1,4 +1,4 @@
-//! Which files of a directory hold a model's weights.
+//! Selection of weight files in a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
 const PICKLE_INDEX: &str = "pytorch_model.bin.index.json";
 
-/// The files that hold a directory's tensors: one file or the shards of an index, safetensors before pickles, as
-/// transformers prefers them.
+/// Returns the weight files of a directory: one file or the shards of an index, safetensors before pickles, as in
+/// transformers. If there are none, returns `model.safetensors`, whose absence is reported when it is opened.
 ///
 /// # Errors
-/// If an index names no files. A directory without any of them gives the first, whose absence is reported when it is opened.
+/// [`ModelError::File`] if an index is invalid.
 pub fn find_weight_files(directory: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let path = |name: &str| directory.join(name);
     for (single_file, index) in [(SINGLE_FILE, INDEX), (PICKLE, PICKLE_INDEX)] {
@@ -36,10 +36,13 @@ fn read_shard_index(directory: &Path, index: &Path) -> Result<Vec<PathBuf>, Mode
     let mut names: Vec<&str> = map.filter_map(|(_, file)| file.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    // A name is a file beside the index, and no way out of the directory.
+    // Shards must be files beside the index; other paths could leave the directory.
     let paths = names.iter().map(|name| files::resolve_within(directory, name).filter(|_| !name.contains(['/', '\\'])));
     match paths.collect::<Option<Vec<_>>>() {
         Some(paths) if !paths.is_empty() => Ok(paths),
-        _ => Err(ModelError::file(index, "`weight_map` does not map tensors to files of this folder")),
+        _ => Err(ModelError::file(
+            index,
+            "`weight_map` is invalid; expected a map from tensors to files in this directory",
+        )),
     }
 }

@@ -1,4 +1,4 @@
-//! BERT, by `BertForMaskedLM` of candle-transformers, which agrees with that of transformers.
+//! BERT reference: `BertForMaskedLM` of candle-transformers, which agrees with transformers.
 
 use candle_core::Tensor;
 use candle_transformers::models::bert::{BertForMaskedLM, Config, HiddenAct};
@@ -41,7 +41,7 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
     })
 }
 
-/// Loads the class with the names of another checkpoint.
+/// Loads the class from a checkpoint with other tensor names.
 pub fn load_from_config(
     config: &Config,
     source: &TensorSource<'_>,

@@ -1,20 +1,20 @@
-//! Reads `config.json` for candle-transformers, and rejects what its classes can't express.
+//! Reading of `config.json` for candle-transformers, with errors for settings that it does not support.
 
 use serde_json::Value;
 
 use super::super::super::TransformerSettings;
 use super::ReferenceError;
 
-/// An activation function of `config.json`.
+/// Activation function named in `config.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivationName {
     Gelu,
-    /// GELU by the approximation with tanh.
+    /// GELU with the tanh approximation.
     GeluTanh,
     Relu,
 }
 
-/// Returns a size, which must be there.
+/// Returns a required size.
 pub fn get_size(settings: &TransformerSettings, key: &str) -> Result<usize, ReferenceError> {
     settings.config.get_size(key).map_err(ReferenceError::unsupported)
 }
@@ -24,7 +24,10 @@ pub fn get_number(settings: &TransformerSettings, pointer: &str, default: f64) -
     match settings.config.values.pointer(pointer) {
         None | Some(Value::Null) => Ok(default),
         Some(value) => value.as_f64().ok_or_else(|| {
-            ReferenceError::Unsupported(format!("config.json: `{}` is not a number", pointer.trim_start_matches('/')))
+            ReferenceError::Unsupported(format!(
+                "config.json: `{}` is invalid; expected a number",
+                pointer.trim_start_matches('/')
+            ))
         }),
     }
 }
@@ -37,12 +40,12 @@ pub fn parse_activation(settings: &TransformerSettings, key: &str) -> Result<Act
         "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Ok(ActivationName::GeluTanh),
         "relu" => Ok(ActivationName::Relu),
         _ => Err(ReferenceError::Unsupported(format!(
-            "config.json: the activation `{key}` is not one that candle-transformers has for this class"
+            "config.json: candle-transformers does not implement the activation `{key}` for this class"
         ))),
     }
 }
 
-/// Rejects a key that has another value than the one that the class of candle-transformers is written for.
+/// Returns an error if a key has another value than the only one that candle-transformers implements.
 pub fn require_value(settings: &TransformerSettings, pointer: &str, expected: &Value) -> Result<(), ReferenceError> {
     match settings.config.values.pointer(pointer) {
         None | Some(Value::Null) => Ok(()),
@@ -54,18 +57,18 @@ pub fn require_value(settings: &TransformerSettings, pointer: &str, expected: &V
     }
 }
 
-/// Returns whether a decoder without a weight of its own has that of the word embedding.
+/// Returns true if a decoder without its own weight uses the word embedding.
 pub fn is_tied(settings: &TransformerSettings) -> bool {
     settings.config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(true)
 }
 
-/// Returns the names of a decoder's weight: its own, and the word embedding's if they are tied.
+/// Returns the candidate names of a decoder's weight: its own, and the word embedding's if they are tied.
 pub fn decoder_weight_names(settings: &TransformerSettings, decoder_name: &str, word_names: &[String]) -> Vec<String> {
     let word_names = if is_tied(settings) { word_names } else { &[] };
     std::iter::once(decoder_name.to_owned()).chain(word_names.iter().cloned()).collect()
 }
 
-/// Returns the names of a tensor of the base model: with the prefix of its masked language model, and without.
+/// Returns the candidate names of a base-model tensor: with and without the prefix of the masked language model.
 pub fn base_tensor_names(prefix: &str, name: &str) -> Vec<String> {
     vec![format!("{prefix}.{name}"), name.to_owned()]
 }

@@ -1,8 +1,8 @@
-//! DistilBERT, by `BertForMaskedLM` of candle-transformers.
+//! DistilBERT reference: `BertForMaskedLM` of candle-transformers.
 //!
-//! DistilBERT is BERT without token types, under other names. candle-transformers' own `DistilBertForMaskedLM` can't
-//! serve as a reference: it replaces GELU by its approximation with tanh, which moves weights by up to 1.4e-3 on this
-//! repository's model, and always takes the decoder from the word embedding.
+//! DistilBERT is BERT without token types and with other tensor names. candle-transformers' own `DistilBertForMaskedLM`
+//! is not usable as a reference: it replaces GELU by its tanh approximation, which changes weights by up to 1.4e-3 on
+//! the model in `tests/data/models`, and always uses the word embedding as decoder.
 
 use candle_transformers::models::bert::Config;
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
 use super::{ReferenceError, bert};
 
-/// The parts of a layer: BERT's name and DistilBERT's.
+/// Module names within a layer: BERT's and DistilBERT's.
 const LAYER_NAMES: [(&str, &str); 8] = [
     ("attention.self.query", "attention.q_lin"),
     ("attention.self.key", "attention.k_lin"),
@@ -25,14 +25,14 @@ const LAYER_NAMES: [(&str, &str); 8] = [
     ("output.LayerNorm", "output_layer_norm"),
 ];
 
-/// The parts of the head: BERT's name and DistilBERT's.
+/// Module names of the head: BERT's and DistilBERT's.
 const HEAD_NAMES: [(&str, &str); 2] = [
     ("cls.predictions.transform.dense", "vocab_transform"),
     ("cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
 ];
 
 pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, ReferenceError> {
-    // The positions of such a checkpoint are computed, not read.
+    // Sinusoidal positions would be computed instead of read from the checkpoint.
     require_value(settings, "/sinusoidal_pos_embds", &json!(false))?;
     let config = Config {
         vocab_size: get_size(settings, "vocab_size")?,
@@ -62,7 +62,7 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
     })
 }
 
-/// Returns DistilBERT's name of a tensor of BERT's base model.
+/// Converts the name of a tensor of BERT's base model to DistilBERT's.
 fn to_distilbert_name(name: &str) -> String {
     let layer = name.strip_prefix("encoder.layer.").and_then(|suffix| suffix.split_once('.'));
     layer.map_or_else(
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_bert_become_those_of_distilbert() {
+    fn bert_names_are_converted_to_distilbert_names() {
         for (bert, distilbert) in [
             ("encoder.layer.11.attention.self.query.weight", "transformer.layer.11.attention.q_lin.weight"),
             ("encoder.layer.0.output.LayerNorm.bias", "transformer.layer.0.output_layer_norm.bias"),

@@ -1,4 +1,4 @@
-//! The reference encoder: a masked language model of candle-transformers, and the pooling of its logits.
+//! Reference encoder: a masked language model of candle-transformers, followed by pooling.
 
 use candle_core::{Device, Tensor};
 
@@ -10,19 +10,20 @@ use super::tensors::TensorSource;
 use super::{ReferenceError, bert, distilbert, modernbert, pooling, roberta};
 use crate::panics::catch;
 
-/// A masked language model of candle-transformers, and the pooling of its logits.
+/// Reference encoder of a model.
 pub struct ReferenceEncoder {
     model: Box<dyn MaskedLm>,
     settings: TransformerSettings,
-    /// A weight beside which int8 rounds the others of its row to zero.
+    /// Description of a weight so large that int8 rounds the rest of its row to zero.
     pub outlier: Option<String>,
 }
 
 impl ReferenceEncoder {
-    /// Reads the weights into a model of candle-transformers.
+    /// Loads the weights into a candle-transformers model.
     ///
     /// # Errors
-    /// If candle-transformers can't express the model, or a weight is not usable.
+    /// [`ReferenceError::Unsupported`] if candle-transformers does not support the model, [`ReferenceError::Damaged`]
+    /// if a weight is not usable.
     pub fn load(settings: &TransformerSettings) -> Result<Self, ReferenceError> {
         let weights = Weights::open(&settings.weight_paths).map_err(ReferenceError::unsupported)?;
         let source = TensorSource::new(&weights);
@@ -32,7 +33,7 @@ impl ReferenceEncoder {
             Family::Roberta => roberta::load(settings, &source),
             Family::ModernBert => modernbert::load(settings, &source),
         })?;
-        // Checked first: it is also why a class may have failed to load.
+        // Damage is checked first, because it may be the reason why a class failed to load.
         match source.damage() {
             Some(damage) => Err(ReferenceError::Damaged(damage)),
             None => Ok(Self { model: model?, settings: settings.clone(), outlier: source.outlier() }),
@@ -42,7 +43,7 @@ impl ReferenceEncoder {
     /// Encodes one sequence of token ids.
     ///
     /// # Errors
-    /// If candle-transformers fails on it, which a valid sequence does not cause.
+    /// [`ReferenceError::Unsupported`] if candle-transformers fails, which does not happen for a valid sequence.
     pub fn encode(&self, ids: &[u32]) -> Result<EncoderOutput, ReferenceError> {
         let encode = || -> candle_core::Result<EncoderOutput> {
             if ids.is_empty() {
@@ -57,7 +58,7 @@ impl ReferenceEncoder {
     }
 }
 
-/// Turns a panic of candle-transformers, which trusts its configuration, into an error.
+/// Converts a panic of candle-transformers, which trusts its configuration, into an error.
 fn catch_candle_panic<T>(work: impl FnOnce() -> T) -> Result<T, ReferenceError> {
     let panicked = || ReferenceError::unsupported("candle-transformers panicked on this configuration");
     catch(work).map_err(|_| panicked())
@@ -94,22 +95,22 @@ mod tests {
         serde_json::from_slice(&std::fs::read(tests_data(file)).unwrap()).unwrap()
     }
 
-    fn transformer(folder: &Path) -> TransformerSettings {
-        match Layout::read(folder).unwrap().document.encoder {
+    fn transformer(directory: &Path) -> TransformerSettings {
+        match Layout::read(directory).unwrap().document.encoder {
             EncoderSettings::Transformer { settings, .. } => settings,
             EncoderSettings::Static(_) => panic!("no transformer"),
         }
     }
 
-    /// Law: where there is a reference, it has the vectors of sentence-transformers.
+    /// Property: the reference, if there is one, has the vectors of sentence-transformers.
     #[test]
     fn the_reference_agrees_with_sentence_transformers() {
         let texts: Vec<String> = read("golden/texts.json");
         let mut unsupported = Vec::new();
         for entry in std::fs::read_dir(tests_data("models")).unwrap() {
-            let folder = entry.unwrap().path();
-            let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-            let reference = match ReferenceEncoder::load(&transformer(&folder)) {
+            let directory = entry.unwrap().path();
+            let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
+            let reference = match ReferenceEncoder::load(&transformer(&directory)) {
                 Ok(reference) => reference,
                 Err(ReferenceError::Unsupported(_)) => {
                     unsupported.push(name);
@@ -118,8 +119,8 @@ mod tests {
                 Err(ReferenceError::Damaged(damage)) => panic!("{name}: {damage}"),
             };
             assert_eq!(reference.outlier, None, "{name}");
-            let side = Model::load(&name, &folder, &Backend::default()).unwrap().document;
-            let encode = |text: &String| reference.encode(&side.tokenizer.tokenize(text).unwrap().ids).unwrap();
+            let role_encoder = Model::load(&name, &directory, &Backend::default()).unwrap().document;
+            let encode = |text: &String| reference.encode(&role_encoder.tokenizer.tokenize(text).unwrap().ids).unwrap();
             let outputs: Vec<EncoderOutput> = texts.iter().map(encode).collect();
             let golden: Golden = read(&format!("golden/{name}.json"));
             let golden = golden.vectors.into_iter().map(|vector| SparseVector::new(vector.indices, vector.values));
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_no_reference() {
+    fn a_panic_is_an_unsupported_model() {
         assert!(matches!(catch_candle_panic(|| panic!("planted")), Err::<(), _>(ReferenceError::Unsupported(_))));
     }
 }

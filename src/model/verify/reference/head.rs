@@ -1,10 +1,10 @@
-//! The head of a masked language model, by candle's layers, for classes whose head in candle-transformers differs from
-//! that of transformers.
+//! Masked-language-model head built from candle's layers, for classes whose candle-transformers head differs from that
+//! of transformers.
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Activation, LayerNorm, LayerNormConfig, Linear, Module, VarBuilder};
 
-/// Which parts a head has.
+/// Dimensions and options of a head.
 pub struct HeadShape {
     pub hidden_size: usize,
     pub vocabulary_size: usize,
@@ -15,7 +15,7 @@ pub struct HeadShape {
     pub has_decoder_bias: bool,
 }
 
-/// Dense layer, activation, layer norm and decoder.
+/// Head with dense layer, activation, layer norm and decoder.
 pub struct MaskedLmHead {
     dense: Linear,
     activation: Activation,

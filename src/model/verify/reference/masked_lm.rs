@@ -1,9 +1,9 @@
-//! A masked language model of candle-transformers.
+//! Interface of masked language models of candle-transformers.
 
 use candle_core::Tensor;
 
-/// Maximum number of tokens of a text that is compared. candle-transformers builds the matrices of all pairs of tokens
-/// and of all tokens and terms, so its memory grows with the square of the text.
+/// Maximum number of tokens per compared text. candle-transformers materializes all scores of token pairs and all
+/// logits, so its memory grows with the square of the length.
 pub const MAX_TOKENS: usize = 1024;
 
 /// A masked language model of candle-transformers.
@@ -11,6 +11,6 @@ pub trait MaskedLm {
     /// Returns the logits `[1, tokens, vocabulary]` of one sequence `[1, tokens]`.
     ///
     /// # Errors
-    /// If the arithmetic fails.
+    /// If a tensor operation fails.
     fn logits(&self, ids: &Tensor) -> candle_core::Result<Tensor>;
 }

@@ -1,8 +1,8 @@
-//! ModernBERT, by `ModernBert` of candle-transformers and a head of candle's layers.
+//! ModernBERT reference: `ModernBert` of candle-transformers and a head built from candle's layers.
 //!
-//! candle-transformers' `ModernBert` has no biases but the decoder's, GELU only, one attention pattern (global every n
-//! layers) and plain rotary positions; a checkpoint with anything else has no reference. Its `ModernBertForMaskedLM`
-//! always takes the decoder from the word embedding, so the head is built here.
+//! candle-transformers' `ModernBert` supports no biases except the decoder's, only GELU, one attention pattern (global
+//! every n layers) and unscaled rotary positions; other checkpoints have no reference. Its `ModernBertForMaskedLM`
+//! always uses the word embedding as decoder, so the head is built here.
 
 use candle_core::Tensor;
 use candle_nn::{Activation, Module};
@@ -62,7 +62,7 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
     let decoder = decoder_weight_names(settings, "decoder.weight", &base_tensor_names("model", WORD_EMBEDDING));
     let builder = source.builder(move |name| match name {
         "decoder.weight" => decoder.clone(),
-        // The first layer has no norm before its attention, whatever the file has.
+        // The first layer has no attention norm; a tensor of that name in the file must be ignored.
         "model.layers.0.attn_norm.weight" => vec!["no such tensor".to_owned()],
         _ => match name.strip_prefix("model.") {
             Some(name) => base_tensor_names("model", name),
@@ -70,7 +70,7 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
         },
     });
     let load = || {
-        // A layer whose norm is missing would be loaded without it.
+        // candle-transformers would silently load a layer without its norm.
         for index in 1..layers {
             builder.get(config.hidden_size, &format!("model.layers.{index}.attn_norm.weight"))?;
         }
@@ -86,12 +86,14 @@ fn get_bool(settings: &TransformerSettings, key: &str, default: bool) -> bool {
     settings.config.get(key).and_then(Value::as_bool).unwrap_or(default)
 }
 
-/// Returns after how many layers attention is global again.
+/// Returns the interval of layers with global attention.
 fn find_global_interval(settings: &TransformerSettings, layers: usize) -> Result<usize, ReferenceError> {
     let Some(types) = settings.config.get("layer_types").and_then(Value::as_array) else {
         let interval = get_number(settings, "/global_attn_every_n_layers", 3.0)?;
         return match interval as usize {
-            0 => Err(ReferenceError::unsupported("config.json: `global_attn_every_n_layers` is not positive")),
+            0 => Err(ReferenceError::unsupported(
+                "config.json: `global_attn_every_n_layers` is invalid; expected a positive number",
+            )),
             interval => Ok(interval),
         };
     };
@@ -105,13 +107,13 @@ fn find_global_interval(settings: &TransformerSettings, layers: usize) -> Result
     let interval = (1..=layers).find(|&interval| types.len() == layers && follows(interval));
     interval.ok_or_else(|| {
         ReferenceError::unsupported(
-            "config.json: `layer_types` does not repeat one full_attention and then some sliding_attention, which is \
-             the only pattern that candle-transformers implements",
+            "config.json: candle-transformers only implements `layer_types` with full_attention every n layers, \
+             starting with the first",
         )
     })
 }
 
-/// Returns the base of the rotary positions of one kind of layers.
+/// Returns the base of the rotary embeddings for one attention type.
 fn get_rope_theta(
     settings: &TransformerSettings,
     kind: &str,

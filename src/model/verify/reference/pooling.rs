@@ -1,12 +1,12 @@
-//! SPLADE pooling by its definition, term by term.
+//! SPLADE pooling, implemented term by term from its definition.
 
 use super::super::super::{EncoderOutput, NonFiniteOutput, Pooling, TermActivation};
 use crate::types::SparseVector;
 
 /// Pools the logits of a sequence, `[tokens][vocabulary]`.
 ///
-/// A logit that is NaN or +∞ makes the output an error. −∞ does too, unless every token has it: then it is the term's
-/// bias, which excludes the term.
+/// A logit of NaN or +∞ makes the output an error. −∞ does too, unless every token has it: then it comes from the
+/// term's bias, which excludes the term.
 pub fn pool(logits: &[Vec<f32>], pooling: Pooling, activation: TermActivation) -> EncoderOutput {
     let vocabulary = logits.first().map_or(0, Vec::len);
     let mut weights = Vec::with_capacity(vocabulary);
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_are_pooled_by_their_definition() {
+    fn pooling_follows_the_definition() {
         let logits = [vec![1.0, -1.0, 0.0, f32::NEG_INFINITY], vec![3.0, -2.0, 2.0, f32::NEG_INFINITY]];
         let pool = |pooling, activation| pool(&logits, pooling, activation).unwrap();
         let max = pool(Pooling::Max, TermActivation::Relu);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logit_that_is_not_finite_is_an_error() {
+    fn a_non_finite_logit_is_an_error() {
         for logit in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let logits = [vec![0.5, logit], vec![0.5, 1.0]];
             assert_eq!(pool(&logits, Pooling::Max, TermActivation::Relu), Err(NonFiniteOutput));

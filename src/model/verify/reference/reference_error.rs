@@ -1,16 +1,16 @@
-//! Why there is no reference.
+//! Errors of the reference encoder.
 
-/// Why there is no reference for a model.
+/// Reason why there is no reference for a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReferenceError {
-    /// candle-transformers can't express the checkpoint: which part of it.
+    /// Unsupported part of the checkpoint in candle-transformers.
     Unsupported(String),
-    /// A weight is not usable: which tensor and why.
+    /// Unusable weight: the tensor and the reason.
     Damaged(String),
 }
 
 impl ReferenceError {
-    /// Takes the first line of an error: candle appends a backtrace.
+    /// Creates [`Self::Unsupported`] from the first line of an error, since candle appends a backtrace.
     pub(super) fn unsupported(reason: impl ToString) -> Self {
         Self::Unsupported(reason.to_string().lines().next().unwrap_or_default().to_owned())
     }

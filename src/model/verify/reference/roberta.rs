@@ -1,7 +1,8 @@
-//! RoBERTa, CamemBERT and XLM-R, by `XLMRobertaModel` of candle-transformers and a head of candle's layers.
+//! RoBERTa, CamemBERT and XLM-R reference: `XLMRobertaModel` of candle-transformers and a head built from candle's
+//! layers.
 //!
-//! The three classes are the same in transformers. candle-transformers' `XLMRobertaForMaskedLM` can't serve as a
-//! reference: its head leaves out the decoder's bias, and always takes the decoder from the word embedding.
+//! The three classes are equivalent in transformers. candle-transformers' `XLMRobertaForMaskedLM` is not usable as a
+//! reference: its head omits the decoder's bias and always uses the word embedding as decoder.
 
 use candle_core::Tensor;
 use candle_nn::{Activation, Module};
@@ -38,7 +39,7 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
     let shape = HeadShape {
         hidden_size: config.hidden_size,
         vocabulary_size: config.vocab_size,
-        // Fixed, whatever the layers have.
+        // transformers hard-codes the head's activation, independent of `hidden_act`.
         activation: Activation::Gelu,
         norm_eps: config.layer_norm_eps,
         has_dense_bias: true,
@@ -65,14 +66,14 @@ pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result
     load().map(|model| Box::new(model) as _).map_err(|error: candle_core::Error| ReferenceError::unsupported(error))
 }
 
-/// Returns the padding id, after whose position those of a text begin; 1 if the key is absent.
+/// Returns the padding id after which position ids begin; 1 if the key is missing.
 fn get_padding_id(settings: &TransformerSettings) -> Result<u32, ReferenceError> {
     let padding = get_number(settings, "/pad_token_id", 1.0)?;
     let id = padding as u32;
     if f64::from(id) == padding {
         return Ok(id);
     }
-    Err(ReferenceError::unsupported("config.json: `pad_token_id` is not a token id"))
+    Err(ReferenceError::unsupported("config.json: `pad_token_id` is invalid; expected a token id"))
 }
 
 fn to_hidden_act(name: ActivationName) -> Activation {

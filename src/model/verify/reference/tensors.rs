@@ -1,4 +1,4 @@
-//! A checkpoint's tensors under the names that candle-transformers uses.
+//! Checkpoint tensors under the names of candle-transformers.
 
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 use candle_nn::var_builder::SimpleBackend;
@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 
 use super::super::super::weights::Weights;
 
-/// Magnitude above which a weight is damaged: its square, which layer normalization takes, overflows float32.
+/// Magnitude above which a weight counts as damaged: its square, computed by layer normalization, overflows float32.
 const MAX_MAGNITUDE: f32 = 1e18;
 
-/// Biases of terms. One that excludes its term is a large negative number or −∞.
+/// Biases per term. A large negative bias or −∞ excludes its term.
 const TERM_BIASES: [&str; 6] = [
     "cls.predictions.decoder.bias",
     "cls.predictions.bias",
@@ -20,25 +20,25 @@ const TERM_BIASES: [&str; 6] = [
     "decoder.bias",
 ];
 
-/// Ratio of the largest weight of a row to the others above which int8, with one scale for the row, rounds all others to
-/// zero: half of a step is the largest weight / 254.
+/// Ratio of the largest weight of a row to all others above which int8, with one scale per row, rounds all others to
+/// zero: half a step is the largest weight / 254.
 const MAX_INT8_RATIO: f32 = 254.0;
 
-/// The tensors of a checkpoint. Records the first weight with which no text can be encoded, and the first row of which
-/// int8 keeps a single weight.
+/// Tensors of a checkpoint. Records the first unusable weight, and the first row in which int8 would keep a single
+/// weight.
 pub struct TensorSource<'a> {
     weights: &'a Weights,
     damage: Mutex<Option<String>>,
     outlier: Mutex<Option<String>>,
 }
 
-/// A [`VarBuilder`]'s view of a [`TensorSource`].
+/// Backend of a [`VarBuilder`] that renames tensors of a [`TensorSource`].
 struct RenamingBackend<'a> {
     source: &'a TensorSource<'a>,
     rename: NameMapping<'a>,
 }
 
-/// Maps a name of candle-transformers to names of the checkpoint, first choice first.
+/// Maps a name of candle-transformers to candidate names in the checkpoint, in order of preference.
 type NameMapping<'a> = Box<dyn Fn(&str) -> Vec<String> + Send + Sync + 'a>;
 
 impl<'a> TensorSource<'a> {
@@ -46,29 +46,30 @@ impl<'a> TensorSource<'a> {
         Self { weights, damage: Mutex::default(), outlier: Mutex::default() }
     }
 
-    /// Returns whether the checkpoint has a tensor of that name.
+    /// Returns true if the checkpoint has a tensor with that name.
     pub fn has(&self, name: &str) -> bool {
         self.weights.has(name)
     }
 
-    /// Returns a builder that reads each tensor under the first of its names that the checkpoint has. A tensor without
-    /// names is zero. Layer norms may be named `gamma` and `beta`, as checkpoints converted from TensorFlow do.
+    /// Returns a builder that reads each tensor under the first candidate name in the checkpoint. A tensor without
+    /// candidate names is zero. Layer norms may be named `gamma` and `beta`, as in checkpoints converted from
+    /// TensorFlow.
     pub fn builder(&'a self, rename: impl Fn(&str) -> Vec<String> + Send + Sync + 'a) -> VarBuilder<'a> {
         let backend = RenamingBackend { source: self, rename: Box::new(rename) };
         VarBuilder::from_backend(Box::new(backend), DType::F32, Device::Cpu)
     }
 
-    /// Describes the first weight that is not usable.
+    /// Returns a description of the first unusable weight.
     pub fn damage(&self) -> Option<String> {
         self.damage.lock().clone()
     }
 
-    /// Describes the first weight beside which int8 rounds the others of its row to zero.
+    /// Returns a description of the first weight for which int8 rounds the rest of its row to zero.
     pub fn outlier(&self) -> Option<String> {
         self.outlier.lock().clone()
     }
 
-    /// Reads a tensor. `is_matrix`: it is multiplied with, so that int8 quantizes its rows.
+    /// Reads a tensor. `is_matrix` marks operands of products, whose rows int8 quantizes.
     fn read(&self, name: &str, shape: &[usize], is_matrix: bool) -> Result<Tensor> {
         let elements = match self.weights.tensor(&[name.to_owned()], shape) {
             Ok(elements) => elements.into_owned(),
@@ -78,7 +79,7 @@ impl<'a> TensorSource<'a> {
         let is_usable = |value: f32| value.abs() <= MAX_MAGNITUDE || (is_term_bias && value < 0.0);
         if let Some(value) = elements.iter().copied().find(|&value| !is_usable(value)) {
             let mut damage = self.damage.lock();
-            damage.get_or_insert_with(|| format!("tensor `{name}` contains {value:e}; fetch the weights again"));
+            damage.get_or_insert_with(|| format!("tensor `{name}` contains {value:e}; download the weights again"));
         }
         if let (true, &[_, width]) = (is_matrix, shape)
             && width > 0
@@ -88,7 +89,7 @@ impl<'a> TensorSource<'a> {
             let mut outlier = self.outlier.lock();
             outlier.get_or_insert_with(|| {
                 format!(
-                    "row {row} of tensor `{name}` contains {value:e}, beside which int8 rounds its other weights to 0"
+                    "row {row} of tensor `{name}` contains {value:e}, so int8 rounds all other weights of the row to 0"
                 )
             });
         }
@@ -96,7 +97,7 @@ impl<'a> TensorSource<'a> {
     }
 }
 
-/// Returns the largest weight of a row if int8 rounds all others, of which some are not zero, to zero.
+/// Returns the largest weight of a row if int8 rounds all other weights to zero and they are not all zero.
 fn find_outlier(row: &[f32]) -> Option<f32> {
     let (mut largest, mut second) = (0.0_f32, 0.0_f32);
     for &weight in row {
@@ -118,7 +119,7 @@ impl RenamingBackend<'_> {
     }
 }
 
-/// Returns the name that a checkpoint converted from TensorFlow has for the weight or the bias of a layer norm.
+/// Returns the name of a layer norm's weight or bias in checkpoints converted from TensorFlow.
 fn tensorflow_name(name: &str) -> Option<String> {
     let (layer, kind) = name.rsplit_once('.')?;
     match kind {
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_of_which_int8_keeps_one_weight_has_an_outlier() {
+    fn a_weight_that_makes_int8_zero_its_row_is_an_outlier() {
         assert_eq!(find_outlier(&[0.1, -30.0, 0.05]), Some(-30.0));
         assert_eq!(find_outlier(&[1e17, 0.1]), Some(1e17));
         for row in [&[0.1, -20.0, 0.05][..], &[0.0, 5.0, 0.0], &[0.2, 0.1], &[]] {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_layer_norms_have_names_of_tensorflow() {
+    fn only_layer_norms_have_tensorflow_names() {
         assert_eq!(tensorflow_name("a.LayerNorm.weight").as_deref(), Some("a.LayerNorm.gamma"));
         assert_eq!(tensorflow_name("a.layer_norm.bias").as_deref(), Some("a.layer_norm.beta"));
         assert_eq!(tensorflow_name("a.dense.bias"), None);

@@ -1,4 +1,4 @@
-//! What the functions that a file of tensors names would have made: storages and tensors, as locations in the file.
+//! Interpretation of the calls in a tensor file: storages and tensors, as locations in the file.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use candle_core::DType;
 use super::super::location::{ElementOrder, TensorLocation};
 use super::value::{PickleValue, TensorStorage};
 
-/// What a call of a function with its arguments stands for.
+/// Returns the value that a call of a function with arguments represents.
 pub fn rebuild(call: &[PickleValue]) -> PickleValue {
     let [PickleValue::Global(function), PickleValue::Tuple(arguments)] = call else { return PickleValue::Opaque };
     match ((&*function.0, &*function.1), &arguments.values[..]) {
@@ -16,9 +16,9 @@ pub fn rebuild(call: &[PickleValue]) -> PickleValue {
             locate_tensor(storage, offset, sizes, strides)
                 .map_or(PickleValue::Opaque, |location| PickleValue::Tensor(Rc::new(location)))
         }
-        // A parameter is its tensor.
+        // A parameter is equivalent to its tensor.
         (("torch._utils", "_rebuild_parameter"), [tensor @ PickleValue::Tensor(_), ..]) => tensor.clone(),
-        // A tensor of another class: the function that makes it, the class, and the arguments.
+        // Tensor subclass: the rebuilding function, the class and the arguments.
         (
             ("torch._tensor", "_rebuild_from_type_v2"),
             [function @ PickleValue::Global(inner), _, arguments @ PickleValue::Tuple(_), ..],
@@ -27,10 +27,10 @@ pub fn rebuild(call: &[PickleValue]) -> PickleValue {
     }
 }
 
-/// The storage of a persistent id: `("storage", class, key, device, elements)`.
+/// Resolves a persistent id to a storage: `("storage", class, key, device, elements)`.
 ///
 /// # Errors
-/// If the archive has no such file.
+/// Returns a message if the archive has no such file.
 pub fn resolve_storage(id: &[PickleValue], file: impl Fn(&str) -> Option<Range<usize>>) -> Result<PickleValue, String> {
     let [PickleValue::Tuple(id)] = id else { return Ok(PickleValue::Opaque) };
     let [PickleValue::Text(_), PickleValue::Global(class), PickleValue::Text(key), ..] = &id.values[..] else {
@@ -41,14 +41,14 @@ pub fn resolve_storage(id: &[PickleValue], file: impl Fn(&str) -> Option<Range<u
         ("torch", "DoubleStorage") => DType::F64,
         ("torch", "HalfStorage") => DType::F16,
         ("torch", "BFloat16Storage") => DType::BF16,
-        // Positions and the like; no weights.
+        // Integer storages, such as position ids, are not weights.
         _ => return Ok(PickleValue::Opaque),
     };
-    let bytes = file(key).ok_or_else(|| format!("it lacks the storage `{key}`; it is cut short"))?;
+    let bytes = file(key).ok_or_else(|| format!("the storage `{key}` is missing; the file is truncated or damaged"))?;
     Ok(PickleValue::Storage(Rc::new(TensorStorage { dtype, bytes })))
 }
 
-/// A tensor in its storage; `None` if it reaches past that, or is none.
+/// Locates a tensor in its storage; `None` if it exceeds the storage or the arguments are invalid.
 fn locate_tensor(
     storage: &TensorStorage,
     offset: &PickleValue,
@@ -77,11 +77,11 @@ fn detect_order(shape: &[usize], strides: &[usize]) -> ElementOrder {
     }
 }
 
-/// Whether each stride is the product of the sizes before it.
+/// Returns true if each stride is the product of the preceding sizes.
 fn is_contiguous<'a>(mut dimensions: impl Iterator<Item = (&'a usize, &'a usize)>) -> bool {
     let mut next = 1usize;
     dimensions.all(|(&size, &stride)| {
-        // How far apart the elements of a dimension of one are says nothing.
+        // The stride of a dimension of size one is irrelevant.
         let is_next = size == 1 || stride == next;
         next = next.saturating_mul(size);
         is_next
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_is_a_part_of_its_storage_in_some_order() {
+    fn tensors_are_located_in_their_storage() {
         let storage = TensorStorage { dtype: DType::F16, bytes: 100..124 };
         let located = |offset, sizes: &[i64], strides: &[i64]| {
             locate_tensor(&storage, &Integer(offset), &tuple(sizes), &tuple(strides))

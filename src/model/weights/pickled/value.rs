@@ -1,4 +1,4 @@
-//! The values that a pickle makes.
+//! Values of the pickle interpreter.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -7,35 +7,35 @@ use candle_core::DType;
 
 use super::super::location::TensorLocation;
 
-/// What a program makes.
+/// Value on the stack or in the memo.
 #[derive(Clone)]
 pub enum PickleValue {
     Integer(i64),
     Text(Rc<str>),
-    /// The module and the name of a class or function.
+    /// Module and name of a class or function.
     Global(Rc<(String, String)>),
     Tuple(Rc<Tuple>),
-    /// The bytes of tensors.
+    /// Bytes that tensors refer to.
     Storage(Rc<TensorStorage>),
     Tensor(Rc<TensorLocation>),
-    /// Anything else.
+    /// Any other value; its content is not stored.
     Opaque,
 }
 
-/// Values, and how deep tuples are nested in it, itself included.
+/// Tuple with its nesting depth, including itself.
 pub struct Tuple {
     pub values: Vec<PickleValue>,
     pub depth: usize,
 }
 
-/// Bytes of the file, of elements of one type.
+/// Byte range of elements of one type in the file.
 pub struct TensorStorage {
     pub dtype: DType,
     pub bytes: Range<usize>,
 }
 
 impl PickleValue {
-    /// A tuple of these values.
+    /// Creates a tuple.
     pub fn new_tuple(values: Vec<Self>) -> Self {
         let depths = values.iter().map(|value| if let Self::Tuple(tuple) = value { tuple.depth } else { 0 });
         let depth = 1 + depths.max().unwrap_or(0);
