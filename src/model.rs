@@ -4,7 +4,7 @@
 //!  text ──▶ Tokenizer ──▶ TokenBatch ──▶ Encoder: embeddings ▸ layers ▸ SPLADE head ──▶ SparseVector
 //! ```
 //!
-//! Each family (BERT, DistilBERT, RoBERTa, ModernBERT) maps its tensor names to shared parts; the forward pass over
+//! Each family (BERT, DistilBERT, RoBERTa, ModernBERT) maps its tensor names to shared parts; the forward pass of
 //! packed batches, the SPLADE head and the kernels are common to all families. See `ARCHITECTURE.md` and
 //! docs/adr/0031-one-forward-pass.md.
 //!

@@ -134,7 +134,7 @@ async fn an_interrupted_download_is_no_file_and_goes_on_where_it_stopped() {
     assert!(snapshot.join("config.json").exists() && !snapshot.join("model.safetensors").exists());
     assert!(!repo_folder(&home).join("refs/main").exists(), "no ref before the model is whole");
     let offline = pull(&format!("org/tiny@{COMMIT}"), &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap_err();
-    assert!(offline.to_string().contains("no weights"), "{offline}");
+    assert!(offline.to_string().contains("missing: weights"), "{offline}");
 
     hub.mend();
     let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
@@ -184,7 +184,7 @@ async fn a_repository_that_is_no_model_is_refused_before_anything_is_fetched() {
     let (hub, endpoint) = Hub::new().of(&MODEL[..2]).serve().await;
     let home = tempdir().unwrap();
     let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
-    assert!(error.to_string().contains("no tokenizer.json or vocab.txt, no weights"), "{error}");
+    assert!(error.to_string().contains("missing: tokenizer.json or vocab.txt, weights"), "{error}");
     assert_eq!(hub.seen().paths.len(), 1);
 }
 

@@ -119,7 +119,7 @@ fn weights_that_are_cut_short() {
 #[test]
 fn a_tokenizer_that_does_not_fit() {
     let error = with_json("config.json", |config| config["vocab_size"] = json!(100));
-    says(&error, &["tokenizer.json", "100 embeddings", "don't fit"]);
+    says(&error, &["tokenizer.json", "exceeds the 100 embeddings"]);
     let (_copy, folder) = copy();
     std::fs::write(folder.join("tokenizer.json"), "{}").unwrap();
     says(&error_of(&folder), &["tokenizer.json"]);
@@ -142,7 +142,7 @@ fn shards_that_are_missing_or_elsewhere() {
 fn a_pickle_that_is_none() {
     let (_copy, folder) = copy_of("bert-random-bin");
     std::fs::write(folder.join("pytorch_model.bin"), "no zip archive").unwrap();
-    says(&error_of(&folder), &["pytorch_model.bin", "no PyTorch file"]);
+    says(&error_of(&folder), &["pytorch_model.bin", "not a PyTorch file"]);
 }
 
 #[test]
@@ -154,9 +154,9 @@ fn a_router_without_a_route_or_with_weights_for_other_tokens() {
     let mut router: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     router["structure"].as_object_mut().unwrap().remove("query").unwrap();
     std::fs::write(&path, router.to_string()).unwrap();
-    says(&error_of(&folder), &["router_config.json", "no route `query`"]);
+    says(&error_of(&folder), &["router_config.json", "route `query` does not exist"]);
     router["structure"] =
         json!({ "document": ["query_0_SparseStaticEmbedding"], "query": ["query_0_SparseStaticEmbedding"] });
     std::fs::write(&path, router.to_string()).unwrap();
-    says(&error_of(&folder), &["router_config.json", "nothing here encodes documents", "structure"]);
+    says(&error_of(&folder), &["router_config.json", "no module encodes documents", "structure"]);
 }

@@ -467,7 +467,7 @@ impl EncoderService for Fake {
             name if name == "tiny" => {
                 Ok(Response::new(GetModelResponse { model: Some(tiny()), server: Some(server()) }))
             }
-            name => Err(Status::not_found(format!("there is no model `{name}`"))),
+            name => Err(Status::not_found(format!("unknown model `{name}`"))),
         }
     }
 

@@ -110,7 +110,7 @@ async fn model_show_lists_or_describes() {
     assert_eq!((&described["vocabulary_size"], &described["server_version"]), (&json!(30522), &json!("1.2.3")));
     let folder = tempdir().unwrap();
     let unknown = run(folder.path(), &fake.serve().await, &["model", "show", "huge"]).await;
-    assert_eq!((unknown.code, unknown.stderr.as_str()), (2, "error: there is no model `huge` (NOT_FOUND)\n"));
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (2, "error: unknown model `huge` (NOT_FOUND)\n"));
 }
 
 #[tokio::test]

@@ -242,7 +242,7 @@ async fn mistakes_are_found_before_anything_is_written() {
         ("docs-v1", "docs", "other", "new", "`docs` is an alias of `docs-v1`"),
         ("docs", "v2", "docs-v1", "new", "a collection is named `docs-v1`"),
         ("docs", "v2", "v2", "new", "are both `v2`"),
-        ("docs", "v2", "docs", "absent", "there is no model `absent`"),
+        ("docs", "v2", "docs", "absent", "unknown model `absent`"),
     ] {
         let told = reindex(from, into, alias, model).await;
         assert!(told.contains(part), "{told}");

@@ -97,8 +97,8 @@ async fn modules_are_found_as_deep_as_they_are_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_or_a_side_that_is_not_there_is_named_before_any_weights_are_downloaded() {
     let cases = [
-        (&SHARDED_PICKLE[..4], "no pytorch_model-00002-of-00002.bin"),
-        (&ROUTER[..10], "no tokenizer.json or vocab.txt in query_0_SparseStaticEmbedding/, no weights"),
+        (&SHARDED_PICKLE[..4], "missing: pytorch_model-00002-of-00002.bin"),
+        (&ROUTER[..10], "missing: tokenizer.json or vocab.txt in query_0_SparseStaticEmbedding/, weights"),
     ];
     for (files, missing) in cases {
         // The first check of the list of files needs weights somewhere.

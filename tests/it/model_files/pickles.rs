@@ -65,20 +65,20 @@ fn programs_that_would_fill_the_memory_or_the_stack() {
     let nested = [b")".as_slice(), &b"\x85".repeat(1 << 20), b"."].concat();
     says(&with_program(&laughs), &[FILE, "deep"]);
     says(&with_program(&nested), &[FILE, "deep"]);
-    says(&with_program(&b"N".repeat(1 << 20)), &[FILE, "more values"]);
-    says(&with_program(&b"(".repeat(1 << 20)), &[FILE, "more values"]);
+    says(&with_program(&b"N".repeat(1 << 20)), &[FILE, "too many values"]);
+    says(&with_program(&b"(".repeat(1 << 20)), &[FILE, "too many values"]);
     says(&with_program(&b"N".repeat(17 << 20)), &[FILE, "data.pkl", "16 MiB"]);
     let endless_text = [b"X\xff\xff\xff\xff".as_slice(), &b"a".repeat(1 << 10)].concat();
-    says(&with_program(&endless_text), &[FILE, "cut short"]);
+    says(&with_program(&endless_text), &[FILE, "truncated"]);
 }
 
 #[test]
 fn programs_that_are_none() {
     for program in [b"".as_slice(), b"\x80", b"X\x04\0\0\0ab", b"cno line", b"N"] {
-        says(&with_program(program), &[FILE, "cut short"]);
+        says(&with_program(program), &[FILE, "truncated"]);
     }
     for program in [b"R.".as_slice(), b"\x86.", b"t.", b"u.", b"N(s.", b"N(\x85.", b"h\x07.", b"q\x00.", b"Q."] {
-        says(&with_program(program), &[FILE, "not there"]);
+        says(&with_program(program), &[FILE, "does not exist"]);
     }
     says(&with_program(b"\x93."), &[FILE, "0x93"]);
     says(&with_program(&[b"\x8a\xff".as_slice(), &[1; 255], b"."].concat()), &[FILE, "64 bits"]);
@@ -99,8 +99,8 @@ fn programs_that_are_none() {
 fn tensors_that_are_a_lie() {
     let word = "bert.embeddings.word_embeddings.weight";
     says(&with_program(&tensor("0", 0, [4, 4])), &[FILE, "tensor"]);
-    says(&with_program(&tensor("1", 0, [4, 4])), &[FILE, "lacks the storage `1`"]);
-    says(&with_program(&tensor("../data.pkl", 0, [4, 4])), &[FILE, "lacks the storage"]);
+    says(&with_program(&tensor("1", 0, [4, 4])), &[FILE, "storage `1` is missing"]);
+    says(&with_program(&tensor("../data.pkl", 0, [4, 4])), &[FILE, "storage `../data.pkl` is missing"]);
     for (offset, sizes) in [
         (0, [4, 5]),
         (1, [4, 4]),
@@ -120,7 +120,7 @@ fn tensors_that_are_a_lie() {
 fn archives_that_are_compressed_cut_or_odd() {
     let good = archive(&[("model/data.pkl", b"}."), ("model/data/0", &[0; 64])]);
     for length in [0, 4, 30, good.len() / 2, good.len() - 1] {
-        says(&with_file(&good[..length]), &[FILE, "no PyTorch file"]);
+        says(&with_file(&good[..length]), &[FILE, "not a PyTorch file"]);
     }
     // The same with the method of every file made "deflate", as a bomb has it.
     let mut bomb = good.clone();
@@ -129,6 +129,6 @@ fn archives_that_are_compressed_cut_or_odd() {
         places.into_iter().for_each(|at| bomb[at + method] = 8);
     }
     says(&with_file(&bomb), &[FILE, "compressed"]);
-    says(&with_file(&archive(&[("model/data/0", &[0; 64])])), &[FILE, "expected one `data.pkl`"]);
-    says(&with_file(&archive(&[("a/data.pkl", b"}."), ("b/data.pkl", b"}.")])), &[FILE, "expected one `data.pkl`"]);
+    says(&with_file(&archive(&[("model/data/0", &[0; 64])])), &[FILE, "expected exactly one `data.pkl`"]);
+    says(&with_file(&archive(&[("a/data.pkl", b"}."), ("b/data.pkl", b"}.")])), &[FILE, "expected exactly one `data.pkl`"]);
 }

@@ -10,7 +10,7 @@ use super::{copy, copy_of, error_of, says, with_json, with_json_of};
 
 #[test]
 fn sizes_and_numbers_that_no_model_has() {
-    let size = "expected a positive whole number";
+    let size = "expected a positive integer";
     for (key, value, problem) in [
         ("hidden_size", json!(1u64 << 40), size),
         ("hidden_size", json!(u64::MAX), size),
@@ -19,11 +19,11 @@ fn sizes_and_numbers_that_no_model_has() {
         ("vocab_size", json!(-1), size),
         ("vocab_size", json!(700.5), size),
         ("num_attention_heads", json!(0), size),
-        ("num_attention_heads", json!(7), "does not divide the width"),
-        ("num_attention_heads", json!(1 << 30), "does not divide the width"),
-        ("max_position_embeddings", json!(i32::MAX), "at most 65536"),
-        ("layer_norm_eps", json!(-1.0), "expected a number that is not negative"),
-        ("layer_norm_eps", json!("small"), "expected a number that is not negative"),
+        ("num_attention_heads", json!(7), "expected a divisor of the hidden size"),
+        ("num_attention_heads", json!(1 << 30), "expected a divisor of the hidden size"),
+        ("max_position_embeddings", json!(i32::MAX), "the maximum is 65536"),
+        ("layer_norm_eps", json!(-1.0), "expected a non-negative number"),
+        ("layer_norm_eps", json!("small"), "expected a non-negative number"),
         ("architectures", json!(["GPT"]), "not supported"),
     ] {
         says(&with_json("config.json", |config| config[key] = value), &["config.json", problem]);
@@ -32,7 +32,7 @@ fn sizes_and_numbers_that_no_model_has() {
         let error = with_json("config.json", |config| config[key] = json!(1_000_000_000));
         says(&error, &["model.safetensors", "tensor", "expected"]);
     }
-    says(&with_json("config.json", |config| config["max_position_embeddings"] = json!(2)), &["leaves no room"]);
+    says(&with_json("config.json", |config| config["max_position_embeddings"] = json!(2)), &["expected at least 3"]);
 }
 
 /// Nothing in the weights says how many positions there are.
@@ -40,8 +40,8 @@ fn sizes_and_numbers_that_no_model_has() {
 fn angles_that_would_need_all_memory() {
     let with =
         |key: &str, value: Value| with_json_of("modernbert-random-tied", "config.json", |config| config[key] = value);
-    says(&with("max_position_embeddings", json!(2_000_000_000)), &["config.json", "at most 65536"]);
-    says(&with("num_attention_heads", json!(32)), &["config.json", "a head has 1 elements", "even"]);
+    says(&with("max_position_embeddings", json!(2_000_000_000)), &["config.json", "the maximum is 65536"]);
+    says(&with("num_attention_heads", json!(32)), &["config.json", "unsupported head size 1;", "even"]);
     says(&with("local_attention", json!(-128)), &["config.json", "local_attention"]);
     says(&with("norm_eps", json!([])), &["config.json", "norm_eps"]);
 }
@@ -50,7 +50,7 @@ fn angles_that_would_need_all_memory() {
 fn positions_that_the_padding_leaves_no_room_for() {
     let with =
         |padding: Value| with_json_of("roberta-random-tied", "config.json", |config| config["pad_token_id"] = padding);
-    says(&with(json!(u32::MAX)), &["leaves no room"]);
+    says(&with(json!(u32::MAX)), &["expected at least 3"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn files_that_are_none_or_too_long() {
         says(&error_of(&folder), &[name, "not a regular file"]);
         std::fs::remove_file(&path).unwrap();
         File::create(&path).unwrap().set_len(130 << 20).unwrap();
-        let problem = if name == "model.safetensors" { "no safetensors" } else { "MiB, which no model needs" };
+        let problem = if name == "model.safetensors" { "not a safetensors" } else { "MiB, the maximum" };
         says(&error_of(&folder), &[name, problem]);
     }
 }

@@ -30,13 +30,13 @@ fn headers_that_are_a_lie() {
         json!([]),
         json!({}),
     ] {
-        says(&with_header(None, header.to_string().as_bytes()), &["model.safetensors", "no safetensors file"]);
+        says(&with_header(None, header.to_string().as_bytes()), &["model.safetensors", "not a safetensors file"]);
     }
     for length in [1 << 60, u64::MAX, 1 << 26, 99_999_999] {
-        says(&with_header(Some(length), b"{}"), &["model.safetensors", "no safetensors file"]);
+        says(&with_header(Some(length), b"{}"), &["model.safetensors", "not a safetensors file"]);
     }
-    says(&with_header(None, "[".repeat(1 << 20).as_bytes()), &["model.safetensors", "no safetensors file"]);
-    says(&with_header(None, b"\xff\xfe"), &["model.safetensors", "no safetensors file"]);
+    says(&with_header(None, "[".repeat(1 << 20).as_bytes()), &["model.safetensors", "not a safetensors file"]);
+    says(&with_header(None, b"\xff\xfe"), &["model.safetensors", "not a safetensors file"]);
 }
 
 #[test]
