@@ -79,7 +79,7 @@ impl TransformerConfig {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    /// Returns a positive integer of at most [`MAX_SIZE`].
+    /// Returns a positive integer of at most 2³¹.
     ///
     /// # Errors
     /// [`ModelError::File`] if the key has another value.

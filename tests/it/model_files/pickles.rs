@@ -130,5 +130,8 @@ fn archives_that_are_compressed_cut_or_odd() {
     }
     says(&with_file(&bomb), &[FILE, "compressed"]);
     says(&with_file(&archive(&[("model/data/0", &[0; 64])])), &[FILE, "expected exactly one `data.pkl`"]);
-    says(&with_file(&archive(&[("a/data.pkl", b"}."), ("b/data.pkl", b"}.")])), &[FILE, "expected exactly one `data.pkl`"]);
+    says(
+        &with_file(&archive(&[("a/data.pkl", b"}."), ("b/data.pkl", b"}.")])),
+        &[FILE, "expected exactly one `data.pkl`"],
+    );
 }

@@ -63,7 +63,10 @@ fn parts_that_contradict_each_other() {
 
 #[test]
 fn vocabularies_that_are_none() {
-    says(&with(|file| file["model"]["vocab"]["the"] = json!(u32::MAX)), &["tokenizer.json", "4294967295", "exceeds the"]);
+    says(
+        &with(|file| file["model"]["vocab"]["the"] = json!(u32::MAX)),
+        &["tokenizer.json", "4294967295", "exceeds the"],
+    );
     says(&with(|file| file["model"]["vocab"]["the"] = json!(-1)), &["tokenizer.json"]);
     says(&with(|file| file["model"]["vocab"] = json!([])), &["tokenizer.json"]);
     says(&with(|file| file["model"]["type"] = json!("Pickle")), &["tokenizer.json"]);
