@@ -47,6 +47,7 @@ impl TokenBatch {
         let mut batches = Vec::new();
         let mut batch = Self::default();
         for sequence in self.sequences() {
+            // A sequence is never split, so a long one alone may exceed the limit.
             if !batch.is_empty() && batch.ids.len() + sequence.len() > max_tokens {
                 batches.push(Cow::Owned(std::mem::take(&mut batch)));
             }

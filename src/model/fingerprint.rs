@@ -129,6 +129,7 @@ fn add_tokenizer_files(entries: &mut EntryHasher, files: &TokenizerFiles) -> Res
     let excluded_keys = ["tokenizer_class", "model_max_length", "max_len"];
     add_settings(entries, "tokenizer_config.json", &keys::TOKENIZER_CONFIG, files.config(), &excluded_keys);
     let mut tokens: Vec<_> = files.added_tokens().iter().collect();
+    // Sorted, since the order of keys in a JSON file must not change the fingerprint.
     tokens.sort_unstable_by_key(|(token, _)| *token);
     tokens.into_iter().for_each(|(token, id)| put_setting(entries, "added_tokens.json", token, id));
     files.vocabulary_files().iter().try_for_each(|path| entries.put_file("vocabulary", path))
@@ -191,6 +192,7 @@ fn encode_bool(value: bool) -> &'static [u8] {
 pub fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
     let mut file = files::open_regular_file(path)?;
     hash.update(file.metadata()?.len().to_le_bytes());
+    // 1 MiB: large enough that system calls do not limit the hash of files with gigabytes.
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer)? {

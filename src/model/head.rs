@@ -53,6 +53,7 @@ impl SpladeHead {
         (pooling, activation): (Pooling, TermActivation),
         backend: &Backend,
     ) -> Result<Self> {
+        // The bias has one element per vocabulary term, which determines the width.
         let width = decoder.len() / bias.len().max(1);
         if width == 0 || width * bias.len() != decoder.len() {
             bail!("shape mismatch: a decoder of {} elements and {} biases", decoder.len(), bias.len());

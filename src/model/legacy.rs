@@ -59,6 +59,7 @@ impl FingerprintV1 {
         let EncoderSettings::Transformer { settings, .. } = &layout.document.encoder else { return Ok(None) };
         let mut hash = Sha256::new();
         let Some(document) = hash_transformer(&mut hash, settings)? else { return Ok(None) };
+        // Earlier builds hashed the query encoder only if a router selected it.
         let query = match &layout.query.encoder {
             EncoderSettings::Transformer { settings, .. } if layout.has_router => {
                 let Some(query) = hash_transformer(&mut hash, settings)? else { return Ok(None) };

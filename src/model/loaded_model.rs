@@ -37,6 +37,7 @@ impl Model {
     /// missing or has the wrong shape, or the tokenizer has more tokens than the model has embeddings.
     pub fn load(name: &str, directory: &Path, backend: &Backend) -> Result<Self, ModelError> {
         let layout = Layout::read(directory)?;
+        // Before the weights are read, so that the warnings precede an error that they may explain.
         layout.warnings.log(name);
         let Layout { document, query, .. } = &layout;
         // Hashing all bytes takes about as long as packing the weights, so the two run in parallel.

@@ -18,6 +18,7 @@ impl Models {
     pub fn new(default: Model, others: impl IntoIterator<Item = Model>) -> Self {
         let default = Arc::new(default);
         let others = others.into_iter().map(Arc::new);
+        // The default is listed by name too, so that clients can discover it.
         let all = std::iter::once(Arc::clone(&default)).chain(others);
         Self { by_name: all.map(|model| (model.name.clone(), model)).collect(), default }
     }

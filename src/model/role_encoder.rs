@@ -31,6 +31,7 @@ impl RoleEncoder {
         backend: &Backend,
     ) -> Result<(Self, Option<Self>), ModelError> {
         let document_encoder = Self::load(document, None, backend)?;
+        // Equal settings give equal vectors; sharing the encoder halves the memory of most models.
         let is_same = query.encoder == document.encoder && query.tokenizer == document.tokenizer;
         let query_encoder = match is_same {
             true => None,
@@ -102,6 +103,7 @@ fn load_transformer(
     backend: &Backend,
 ) -> Result<Arc<dyn Encoder>, ModelError> {
     if let Some((RoleSettings { encoder, .. }, other_encoder)) = other
+        // With lexical weights, the other encoder is already wrapped and its transformer is not accessible.
         && let EncoderSettings::Transformer { settings: other_settings, lexical_weights: None } = encoder
         && other_settings == settings
     {

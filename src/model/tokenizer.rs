@@ -132,6 +132,7 @@ impl Tokenizer {
     /// Checks that the post-processor adds exactly `special_token_count` tokens that have embeddings. A post-processor
     /// may also do something else, such as repeat the text.
     fn check_sequences(&self, special_token_count: usize) -> Result<(), String> {
+        // A few lengths suffice: post-processors are templates or classes with fixed positions.
         for length in 0..3 {
             let (ids, types) = self.post_process(&vec![0; length]).map_err(|error| error.to_string())?;
             if ids.len() != length + special_token_count {
@@ -161,6 +162,7 @@ impl Tokenizer {
     /// If the tokenizer fails on the text, for example on an unknown token when the vocabulary has no unknown token, or
     /// if a token has no embedding.
     pub fn tokenize(&self, text: &str) -> tokenizers::Result<TokenizedText> {
+        // The prefix limit below cannot be applied from the right, so all tokens are computed.
         if self.truncates_left {
             return self.tokenize_tail(text);
         }

@@ -169,6 +169,7 @@ impl TokenizerFiles {
         let built = catch_tokenizer_panic(|| {
             let mut base = rebuild::build_base(self.class, &source, &self.config, &added)?;
             let model = base.get("model").cloned().unwrap_or_default();
+            // After the copy of `model` above, which therefore does not contain the large vocabulary.
             source.insert_vocabulary(&mut base);
             let mut inner: Tokenizer = serde_json::from_value(base)?;
             added.add_to(&mut inner)?;

@@ -42,6 +42,7 @@ impl<'a> LayerBuilder<'a> {
                 format!("the file has `{prefix}{name}` and `{name}`, two names of one tensor; remove one of them");
             return Err(weights.file_error(problem));
         }
+        // Every checkpoint has embeddings, so they show whether the prefix is used.
         let prefix = if prefixed().any(|name| name.starts_with("embeddings.")) { prefix } else { "" };
         Ok(Self { weights, settings, backend, prefix })
     }

@@ -165,6 +165,7 @@ fn build_layer(
         builder.linear_with_optional_bias(&name(part), shape, has_bias, activation)
     };
     let intermediate_size = builder.config().get_size("intermediate_size")?;
+    // The fused kernel implements the gate for GELU only.
     let gated_activation = match builder.activation("hidden_activation")? {
         Activation::Gelu => Activation::GatedGelu,
         _ => {

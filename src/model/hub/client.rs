@@ -96,6 +96,7 @@ impl HubClient<'_> {
         max_bytes: u64,
         progress: impl Progress,
     ) -> Result<(), HubError> {
+        // Some mirrors list files without sizes; then one more request returns the size.
         let size = match commit.files.get(file) {
             Some(Some(size)) => *size,
             _ => {
@@ -114,6 +115,7 @@ impl HubClient<'_> {
         // `path` is a symbolic link in the snapshot; its target in `blobs/` is named by the content's hash.
         let blob = fs::canonicalize(path).map_err(cache_error)?;
         let Some(cause) = find_defect(&blob, size).map_err(cache_error)? else { return Ok(()) };
+        // The link first: a link without its blob would only fail later, a blob without a link is harmless.
         fs::remove_file(path).and_then(|()| fs::remove_file(&blob)).map_err(cache_error)?;
         Err(HubError::Damaged { repo: self.repo.to_owned(), file: file.to_owned(), cause })
     }
@@ -146,6 +148,7 @@ impl HubClient<'_> {
             ureq::Error::StatusCode(status @ (401 | 403)) => HubError::Denied { repo, revision, status },
             ureq::Error::StatusCode(404) => HubError::NotFound { repo, revision },
             ureq::Error::StatusCode(status) => HubError::Status { repo, revision, status },
+            // Not an outage: retrying or using the cache would hide a wrong endpoint.
             cause @ ureq::Error::BodyExceedsLimit(_) => self.protocol_error(cause.to_string()),
             cause => {
                 let endpoint = self.config.endpoint.clone();

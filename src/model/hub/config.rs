@@ -30,6 +30,7 @@ impl HubConfig {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let dir = |name: &str| lookup(name).map(PathBuf::from);
 
+        // Precedence of the huggingface_hub Python package.
         let home = dir("HF_HOME")
             .or_else(|| dir("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
             .or_else(|| dir("HOME").map(|home| home.join(".cache/huggingface")));

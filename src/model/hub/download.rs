@@ -33,7 +33,9 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     let exists = |path: &str| commit.files.contains_key(path);
     let files = ModelFiles::new(&directory, &exists);
 
+    // Cheap check first: it needs only the list of files, so a repository without a model costs one request.
     ensure_complete(&client, &commit, &directory, find_missing_kinds(commit.files.keys().map(String::as_str)))?;
+    // Each round may download files that name further ones; rounds without new files send no requests.
     for _ in 0..MAX_SETTINGS_ROUNDS {
         for file in files.settings_paths().into_iter().filter(is_absent) {
             client.fetch_bounded(&commit, &file, max_settings_bytes(&file), progress())?;
@@ -48,6 +50,7 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     for file in files.weight_paths().into_iter().filter(is_absent) {
         client.fetch(&commit, &file, progress())?;
     }
+    // Last, because a ref implies that all files are present.
     snapshot::write_ref(cache, repo, revision, &commit.id)
         .map_err(|cause| HubError::Cache { path: cache.to_owned(), cause })?;
     Ok(directory)
@@ -66,6 +69,7 @@ fn ensure_complete(
         return Ok(());
     }
     let format =
+        // If the weights exist, exports in other formats are irrelevant.
         UnsupportedWeightFormat::detect(commit.files.keys().map(String::as_str)).filter(|_| lacks_weights(&missing));
     let Some(format) = format else { return Err(HubError::Incomplete { repo, revision, missing }) };
     for file in EXPLANATION_FILES {

@@ -57,6 +57,7 @@ pub fn list_modules(root: &Path) -> Vec<RepoModule> {
         }
         modules.push(module);
     }
+    // Sorted, because two routes may list one module.
     modules.sort_unstable();
     modules.dedup();
     modules.truncate(MAX_MODULES);

@@ -39,6 +39,7 @@ impl FromStr for ModelSource {
         if path.exists() {
             return Err(InvalidModelSource::IsFile(text.to_owned()));
         }
+        // A path with a typo should be reported as a missing directory, not as an invalid Hub id.
         if looks_like_path(text) {
             return Err(InvalidModelSource::NoDirectory(text.to_owned()));
         }

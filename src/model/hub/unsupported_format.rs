@@ -50,6 +50,7 @@ impl UnsupportedWeightFormat {
 
     fn from_file_name(name: &str) -> Option<Self> {
         let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        // Up to the first dot; compared by prefix below, so that shards (`flax_model-00001-of-00002`) match too.
         let stem = name.split('.').next().unwrap_or_default();
         Some(match (stem, extension) {
             ("adapter_config", "json") | ("adapter_model", _) => Self::LoraAdapter,

@@ -56,6 +56,7 @@ impl Attention<'_> {
             // NaN.
             let poison = (scores.min_keepdim(D::Minus1)?.to_dtype(DType::F32)? * 0.0)?;
             let mut scores = (scores.to_dtype(DType::F32)? * scale)?;
+            // A window that covers the whole sequence needs no mask.
             if let Some(half_window) = self.half_window.filter(|&half_window| half_window + 1 < length) {
                 let mask_value =
                     |query: usize, key: usize| if query.abs_diff(key) > half_window { f32::NEG_INFINITY } else { 0.0 };
@@ -89,6 +90,7 @@ impl CustomOp1 for Attention<'_> {
         let mut out = vec![0.0; tokens * width];
         let mut scratch = AttentionScratch::default();
         for bounds in self.bounds.windows(2) {
+            // Checked once per sequence, so that typical sequences skip the check of each score.
             let may_overflow = can_scores_overflow(&qkv[bounds[0] * stride..bounds[1] * stride], width / self.heads);
             let rows = SequenceQkv { qkv, stride, start: bounds[0], length: bounds[1] - bounds[0], may_overflow };
             for head in 0..self.heads {

@@ -69,6 +69,7 @@ impl Int8Weight {
         let quantized = QuantizedRows::new(x, self.inputs);
         let shape = [quantized.scales.len(), self.inputs];
         let matrix = NdTensorView::try_from_data(shape, quantized.values.as_slice()).map_err(Error::wrap)?;
+        // Packed once here instead of per tile: a decoder has dozens of tiles.
         Ok(Int8Rows { packed: INT8_GEMM.with(|gemm| gemm.prepack_a(matrix)), quantized })
     }
 }

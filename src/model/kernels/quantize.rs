@@ -27,6 +27,7 @@ impl QuantizedRows {
             Self { values: vec![0; x.len()], zero_points: Vec::with_capacity(rows), scales: Vec::with_capacity(rows) };
         for (row, values) in x.chunks_exact(inputs).zip(quantized.values.chunks_exact_mut(inputs)) {
             let (row_min, row_max) = MinMax::new(row).dispatch();
+            // The range must include 0, otherwise the zero point would not fit into 8 bits.
             let (min, max) = (row_min.min(0.0), row_max.max(0.0));
             // A row of zeros would have the scale 0, and `1 / scale` would be infinite.
             let scale = ((max - min) / 255.0).max(f32::MIN_POSITIVE);

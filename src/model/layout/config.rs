@@ -55,6 +55,7 @@ impl TransformerConfig {
                 reinterpreted_keys.push("layer_norm_eps");
             }
         }
+        // In transformers, an alias in the file overwrites the attribute of its key.
         for (alias, key, factor) in list_aliases(class.family) {
             let Some(value) = values.remove(*alias).filter(|value| !value.is_null()) else { continue };
             let value = match factor {

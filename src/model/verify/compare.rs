@@ -81,6 +81,7 @@ impl Differences {
         for (term, weight) in vector.iter() {
             match find_weight(reference, term) {
                 Some(expected) => self.add_weights(index, weight, expected),
+                // A missing term has the weight 0.
                 None => {
                     self.add_weights(index, weight, 0.0);
                     self.extra_terms += usize::from(f64::from(weight.abs()) > EQUAL_TOLERANCE);

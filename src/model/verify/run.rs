@@ -23,6 +23,7 @@ pub fn verify(
     let mut comparisons = Vec::new();
     for &dtype in dtypes {
         let model = Model::load("", directory, &Backend::open(device, dtype)?)?;
+        // The reference does not depend on the dtype, so it is computed once.
         let references = match &mut references {
             Some(references) => references,
             absent => absent.insert(RoleReference::load_all(directory, &model, texts)?),

@@ -31,6 +31,7 @@ type ArchiveMembers = HashMap<String, Range<usize>>;
 pub fn read_locations(archive: &[u8]) -> Result<TensorLocations, String> {
     let members = list_members(archive)?;
     let mut pickles = members.iter().filter(|(name, _)| name.strip_suffix(PICKLE).is_some_and(is_directory_prefix));
+    // With several pickles, it would be ambiguous which one PyTorch reads.
     let (Some((name, range)), None) = (pickles.next(), pickles.next()) else {
         return Err(format!("expected exactly one `{PICKLE}` in the archive"));
     };

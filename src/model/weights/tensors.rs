@@ -30,6 +30,7 @@ impl Weights {
         for (index, (path, file)) in files.iter().enumerate() {
             let earlier_files = files.get(..index).unwrap_or_default();
             for name in file.names() {
+                // Identical duplicates are accepted; different values indicate a damaged or mixed checkpoint.
                 let duplicate = earlier_files.iter().find_map(|(_, other)| other.get(name)).zip(file.get(name));
                 if duplicate.is_some_and(|(other, own)| !own.is_same(&other)) {
                     let problem = format!("tensor `{name}` has other values in another shard; save the model again");

@@ -152,6 +152,7 @@ impl<F: Fn(&str) -> Option<Range<usize>>> PickleMachine<'_, F> {
         if bytes.len() > 8 {
             return Err("the pickle has an integer of more than 64 bits".to_owned());
         }
+        // Sign extension of a little-endian number.
         let sign = if bytes.last().is_some_and(|&byte| byte >= 0x80) { 0xff } else { 0 };
         let mut number = [sign; 8];
         number.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
