@@ -28,7 +28,7 @@ EXCLUDED = (
     "demo/",
     "fuzz/corpus/",
     "fuzz/dictionaries/",
-    "proto/tei",
+    
     "proto/google",
     "clients/cpp/third_party/",
     "benches/peers/texts/",
