@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Shared helpers of the integration tests: servers, clients, proxies, models and documents.
 
 pub mod certificates;
 pub mod documents;

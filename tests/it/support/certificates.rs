@@ -1,8 +1,8 @@
-//! Certificates that live as long as a test.
+//! Certificates generated for one test.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-/// Who signs.
+/// A certificate authority that signs the certificates of a test.
 pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, as PEM.
@@ -19,12 +19,12 @@ impl CertificateAuthority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Its own certificate.
+    /// Returns the certificate of the authority as PEM.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// A certificate for localhost, or for a client, who is asked for no name.
+    /// Issues a certificate that is valid for a server on localhost, and for a client (its name is not checked).
     pub fn issue(&self) -> SignedCertificate {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! Documents and streams of them, as a client makes them.
+//! Builders of documents and of `Ingest` messages, as a client sends them.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ pub fn document(id: DocumentId, text: &str) -> Document {
     Document { id: Some(id), text: text.to_owned(), ..Default::default() }
 }
 
-/// Documents 1, 2, … of these texts.
+/// Returns documents with the ids 1, 2, … and these texts.
 pub fn number_documents(texts: &[String]) -> Vec<Document> {
     (1..).zip(texts).map(|(number, text)| document(num(number), text)).collect()
 }
 
-/// So many different texts of a few sentences in plain English, with different vectors.
+/// Returns `count` different English texts of a few sentences each, whose vectors differ.
 pub fn sample_texts(count: usize) -> Vec<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/texts.json");
     let mut sentences: Vec<String> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -50,9 +50,9 @@ pub fn sample_texts(count: usize) -> Vec<String> {
     (0..count).map(pair).collect()
 }
 
-/// A payload of JSON's form.
+/// Converts a JSON object to a payload.
 pub fn to_payload(value: Value) -> Struct {
-    let Value::Object(fields) = value else { panic!("{value} is no object") };
+    let Value::Object(fields) = value else { panic!("expected a JSON object, got {value}") };
     Struct { fields: fields.into_iter().map(|(name, value)| (name, to_payload_value(value))).collect() }
 }
 
@@ -70,38 +70,38 @@ fn to_payload_value(value: Value) -> prost_types::Value {
     prost_types::Value { kind: Some(kind) }
 }
 
-/// Options that create the collection.
+/// Returns options that create the collection.
 pub fn options(collection: &str) -> IngestOptions {
     IngestOptions { collection: collection.to_owned(), create_collection: true, ..Default::default() }
 }
 
-/// Documents as they go over the wire.
+/// Encodes documents as protobuf.
 pub fn encode_documents(documents: impl IntoIterator<Item = Document>) -> Vec<Bytes> {
     documents.into_iter().map(|document| document.encode_to_vec().into()).collect()
 }
 
-/// The operation that stores a document, given as bytes.
+/// Returns the encoded operation that upserts a document, given as protobuf bytes.
 pub fn upsert(document: Bytes) -> Bytes {
     encode_operation(operation::Kind::Upsert(document), "")
 }
 
-/// The operation that deletes a document.
+/// Returns the encoded operation that deletes a document.
 pub fn delete(id: DocumentId) -> Bytes {
     let deletion = DeleteDocument { id: Some(id), version: None };
     encode_operation(operation::Kind::DeleteDocument(deletion), "")
 }
 
-/// An operation as it goes over the wire, with its position at its source.
+/// Encodes an operation with its position at the source as protobuf.
 pub fn encode_operation(kind: operation::Kind, position: &str) -> Bytes {
     Operation { kind: Some(kind), position: position.to_owned() }.encode_to_vec().into()
 }
 
-/// A stream's messages that store documents: the options with the first of them, then so many a message.
+/// Builds the messages of a stream that upserts documents, `per_message` each. The first one carries the options.
 pub fn build_messages(options: IngestOptions, documents: Vec<Bytes>, per_message: usize) -> Vec<IngestRequest> {
     build_operation_messages(options, documents.into_iter().map(upsert).collect(), per_message)
 }
 
-/// A stream's messages: the options with the first operations, then so many a message.
+/// Builds the messages of a stream, with `per_message` operations each. The first one carries the options.
 pub fn build_operation_messages(
     options: IngestOptions,
     operations: Vec<Bytes>,
@@ -116,9 +116,10 @@ pub fn build_operation_messages(
     messages
 }
 
-/// Sends a stream to its end and gives the results in the order of the operations.
+/// Sends all messages of a stream and returns the results in the order of the operations.
 ///
-/// Asserts what holds for every stream: see [`Got`]. Each operation has one result, and the stream ends OK.
+/// Asserts that each operation has one result, that the stream ends with OK, and what [`ReceivedResults::record`]
+/// checks.
 pub async fn run_stream(
     client: &mut IndexServiceClient<Channel>,
     messages: Vec<IngestRequest>,
@@ -133,8 +134,8 @@ pub async fn run_stream(
     received.expect_one_each(count).into_iter().cloned().collect()
 }
 
-/// How a document was encoded that is indexed.
+/// Returns the encoding statistics of an indexed document.
 #[track_caller]
 pub fn expect_stats(result: &OperationResult) -> EncodingStats {
-    result.stats.unwrap_or_else(|| panic!("it was not encoded: {result:?}"))
+    result.stats.unwrap_or_else(|| panic!("no encoding statistics: {result:?}"))
 }

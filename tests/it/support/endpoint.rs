@@ -1,4 +1,4 @@
-//! Where a server listens, and the clients to it.
+//! Addresses of a running server, and clients that connect to it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::documents::{build_messages, encode_documents, run_stream};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The addresses of a running server.
@@ -27,12 +27,12 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Endpoint {
     pub address: SocketAddr,
     pub metrics: SocketAddr,
-    /// Where JSON is served, if it is.
+    /// Address of the HTTP gateway, if it is enabled.
     pub http: Option<SocketAddr>,
 }
 
 impl Endpoint {
-    /// A connection of its own.
+    /// Opens a new connection.
     pub async fn channel(&self) -> Channel {
         connect(self.address).await
     }
@@ -45,12 +45,12 @@ impl Endpoint {
         IndexServiceClient::new(self.channel().await).max_decoding_message_size(usize::MAX)
     }
 
-    /// Waits until the server as a whole says that it serves.
+    /// Waits until the overall health is SERVING.
     pub async fn wait_serving(&self) {
         self.wait_health("", ServingStatus::Serving).await;
     }
 
-    /// Waits until a service's health is `status`, by watching it.
+    /// Waits until the health of a service is `status`, with a `Watch` call.
     pub async fn wait_health(&self, service: &str, status: ServingStatus) {
         let mut client = HealthClient::new(self.channel().await);
         let request = HealthCheckRequest { service: service.to_owned() };
@@ -60,15 +60,15 @@ impl Endpoint {
                 return;
             }
         }
-        panic!("the server ended before `{service}` was {status:?}");
+        panic!("the health stream ended before `{service}` was {status:?}");
     }
 
-    /// Streams documents, 20 a message, and gives their results in order; see [`stream`] for what is asserted.
+    /// Ingests documents, 20 per message, and returns their results in order. See [`run_stream`] for the assertions.
     pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) -> Vec<OperationResult> {
         run_stream(&mut self.index_client().await, build_messages(options, encode_documents(documents), 20)).await
     }
 
-    /// Encodes texts, 256 a call, as this request says.
+    /// Encodes texts, 256 per call, with the settings of `request`.
     pub async fn encode(&self, request: EncodeRequest, texts: &[String]) -> Vec<EncodedText> {
         let mut client = self.encoder_client().await;
         let mut all = Vec::new();
@@ -79,28 +79,28 @@ impl Endpoint {
         all
     }
 
-    /// What a service's health is now.
+    /// Returns the current health of a service.
     pub async fn health(&self, service: &str) -> ServingStatus {
         health(&mut HealthClient::new(self.channel().await), service).await
     }
 
-    /// A collection, by its name or an alias.
+    /// Returns a collection, by its name or an alias.
     pub async fn collection(&self, name: &str) -> Collection {
         let request = GetCollectionRequest { collection: name.to_owned() };
         self.index_client().await.get_collection(request).await.unwrap().into_inner().collection.unwrap()
     }
 
-    /// How many documents a collection has.
+    /// Returns the number of documents in a collection.
     pub async fn point_count(&self, collection: &str) -> u64 {
         u64::try_from(self.collection(collection).await.point_count).unwrap()
     }
 
-    /// What the metrics page says.
+    /// Returns the text of the metrics page.
     pub async fn metrics(&self) -> String {
         self.get_page("/metrics", "text/plain").await
     }
 
-    /// The answer of the metrics port, with its headers.
+    /// Returns the response of the metrics port, including its headers.
     pub async fn get_page(&self, path: &str, accept: &str) -> String {
         let mut socket = TcpStream::connect(self.metrics).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
@@ -110,7 +110,8 @@ impl Endpoint {
         page
     }
 
-    /// The metrics by name and labels. Servers of one process share their metrics: ask a process of its own.
+    /// Returns the metrics by name and labels. All servers of a process share their metrics, so tests of metrics run a
+    /// [`Process`](super::process::Process).
     pub async fn samples(&self) -> Samples {
         let page = self.metrics().await;
         let lines = page.lines().filter(|line| line.starts_with("splade_"));
@@ -132,36 +133,36 @@ impl Endpoint {
         };
         match timeout(TEST_TIMEOUT, met).await {
             Ok(samples) => samples,
-            Err(_) => panic!("it did not happen in {TEST_TIMEOUT:?}: {:#?}", self.samples().await),
+            Err(_) => panic!("condition not met within {TEST_TIMEOUT:?}: {:#?}", self.samples().await),
         }
     }
 }
 
-/// Metrics at one moment.
+/// Metrics at one point in time.
 #[derive(Debug, Clone)]
 pub struct Samples(BTreeMap<String, f64>);
 
 impl Samples {
-    /// The value of a name with its labels, or of a name alone the sum over all of its labels; 0 where it was never set.
+    /// Returns the value of a name with labels, or for a bare name the sum over all its labels. The default is 0.
     pub fn get(&self, name: &str) -> f64 {
         let labelled = format!("{name}{{");
         let of_name = self.0.iter().filter(|(sample, _)| *sample == name || sample.starts_with(&labelled));
         of_name.map(|(_, value)| value).sum()
     }
 
-    /// Every name, with its labels.
+    /// Returns every metric name, including its labels.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 }
 
-/// A connection to a server.
+/// Connects to a server.
 pub async fn connect(address: SocketAddr) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
     endpoint.connect().await.unwrap()
 }
 
-/// What a service's health is now, asked on a connection that is there already.
+/// Returns the current health of a service, over an existing connection.
 pub async fn health(client: &mut HealthClient<Channel>, service: &str) -> ServingStatus {
     let request = HealthCheckRequest { service: service.to_owned() };
     client.check(request).await.unwrap().into_inner().status()

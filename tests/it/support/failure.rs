@@ -1,4 +1,4 @@
-//! What a failed call says, in the richer error model.
+//! Errors of calls, decoded from the richer error model of gRPC.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// A status and its details.
+/// A status with its decoded details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     pub code: Code,
@@ -26,7 +26,7 @@ impl From<Status> for Failure {
         let details = status.get_error_details();
         let violations = details.bad_request().map(|request| request.field_violations.clone()).unwrap_or_default();
         for violation in &violations {
-            assert!(!violation.description.is_empty(), "a violation of {} says nothing", violation.field);
+            assert!(!violation.description.is_empty(), "the violation of {} has no description", violation.field);
         }
         Self {
             code: status.code(),

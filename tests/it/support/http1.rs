@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: requests and answers piece by piece, and what no library would do.
+//! A raw HTTP/1.1 client that sends and reads chunk by chunk, and can send malformed requests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,38 +11,38 @@ use tokio::io::{
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A connection, one half each way.
+/// A connection, split into its sending and its receiving half.
 pub struct Http1Client<S = TcpStream> {
     pub sender: RequestSender<S>,
     pub responses: ResponseReader<S>,
 }
 
-/// What is sent.
+/// The sending half of a connection.
 pub struct RequestSender<S>(WriteHalf<S>);
 
-/// What comes back.
+/// The receiving half of a connection.
 pub struct ResponseReader<S> {
     reader: BufReader<ReadHalf<S>>,
     remaining: RemainingBody,
 }
 
-/// How much of a body is to come.
+/// The part of a body that has not been read yet.
 enum RemainingBody {
     Bytes(usize),
     Chunks,
 }
 
-/// An answer's status and headers.
+/// Status and headers of a response.
 #[derive(Debug)]
 pub struct ResponseHead {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct HttpResponse {
     pub status: u16,
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite> Http1Client<S> {
         }
     }
 
-    /// Sends a request with a body of this type, and gives the answer.
+    /// Sends a request with a body of this content type, and returns the response.
     pub async fn send(&mut self, method: &str, path: &str, content_type: &str, body: &[u8]) -> HttpResponse {
         let length = body.len().to_string();
         self.sender
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite> Http1Client<S> {
 }
 
 impl<S: AsyncWrite> RequestSender<S> {
-    /// Sends a request up to its body.
+    /// Sends the head of a request, without a body.
     pub async fn send_head(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<()> {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         self.send_raw(format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{headers}\r\n").as_bytes()).await
@@ -93,16 +93,16 @@ impl<S: AsyncWrite> RequestSender<S> {
         self.0.flush().await
     }
 
-    /// Sends a chunk of a body that has `transfer-encoding: chunked`; the empty one is its last.
+    /// Sends one chunk of a body with `transfer-encoding: chunked`. An empty chunk ends the body.
     pub async fn send_chunk(&mut self, bytes: &[u8]) -> Result<()> {
         self.send_raw(&[format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()).await
     }
 }
 
 impl<S: AsyncRead> ResponseReader<S> {
-    /// The status and headers of the next answer.
+    /// Reads the status and headers of the next response.
     pub async fn read_head(&mut self) -> ResponseHead {
-        let status = self.read_line().await.expect("the connection was closed");
+        let status = self.read_line().await.expect("the connection is open");
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = BTreeMap::new();
         while let Some((name, value)) = self.read_line().await.unwrap().split_once(": ") {
@@ -115,14 +115,14 @@ impl<S: AsyncRead> ResponseReader<S> {
         ResponseHead { status, headers }
     }
 
-    /// A piece of the body; empty at its end, `None` if the connection broke before that.
+    /// Reads the next chunk of the body. It is empty at the end of the body, and `None` if the connection broke before.
     pub async fn read_chunk(&mut self) -> Option<Vec<u8>> {
         let length = match self.remaining {
             RemainingBody::Bytes(length) => length,
             RemainingBody::Chunks => usize::from_str_radix(&self.read_line().await?, 16).unwrap(),
         };
         let mut chunk = vec![0; length];
-        timeout(TEST_TIMEOUT, self.reader.read_exact(&mut chunk)).await.expect("nothing came").ok()?;
+        timeout(TEST_TIMEOUT, self.reader.read_exact(&mut chunk)).await.expect("data before the timeout").ok()?;
         match self.remaining {
             RemainingBody::Bytes(_) => self.remaining = RemainingBody::Bytes(0),
             RemainingBody::Chunks => assert_eq!(self.read_line().await?, ""),
@@ -130,7 +130,7 @@ impl<S: AsyncRead> ResponseReader<S> {
         Some(chunk)
     }
 
-    /// The rest of the body.
+    /// Reads the rest of the body.
     pub async fn read_remaining(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
@@ -143,17 +143,17 @@ impl<S: AsyncRead> ResponseReader<S> {
 
     pub async fn read_response(&mut self) -> HttpResponse {
         let ResponseHead { status, headers } = self.read_head().await;
-        HttpResponse { status, headers, body: self.read_remaining().await.expect("the answer broke off") }
+        HttpResponse { status, headers, body: self.read_remaining().await.expect("a complete body") }
     }
 
-    /// Whether the server has closed the connection, or cut it, without another word.
+    /// Returns whether the server closed or reset the connection without sending more data.
     pub async fn is_closed(&mut self) -> bool {
         self.read_line().await.is_none()
     }
 
     async fn read_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = timeout(TEST_TIMEOUT, self.reader.read_line(&mut line)).await.expect("nothing came");
+        let read = timeout(TEST_TIMEOUT, self.reader.read_line(&mut line)).await.expect("a line before the timeout");
         read.ok().filter(|&read| read > 0).map(|_| line.trim_end().to_owned())
     }
 }
@@ -167,16 +167,16 @@ impl HttpResponse {
         parse_lines(&self.body)
     }
 
-    /// The JSON of a call that went well.
+    /// Returns the JSON of a successful response.
     pub fn expect_ok(&self) -> Value {
         assert_eq!((self.status, self.headers["content-type"].as_str()), (200, "application/json"), "{}", self.json());
         self.json()
     }
 }
 
-/// Lines of JSON.
+/// Parses newline-delimited JSON.
 pub fn parse_lines(body: &[u8]) -> Vec<Value> {
     let text = str::from_utf8(body).unwrap();
-    assert!(text.is_empty() || text.ends_with('\n'), "{text:?} breaks off");
+    assert!(text.is_empty() || text.ends_with('\n'), "{text:?} is truncated");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

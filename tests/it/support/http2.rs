@@ -1,4 +1,4 @@
-//! HTTP/2 by hand, for clients that no library would be: frames (RFC 9113), and headers as plain literals (RFC 7541).
+//! A raw HTTP/2 client for misbehaving callers: it writes frames (RFC 9113) with literal headers (RFC 7541).
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const END_HEADERS: u8 = 4;
-/// The first stream that a client opens.
+/// Id of the first stream that a client opens.
 const STREAM: u32 = 1;
 
-/// A gRPC call on a connection of its own. Nothing that the server sends is ever read.
+/// A gRPC call on a separate connection. Data from the server is never read.
 pub struct RawCall {
     socket: TcpStream,
 }
@@ -36,12 +36,12 @@ impl RawCall {
         Ok(Self { socket })
     }
 
-    /// Sends bytes as a frame of their own.
+    /// Sends bytes as one DATA frame.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
         self.socket.write_all(&encode_frame(DATA, 0, STREAM, bytes)).await
     }
 
-    /// Sends the beginning of a gRPC message that is to have so many bytes.
+    /// Sends the prefix of a gRPC message that announces `length` bytes.
     pub async fn begin_message(&mut self, length: u32) -> Result<()> {
         let [a, b, c, d] = length.to_be_bytes();
         self.send(&[0, a, b, c, d]).await
@@ -54,7 +54,7 @@ fn encode_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&head, payload].concat()
 }
 
-/// A header that is not indexed, its name and value as they are. Both are shorter than 127 bytes.
+/// Encodes a literal header without indexing. Name and value must be shorter than 127 bytes.
 fn encode_literal_header(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()

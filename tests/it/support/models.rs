@@ -1,4 +1,4 @@
-//! Models to test with.
+//! Models for tests.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use tempfile::TempDir;
 
 use super::skips::skip;
 
-/// The folder of a small random model that the project carries.
+/// Returns the directory of a small random model in `tests/data`.
 pub fn model_dir(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name)
 }
 
-/// The folder of splade-tiny, which `scripts/fetch_model.py` fetches; where it is absent, `None`, and the test is skipped.
+/// Returns the directory of splade-tiny (downloaded by `scripts/fetch_model.py`), or `None` if it is missing: the test
+/// is skipped.
 pub fn find_splade_tiny() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
@@ -29,12 +30,12 @@ pub fn find_splade_tiny() -> Option<PathBuf> {
     dir
 }
 
-/// A small random model.
+/// Loads a small random model.
 pub fn load_random_model(name: &str) -> Model {
     Model::load(name, &model_dir(name), &Backend::default()).unwrap()
 }
 
-/// Copies a folder and all that is in it.
+/// Copies a directory recursively.
 pub fn copy_dir(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
         let (from, to) = (file.as_ref().unwrap().path(), to.join(file.unwrap().file_name()));
@@ -47,7 +48,7 @@ pub fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// A copy of a small random model, in whose single file of tensors something was changed.
+/// Copies a small random model and changes tensors of its single safetensors file.
 pub fn create_modified_model(name: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_dir(&model_dir(name), copy.path());
@@ -58,7 +59,7 @@ pub fn create_modified_model(name: &str, change: impl FnOnce(&mut HashMap<String
     copy
 }
 
-/// Changes the word embedding of a token. The decoder is not the word embedding any more, if it was.
+/// Changes the word embedding of a token. The decoder no longer shares the weights of the word embedding.
 pub fn change_embedding(tensors: &mut HashMap<String, Tensor>, token: u32, change: impl FnOnce(&mut [f32])) {
     let is_word_embedding =
         |name: &&String| name.ends_with("word_embeddings.weight") || name.ends_with("tok_embeddings.weight");
@@ -73,7 +74,7 @@ pub fn change_embedding(tensors: &mut HashMap<String, Tensor>, token: u32, chang
     tensors.insert(name, Tensor::from_vec(rows, (count, width), &Device::Cpu).unwrap());
 }
 
-/// A token that a text has and the others have not.
+/// Finds a token that occurs in `text` and in none of `others`.
 pub fn find_distinct_token(tokenizer: &Tokenizer, text: &str, others: &[&str]) -> u32 {
     let ids = |text| tokenizer.tokenize(text).unwrap().ids;
     let others: Vec<u32> = others.iter().flat_map(|other| ids(other)).collect();

@@ -1,24 +1,23 @@
-//! Disks of a size, and folders that nobody can write to. Both need the right to mount; without it a test is
-//! skipped.
+//! Disks of limited size and read-only directories. Both need permission to mount; without it the test is skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::skips::skip;
 
-/// Undone when it is dropped.
+/// A mount that is unmounted when it is dropped.
 #[derive(Debug)]
 pub struct Mount {
     path: PathBuf,
 }
 
 impl Mount {
-    /// A disk of so many MiB on a folder.
+    /// Mounts a tmpfs of `mib` MiB on a directory.
     pub fn mount_tmpfs(path: &Path, mib: u32) -> Option<Self> {
         Self::run(path, &["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
     }
 
-    /// A folder that is as it was, and can't be written to, not even by root.
+    /// Remounts a directory read-only, with its content. Writes fail even for root.
     pub fn mount_read_only(path: &Path) -> Option<Self> {
         let mount = Self::run(path, &["--bind", path.to_str().unwrap()])?;
         let remounted = Command::new("mount").args(["-o", "remount,bind,ro"]).arg(path).status().unwrap();
@@ -38,7 +37,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: a process that was killed may still be about to let go of it.
+        // Lazily, because a killed process may still hold files open.
         let undone = Command::new("umount").arg("--lazy").arg(&self.path).status();
         if !undone.is_ok_and(|status| status.success()) {
             eprintln!("{} is still mounted", self.path.display());

@@ -1,4 +1,5 @@
-//! The real binary as a process of its own: for signals, exit codes, memory, and metrics that no other test shares.
+//! The server binary as a child process, for tests of signals, exit codes and memory, and for metrics of one server
+//! only.
 
 use std::io::{BufRead, BufReader};
 use std::ops::Deref;
@@ -18,20 +19,20 @@ use super::models::model_dir;
 use super::sidecar::MODEL;
 use super::store_flags::{has_store_flag, own_store_flags};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A running `serve`. Killed when it is dropped.
+/// A running `serve` process. It is killed when it is dropped.
 pub struct Process {
     endpoint: Endpoint,
     child: Child,
     log: Log,
 }
 
-/// The warnings and errors of a process's log, and whatever else is not of the log's form.
+/// Warnings and errors of the log of a process, and all lines that are not JSON log lines.
 type Log = Arc<watch::Sender<Vec<String>>>;
 
-/// A process that ended before it served.
+/// A process that exited before it was ready.
 #[derive(Debug)]
 pub struct StartFailure {
     pub status: ExitStatus,
@@ -39,17 +40,17 @@ pub struct StartFailure {
 }
 
 impl Process {
-    /// Starts `serve` on a small random model, with these flags beside, and waits until it serves.
+    /// Starts `serve` on a small random model with additional flags, and waits until it is ready.
     pub async fn start(dir: &Path, flags: &[&str]) -> Self {
         Self::try_start(dir, flags).await.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
     }
 
-    /// The same; gives the end of one that never serves.
+    /// Like [`Self::start`], but returns the failure if the process exits before it is ready.
     pub async fn try_start(dir: &Path, flags: &[&str]) -> Result<Self, StartFailure> {
         Self::try_start_command(serve_command(dir, flags)).await
     }
 
-    /// The same, with these environment variables.
+    /// Like [`Self::start`], with additional environment variables.
     pub async fn start_with_env(dir: &Path, flags: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut command = serve_command(dir, flags);
         command.envs(variables.iter().copied());
@@ -64,7 +65,7 @@ impl Process {
         let log_sender = Arc::clone(&log);
         let follower = thread::spawn(move || follow_log(stderr, endpoint_sender, &log_sender));
         if let Ok(endpoint) = endpoint.await
-            // It listens before it has opened its store, and may still end.
+            // The process listens before it has opened its store, and may still exit.
             && tokio::spawn(async move { endpoint.wait_serving().await }).await.is_ok()
         {
             return Ok(Self { endpoint, child, log });
@@ -78,18 +79,18 @@ impl Process {
         .unwrap()
     }
 
-    /// Starts it and kills it after a while, whatever it is at.
+    /// Starts a process and kills it after a delay, regardless of its state.
     pub async fn start_and_kill(dir: &Path, flags: &[&str], after: Duration) {
         let mut command = serve_command(dir, flags);
         command.stderr(Stdio::null());
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
-        // The moment of the kill is a time; nothing is awaited.
+        // The test kills at a random time, so it does not wait for any event.
         tokio::time::sleep(after).await;
         child.kill().unwrap();
         spawn_blocking(move || child.wait()).await.unwrap().unwrap();
     }
 
-    /// Waits for a warning or an error with this text in it, and gives its line.
+    /// Waits for a warning or an error that contains `text`, and returns its line.
     pub async fn wait_for_log(&self, text: &str) -> String {
         let mut log = self.log.subscribe();
         let line = |log: &Vec<String>| log.iter().find(|line| line.contains(text)).cloned();
@@ -97,24 +98,24 @@ impl Process {
         found.ok().flatten().unwrap_or_else(|| panic!("{text:?} was not logged, but {:?}", self.log.borrow()))
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Kills it, as the kernel does when memory is short.
+    /// Sends SIGKILL, like the OOM killer.
     pub async fn kill(mut self) {
         self.child.kill().unwrap();
         self.wait().await;
     }
 
-    /// Waits for its end.
+    /// Waits until the process exits.
     pub async fn wait(mut self) -> ExitStatus {
         spawn_blocking(move || self.child.wait().unwrap()).await.unwrap()
     }
 
-    /// Memory of the process now, in KiB.
+    /// Returns the resident memory of the process in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -132,17 +133,17 @@ impl Deref for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
-/// `serve` in a folder, on free ports, knowing no environment.
+/// Returns the `serve` command in a directory, with free ports and an empty environment.
 pub fn serve_command(dir: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
     command.env_clear().current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    // As a variable, so that a test can give the flag.
+    // Set as a variable, so that a test can pass the flag.
     command.env("SPLADE_LOG_FORMAT", "json");
     command.arg("serve").arg("--model").arg(model_dir(MODEL));
     if !flags.contains(&"--listen") {
@@ -156,13 +157,13 @@ pub fn serve_command(dir: &Path, flags: &[&str]) -> Command {
     command
 }
 
-/// Reads the log to its end, so that the process never waits for a reader, and tells where it listens.
+/// Reads the log until it ends, so that the process never blocks on a full pipe, and sends the addresses it listens on.
 fn follow_log(stderr: ChildStderr, endpoint_sender: oneshot::Sender<Endpoint>, log: &Log) {
     let mut endpoint_sender = Some(endpoint_sender);
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         let has_level = |level: &str| line.contains(&format!("\"level\":\"{level}\""));
         if let Some(endpoint) = parse_listening(&line) {
-            // Nobody may wait for it any more.
+            // The receiver may be gone.
             let _found = endpoint_sender.take().map(|found| found.send(endpoint));
         } else if has_level("ERROR") || !line.starts_with('{') {
             eprintln!("{line}");

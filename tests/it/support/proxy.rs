@@ -1,7 +1,7 @@
-//! A wire between two ends on real sockets, with faults to order: it can be cut, refuse, delay, throttle, swallow.
+//! A TCP proxy in front of a server that injects faults: it disconnects, refuses, delays, throttles or drops data.
 //!
-//! A connection on which something was swallowed stays dead when the wire is healed, as one does whose state a router
-//! has lost: it is open, takes what is sent, and never answers. New connections are fine then.
+//! A connection on which data was dropped stays dead after the fault is cleared, as if a router had lost its state: it
+//! is open and accepts data, but never responds. New connections work.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,34 +13,34 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// What is read at once.
+/// Maximum size of a read.
 const CHUNK_BYTES: usize = 16 << 10;
-/// How many chunks are on the wire, each way: 1 MiB. What comes on top waits with its sender.
+/// Chunks in transit per direction: 1 MiB. The sender waits while the buffer is full.
 const MAX_CHUNKS: usize = 64;
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is swallowed instead of carried.
+/// The data that the proxy drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Blackhole {
     #[default]
     Nothing,
-    /// Requests arrive, and their answers are lost.
+    /// Requests arrive; their responses are dropped.
     Responses,
-    /// Nothing arrives anywhere.
+    /// Data is dropped in both directions.
     All,
 }
 
-/// What a wire is told, and what it tells.
+/// State of the proxy that tests change and its tasks observe.
 #[derive(Debug, Clone, Copy, Default)]
 struct ProxyFaults {
     is_refusing: bool,
-    /// Connections that were made before the last of them are over.
+    /// Number of calls of `disconnect_all`. Connections that were opened before the last one are closed.
     disconnects: usize,
     blackhole: Blackhole,
-    /// How much longer an answer takes.
+    /// Additional latency of responses.
     delay: Duration,
-    /// How much is carried each way.
+    /// Bandwidth per direction.
     bytes_per_second: Option<u32>,
 }
 
@@ -50,18 +50,18 @@ enum Direction {
     Responses,
 }
 
-/// A wire to one server, for any number of connections. It ends when it is dropped.
+/// A proxy to one server for any number of connections. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     pub address: SocketAddr,
     faults: watch::Sender<ProxyFaults>,
-    /// How many bytes were swallowed.
+    /// Number of dropped bytes.
     dropped_bytes: watch::Sender<usize>,
     task: AbortHandle,
 }
 
 impl Proxy {
-    /// A wire without faults.
+    /// Starts a proxy without faults.
     pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,12 +75,12 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Breaks every connection. New ones are carried.
+    /// Closes every connection. New connections are accepted.
     pub fn disconnect_all(&self) {
         self.faults.send_modify(|orders| orders.disconnects += 1);
     }
 
-    /// Breaks every connection and refuses new ones.
+    /// Closes every connection and refuses new ones.
     pub fn refuse_connections(&self) {
         self.faults.send_modify(|orders| {
             *orders = ProxyFaults { is_refusing: true, disconnects: orders.disconnects + 1, ..*orders }
@@ -95,23 +95,23 @@ impl Proxy {
         self.faults.send_modify(|orders| orders.delay = delay);
     }
 
-    /// Carries so much each way.
+    /// Limits the bandwidth of each direction.
     pub fn throttle(&self, bytes_per_second: u32) {
         self.faults.send_modify(|orders| orders.bytes_per_second = Some(bytes_per_second));
     }
 
-    /// Withdraws all orders. What is dead stays dead.
+    /// Clears all faults. Connections on which data was dropped stay dead.
     pub fn clear_faults(&self) {
         self.faults
             .send_modify(|orders| *orders = ProxyFaults { disconnects: orders.disconnects, ..ProxyFaults::default() });
     }
 
-    /// Waits until something is lost on the wire.
+    /// Waits until data was dropped.
     pub async fn wait_dropped_bytes(&self) {
         let mut dropped_bytes = self.dropped_bytes.subscribe();
         timeout(TEST_TIMEOUT, dropped_bytes.wait_for(|&bytes| bytes > 0))
             .await
-            .expect("nothing was swallowed")
+            .expect("dropped data before the timeout")
             .unwrap();
     }
 }
@@ -133,7 +133,7 @@ impl ProxyTask {
     async fn accept_connections(self, listener: TcpListener, address: SocketAddr) {
         let mut faults = self.faults.clone();
         let mut listener = Some(listener);
-        // Connections end with this task.
+        // Aborts the connections when this task ends.
         let mut connections = JoinSet::new();
         loop {
             if listener.is_none() {
@@ -151,11 +151,11 @@ impl ProxyTask {
         }
     }
 
-    /// Carries one connection until an end closes it or it is cut.
+    /// Forwards one connection until either end closes it or the proxy disconnects it.
     async fn forward_connection(self, client: TcpStream) {
         let mut faults = self.faults.clone();
         let disconnects_before = faults.borrow().disconnects;
-        // Without a server, the client sees its connection close.
+        // If the server is unreachable, the client's connection is closed.
         let Ok(server) = TcpStream::connect(self.server).await else { return };
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
@@ -168,7 +168,7 @@ impl ProxyTask {
         }
     }
 
-    /// Carries one direction until either end closes.
+    /// Forwards one direction until either end closes it.
     async fn forward(&self, direction: Direction, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let (chunks, mut wire) = mpsc::channel::<(Instant, Vec<u8>)>(MAX_CHUNKS);
         let reading = async move {
@@ -205,7 +205,7 @@ impl ProxyFaults {
         }
     }
 
-    /// When what comes now arrives at the other end.
+    /// Returns the time at which data read now is delivered.
     fn arrival_time(&self, direction: Direction) -> Instant {
         let delay = if direction == Direction::Responses { self.delay } else { Duration::ZERO };
         Instant::now() + delay

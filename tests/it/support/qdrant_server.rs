@@ -1,10 +1,10 @@
-//! A server that speaks Qdrant's gRPC protocol on a real socket, over Qdrant's embedded engine, with faults to order.
+//! A test server for Qdrant's gRPC protocol on a real socket, on top of Qdrant's embedded engine, with fault injection.
 //!
-//! It knows nothing of the code under test: it reads the protocol, and keeps points, by itself. Codes and messages are
-//! Qdrant's own. What it can't do is answered UNIMPLEMENTED.
+//! It shares no code with the product: it parses the protocol and stores points independently. Codes and messages are
+//! those of Qdrant. Unsupported calls return UNIMPLEMENTED.
 //!
-//! The server runs on a runtime of its own. Dropping that runtime is how it vanishes: the socket closes and every
-//! connection breaks in the middle of whatever it was doing. The data stays.
+//! The server runs on a separate runtime. Dropping the runtime simulates a crash: the socket is closed and every
+//! connection breaks, also in the middle of a call. The data is kept.
 
 mod collection;
 mod collections;
@@ -28,33 +28,33 @@ pub use self::counters::Counters;
 pub use self::faults::{Call, Faults};
 use self::service::Service;
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a server differs from the usual one.
+/// Options that differ from the defaults of a server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The key that every call but the health check must carry.
+    /// API key that every call except the health check must carry.
     pub api_key: Option<String>,
-    /// Count points instead of keeping them. Searches find nothing.
+    /// Counts points instead of storing them. Searches return nothing.
     pub discard: bool,
-    /// Forget the metadata of collections, as servers before 1.16 do.
+    /// Drops the metadata of collections, as servers before 1.16 do.
     pub forget_metadata: bool,
-    /// The most bytes of one message. Default: no bound, as Qdrant has none; what is in front of it may have one.
+    /// Maximum size of a message in bytes. Default: unlimited, as in Qdrant; a proxy in front of it may have a limit.
     pub max_message_bytes: Option<usize>,
 }
 
-/// A running server. It ends when it is dropped.
+/// A running server. It stops when it is dropped.
 #[derive(Debug)]
 pub struct QdrantServer {
     address: SocketAddr,
     service: Service,
-    /// `None` while it has vanished.
+    /// `None` while the server is stopped.
     runtime: Option<Runtime>,
 }
 
 impl QdrantServer {
-    /// Starts the usual server on a free port.
+    /// Starts a server with the default options on a free port.
     pub fn start() -> Self {
         Self::start_with(Options::default())
     }
@@ -68,7 +68,7 @@ impl QdrantServer {
         Self { address, service, runtime }
     }
 
-    /// Where it listens.
+    /// Returns the URL of the server.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -77,42 +77,42 @@ impl QdrantServer {
         self.address
     }
 
-    /// What goes wrong. Orders take effect at once.
+    /// Returns the faults to inject. Changes take effect at once.
     pub fn faults(&self) -> &Faults {
         self.service.faults()
     }
 
-    /// What was seen so far.
+    /// Returns a snapshot of the counters.
     pub fn counters(&self) -> Counters {
         self.service.counts().snapshot()
     }
 
-    /// Waits until what was seen meets the condition, and returns it.
+    /// Waits until the counters meet the condition, and returns them.
     pub async fn wait_until(&self, condition: impl FnMut(&Counters) -> bool) -> Counters {
         self.service.counts().wait_until(condition).await
     }
 
-    /// Puts points into a collection past the protocol, as Qdrant's HTTP API does, which takes what this server can't read.
+    /// Writes points without the gRPC call. Qdrant's HTTP API accepts points that this server can't parse.
     pub fn insert_directly(&self, collection: &str, points: Vec<PointStructPersisted>) {
         self.service.database().get(collection).unwrap().upsert(points).unwrap();
     }
 
-    /// Stops listening and breaks every connection, and returns when that is done. The data stays.
+    /// Stops listening, closes every connection, and returns when this is done. The data is kept.
     pub fn stop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        // On a thread of its own, for async threads must not wait for a runtime.
+        // On a separate thread, because async threads must not block on the shutdown of a runtime.
         let ended = std::thread::spawn(move || runtime.shutdown_timeout(TEST_TIMEOUT));
         ended.join().unwrap();
     }
 
-    /// Comes back on the same port, with the data that it had.
+    /// Restarts the server on the same port with its data.
     pub fn restart(&mut self) {
         self.stop();
         let listener = TcpListener::bind(self.address).unwrap();
         self.runtime = Some(serve(listener, self.service.clone()));
     }
 
-    /// Comes back on the same port without any collection.
+    /// Restarts the server on the same port without any collection.
     pub fn restart_empty(&mut self) {
         self.stop();
         self.service.database().clear();

@@ -1,4 +1,4 @@
-//! Calls whose messages are bytes: for what no generated client sends.
+//! gRPC calls with raw bytes as messages, for requests that no generated client sends.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::client::Grpc;
@@ -7,9 +7,9 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-/// Sends these messages in one call of any kind, and returns the messages that came back and how the call ended.
+/// Sends the messages in one call of any kind, and returns the received messages and the final status.
 ///
-/// A unary call is a stream of one message each way on the wire.
+/// On the wire, a unary call is a stream of one message in each direction.
 pub async fn call(channel: Channel, method: &str, messages: Vec<Bytes>) -> (Vec<Bytes>, Result<(), Status>) {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.unwrap();
@@ -28,7 +28,7 @@ pub async fn call(channel: Channel, method: &str, messages: Vec<Bytes>) -> (Vec<
     }
 }
 
-/// Takes bytes as they are.
+/// A codec that passes bytes through.
 #[derive(Debug, Clone, Copy)]
 struct RawCodec;
 

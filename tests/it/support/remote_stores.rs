@@ -1,4 +1,4 @@
-//! The remote store over the test server and, if `QDRANT_URL` is set, over a real one (key: `QDRANT_API_KEY`).
+//! The remote store over the test server and, if `QDRANT_URL` is set, over a real server (API key: `QDRANT_API_KEY`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -15,9 +15,9 @@ use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint}
 use super::qdrant_server::QdrantServer;
 use super::skips::skip;
 
-/// The stores that a law of remote stores has to hold for, each with what must live as long.
+/// Returns the stores that a test of remote stores runs on, each with its server, which must outlive it.
 ///
-/// The real server is left as it was found: collections that were created through the store are deleted with the guard.
+/// Collections that are created on the real server through the store are deleted when the guard is dropped.
 pub fn remote_stores() -> Vec<(Arc<dyn VectorStore>, RemoteServer)> {
     let server = QdrantServer::start();
     let config = default_config(&server.url());
@@ -32,7 +32,7 @@ pub fn remote_stores() -> Vec<(Arc<dyn VectorStore>, RemoteServer)> {
     stores
 }
 
-/// The defaults for a server at `url`.
+/// Returns the default configuration for a server at `url`.
 pub fn default_config(url: &str) -> QdrantConfig {
     QdrantConfig::new(url.parse().unwrap())
 }
@@ -49,21 +49,21 @@ fn api_key() -> Option<String> {
     std::env::var("QDRANT_API_KEY").ok()
 }
 
-/// The server under a store.
+/// The server of a store.
 pub enum RemoteServer {
     InProcess { config: QdrantConfig, _server: QdrantServer },
     External { config: QdrantConfig, created: Arc<Mutex<Vec<String>>> },
 }
 
 impl RemoteServer {
-    /// Qdrant's own client for the server.
+    /// Returns a client of the official Qdrant library for the server.
     pub fn client(&self) -> Qdrant {
         let (Self::InProcess { config, .. } | Self::External { config, .. }) = self;
         let client = Qdrant::from_url(&config.url.to_string()).skip_compatibility_check();
         client.api_key(api_key()).build().unwrap()
     }
 
-    /// Has a collection deleted at the end that was not created through the store.
+    /// Deletes a collection at the end that was not created through the store.
     pub fn delete_later(&self, name: &str) {
         if let Self::External { created, .. } = self {
             created.lock().unwrap().push(name.to_owned());
@@ -82,13 +82,13 @@ impl Drop for RemoteServer {
             }
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // On a thread of its own, for async threads must not wait for a runtime.
+        // On a separate thread, because async threads must not block on a runtime.
         let deleted = thread::spawn(move || runtime.block_on(delete)).join();
-        assert!(deleted.is_ok() || thread::panicking(), "collections were left behind");
+        assert!(deleted.is_ok() || thread::panicking(), "could not delete the collections of the test");
     }
 }
 
-/// A store that remembers what was created.
+/// A store that records which collections were created.
 #[derive(Debug)]
 struct RecordingStore {
     store: QdrantStore,

@@ -1,17 +1,17 @@
-//! Randomness that can be thrown again: a test prints its seed.
+//! Reproducible random numbers: a test prints its seed.
 
 use std::time::SystemTime;
 
-/// SplitMix64.
+/// SplitMix64 generator.
 #[derive(Debug, Clone)]
 pub struct SeededRng(u64);
 
 impl SeededRng {
-    /// From the seed of an environment variable, or else from the time. Prints it.
+    /// Reads the seed from an environment variable, or derives it from the time, and prints it.
     pub fn from_env(variable: &str) -> Self {
         let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64;
         let seed = std::env::var(variable).map_or_else(|_| now(), |seed| seed.parse().unwrap());
-        println!("{variable}={seed} throws the same again");
+        println!("{variable}={seed} reproduces this run");
         Self(seed)
     }
 
@@ -19,7 +19,7 @@ impl SeededRng {
         Self(seed)
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! A server of its own for a test, in this process, on real sockets.
+//! A server per test, in the process of the test, on real sockets.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -15,10 +15,10 @@ use super::models::model_dir;
 use super::qdrant_server::QdrantServer;
 use super::store_flags::{has_store_flag, own_store_flags};
 
-/// The model that tests use unless they ask for another.
+/// The default model of tests.
 pub const MODEL: &str = "bert-random-tied";
 
-/// A running server, with a folder of its own.
+/// A running server with its own directory.
 pub struct Sidecar {
     endpoint: Endpoint,
     stop: Option<oneshot::Sender<()>>,
@@ -32,7 +32,7 @@ struct CommandLine {
     args: ServeArgs,
 }
 
-/// The configuration of a server on free ports, with flags as one would type them.
+/// Parses flags as on the command line and returns the configuration of a server on free ports.
 pub fn parse_config(store: &Path, flags: &[&str]) -> Config {
     let model = model_dir(MODEL);
     let store_flags = own_store_flags(store);
@@ -48,20 +48,20 @@ pub fn parse_config(store: &Path, flags: &[&str]) -> Config {
 }
 
 impl Sidecar {
-    /// A server on a small random model and an embedded store, with these flags beside; waits until it serves.
+    /// Starts a server with a small random model, an embedded store and additional flags, and waits until it is ready.
     pub async fn start(flags: &[&str]) -> Self {
         let sidecar = Self::start_in(TempDir::new().unwrap(), flags).await;
         sidecar.wait_serving().await;
         sidecar
     }
 
-    /// The same in a folder that may hold a store already; does not wait.
+    /// Like [`Self::start`], in a directory that may already contain a store; does not wait.
     pub async fn start_in(dir: TempDir, flags: &[&str]) -> Self {
         let config = parse_config(&dir.path().join("store"), flags);
         Self::start_with(dir, config).await
     }
 
-    /// A server with this configuration, and a folder that goes with it; does not wait.
+    /// Starts a server with a configuration and the directory that it uses; does not wait.
     pub async fn start_with(dir: TempDir, config: Config) -> Self {
         let server = Server::bind(config).await.unwrap();
         let metrics = server.metrics_address().unwrap();
@@ -73,18 +73,18 @@ impl Sidecar {
         Self { endpoint, stop: Some(stop), task, dir }
     }
 
-    /// Tells the server to stop, as SIGTERM does; it drains meanwhile.
+    /// Begins a shutdown, as SIGTERM does. The server drains in the background.
     pub fn begin_stop(&mut self) {
         self.stop.take();
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits until it has shut down.
     pub async fn stop(mut self) -> (ShutdownOutcome, TempDir) {
         self.begin_stop();
         (self.task.await.unwrap().unwrap(), self.dir)
     }
 
-    /// The same, for a server that has nothing left to do.
+    /// Like [`Self::stop`], and asserts that no call was in flight.
     pub async fn stop_drained(self) {
         assert_eq!(self.stop().await.0, ShutdownOutcome::Drained);
     }
@@ -98,7 +98,7 @@ impl Deref for Sidecar {
     }
 }
 
-/// Tries the same on a server with an embedded store and on one with a Qdrant server, and stops each in order.
+/// Runs a test on a server with an embedded store and on one with a Qdrant server, and shuts each down cleanly.
 pub async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     let qdrant = QdrantServer::start();
     for flags in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {

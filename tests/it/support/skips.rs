@@ -1,4 +1,4 @@
-//! Tests that lack something to run, or to run in full: `make test` lists them with the command that brings it.
+//! Records tests that skip some or all of their work: `make test` lists them with the command that enables each.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,19 +11,20 @@ use serde_json::json;
 
 const NEEDS: &str = include_str!("../../../scripts/skips/needs.json");
 
-/// What a test can lack.
+/// A requirement that a test may lack.
 #[derive(Deserialize)]
 struct Need {
     reason: String,
     command: String,
 }
 
-/// Records that the current test skips some or all of its work, for want of `need`, a key of scripts/skips/needs.json.
+/// Records that the current test skips some or all of its work because `need`, a key of scripts/skips/needs.json, is
+/// missing.
 ///
 /// The record is printed and, if `TEST_SKIPS` names a file, appended to it; scripts/skips/records.py reads it.
 pub fn skip(need: &str) {
     let file = env::var_os("TEST_SKIPS");
-    // libtest names the thread of a test after it.
+    // libtest names each thread after its test.
     write_record(thread::current().name().unwrap_or("unknown"), need, file.as_ref().map(Path::new));
 }
 
@@ -33,7 +34,7 @@ fn write_record(test: &str, need: &str, file: Option<&Path>) {
     eprintln!("skipped: {reason}; to run: {command}");
     if let Some(file) = file {
         let line = format!("{}\n", json!({"test": test, "need": need, "reason": reason, "command": command}));
-        // One write, so that the lines of parallel tests don't mix.
+        // A single write, so that lines of parallel tests don't interleave.
         File::options().create(true).append(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Flags of a server's own store. It is the embedded store in this directory; in a build without the embedded store, a
-/// Qdrant server that belongs to the directory for as long as the tests run.
+/// Returns the flags of a server's default store: the embedded store in this directory. A build without the embedded
+/// store uses a Qdrant server per directory, which runs until the tests end.
 pub fn own_store_flags(directory: &Path) -> [String; 2] {
     #[cfg(feature = "embedded")]
     return ["--store-dir".to_owned(), directory.to_str().unwrap().to_owned()];
@@ -11,7 +11,7 @@ pub fn own_store_flags(directory: &Path) -> [String; 2] {
     return ["--qdrant-url".to_owned(), remote::url(directory)];
 }
 
-/// Whether flags choose a store.
+/// Returns whether the flags configure a store.
 pub fn has_store_flag(flags: &[&str]) -> bool {
     ["--store-dir", "--qdrant-url"].iter().any(|flag| flags.contains(flag))
 }

@@ -1,5 +1,5 @@
-//! A disk whose syncs are held or fail, for one process: a library that is compiled here and loaded before its own
-//! (LD_PRELOAD). Without a C compiler, or elsewhere than on Linux, a test is skipped.
+//! Delays or fails the disk syncs of one process, with a preloaded library (LD_PRELOAD) that is compiled here. The test
+//! is skipped without a C compiler and on other systems than Linux.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -14,14 +14,14 @@ use super::skips::skip;
 
 const SOURCE: &str = include_str!("sync_faults.c");
 
-/// The faults of the syncs of the processes that are started with them.
+/// Faults of the disk syncs of the processes that are started with them.
 #[derive(Debug)]
 pub struct SyncFaults {
     dir: TempDir,
 }
 
 impl SyncFaults {
-    /// Compiles the library.
+    /// Compiles the library, or returns `None` after the test was recorded as skipped.
     pub fn new() -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let faults = Self { dir };
@@ -43,9 +43,10 @@ impl SyncFaults {
         Process::start_with_env(dir, flags, &variables).await
     }
 
-    /// Lets every sync wait from now on. What is given ends when the first waits.
+    /// Blocks every sync until [`Self::clear`]. The returned future resolves when the first sync is blocked.
     pub fn hold(&self) -> impl Future<Output = ()> + use<> {
-        // For reading and writing: so it opens without a writer, and doesn't end with the first.
+        // Opened for reading and writing, so that opening does not wait for a writer and the pipe stays open after the
+        // first one.
         let held = File::options().read(true).write(true).open(self.held_fifo()).unwrap();
         self.set("hold");
         async move {
@@ -54,12 +55,12 @@ impl SyncFaults {
         }
     }
 
-    /// Lets every sync fail from now on.
+    /// Fails every sync with EIO until [`Self::clear`].
     pub fn fail(&self) {
         self.set("fail");
     }
 
-    /// Ends the fault.
+    /// Clears the fault.
     pub fn clear(&self) {
         fs::remove_file(self.control()).unwrap();
     }

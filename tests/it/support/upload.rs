@@ -1,4 +1,4 @@
-//! A stream of operations, from the client's side.
+//! The client's side of an `Ingest` stream.
 
 use std::collections::BTreeMap;
 
@@ -17,20 +17,20 @@ use tonic::{Request, Status, Streaming};
 
 use super::documents::upsert;
 
-/// The collection that tests write to unless they ask for another.
+/// The default collection of tests.
 pub const COLLECTION: &str = "docs";
 
-/// Options that create the collection.
+/// Returns options that create the collection.
 pub fn options() -> IngestOptions {
     IngestOptions { collection: COLLECTION.to_owned(), create_collection: true, ..Default::default() }
 }
 
-/// A document under a number, as bytes: what a stream carries.
+/// Returns a document with a numeric id, as protobuf bytes.
 pub fn doc(number: u64, text: &str) -> Vec<u8> {
     Document { id: Some(id(number)), text: text.to_owned(), ..Default::default() }.encode_to_vec()
 }
 
-/// `document {i}` for each number.
+/// Returns one document per number, with the text `document {i}`.
 pub fn docs(numbers: impl IntoIterator<Item = u64>) -> Vec<Vec<u8>> {
     numbers.into_iter().map(|number| doc(number, &format!("document {number}"))).collect()
 }
@@ -39,38 +39,38 @@ pub fn id(number: u64) -> DocumentId {
     DocumentId { kind: Some(Kind::Num(number)) }
 }
 
-/// A message that stores documents, and nothing else.
+/// Returns a message that only upserts documents.
 pub fn upsert_message(documents: Vec<Vec<u8>>) -> IngestRequest {
     let operations = documents.into_iter().map(|document| upsert(document.into())).collect();
     IngestRequest { operations, ..Default::default() }
 }
 
-/// An open stream, and what came back on it.
+/// An open stream and the results received so far.
 pub struct Upload {
     requests: Option<mpsc::Sender<IngestRequest>>,
     responses: Streaming<IngestResponse>,
     pub received: ReceivedResults,
 }
 
-/// Everything that came back on a stream.
+/// All responses of a stream.
 #[derive(Debug, Default)]
 pub struct ReceivedResults {
-    /// What the first message says.
+    /// The `opened` field of the first response.
     pub opened: Option<IngestOpened>,
     pub results: Vec<OperationResult>,
     pub durable_through: u64,
     pub position: String,
     pub draining: Option<IngestDraining>,
-    /// Number of the first operation.
+    /// Sequence number of the first operation.
     first_sequence: u64,
-    /// Whether results are only those of problems.
+    /// Whether the stream reports only operations with problems.
     problems_only: bool,
-    /// Operations with a final result that has a gap before it, with their positions.
+    /// Operations with a final result after one without, with their positions.
     ahead: BTreeMap<u64, String>,
 }
 
 impl Upload {
-    /// Opens a stream, without a deadline.
+    /// Opens a stream without a deadline.
     pub async fn open(client: IndexServiceClient<Channel>, options: IngestOptions) -> Result<Self, Status> {
         Self::open_with(client, options, |_| ()).await
     }
@@ -83,17 +83,17 @@ impl Upload {
     ) -> Result<Self, Status> {
         let problems_only = options.result_filter() == ResultFilter::Problems;
         let received = ReceivedResults { problems_only, ..ReceivedResults::from_sequence(options.first_sequence) };
-        // One message waits at most: what is pushed beyond it is with the transport.
+        // Capacity of one message: all earlier ones are in the transport.
         let (requests, receiver) = mpsc::channel(1);
         let first = IngestRequest { options: Some(options), ..Default::default() };
-        requests.send(first).await.expect("the receiver is here");
+        requests.send(first).await.expect("the receiver is open");
         let mut request = Request::new(ReceiverStream::new(receiver));
         change(&mut request);
         let responses = client.ingest(request).await?.into_inner();
         Ok(Self { requests: Some(requests), responses, received })
     }
 
-    /// Sends a message of documents when the transport takes it; `false` if the stream has ended.
+    /// Sends a message of documents when the transport accepts it. Returns `false` if the stream has ended.
     pub async fn push(&self, documents: Vec<Vec<u8>>) -> bool {
         self.send(upsert_message(documents)).await
     }
@@ -109,7 +109,7 @@ impl Upload {
         requests.send(message).await.is_ok()
     }
 
-    /// Pushes messages from a task of its own, as fast as the transport takes them, and then says that it was all.
+    /// Sends messages from a separate task, as fast as the transport accepts them, and then half-closes the stream.
     pub fn push_all(&mut self, messages: impl IntoIterator<Item = Vec<Vec<u8>>, IntoIter: Send> + Send + 'static) {
         let requests = self.requests.take().expect("the stream is still open for operations");
         let messages = messages.into_iter();
@@ -122,20 +122,20 @@ impl Upload {
         });
     }
 
-    /// Says that there are no more operations.
+    /// Half-closes the stream: there are no more operations.
     pub fn finish(&mut self) {
         self.requests = None;
     }
 
-    /// Waits until the stream is open, and gives what the server says of it.
+    /// Waits until the stream is open, and returns the `opened` field of the first response.
     pub async fn wait_opened(&mut self) -> Result<IngestOpened, Status> {
         if self.received.opened.is_none() {
             self.read_message().await?;
         }
-        Ok(self.received.opened.clone().expect("the stream ended without an opening"))
+        Ok(self.received.opened.clone().expect("`opened` in the first response"))
     }
 
-    /// Takes one message after the opening; `false` when the stream has ended OK.
+    /// Reads one response after the first one. Returns `false` if the stream has ended with OK.
     pub async fn read(&mut self) -> Result<bool, Status> {
         if self.received.opened.is_none() && !self.read_message().await? {
             return Ok(false);
@@ -149,14 +149,14 @@ impl Upload {
         Ok(true)
     }
 
-    /// Takes results until there are so many.
+    /// Reads responses until there are `count` results.
     pub async fn read_results(&mut self, count: usize) {
         while self.received.results.len() < count {
             assert!(self.read().await.unwrap(), "the stream ended after {} results", self.received.results.len());
         }
     }
 
-    /// Takes results until the stream ends, and gives its end with them.
+    /// Reads responses until the stream ends, and returns them with the final status.
     pub async fn finish_and_drain(mut self) -> (ReceivedResults, Result<(), Status>) {
         self.finish();
         loop {
@@ -170,35 +170,35 @@ impl Upload {
 }
 
 impl ReceivedResults {
-    /// Nothing yet, on a stream that began with these options' `first_sequence`.
+    /// Returns an empty record of a stream whose options have this `first_sequence`.
     pub fn from_sequence(first_sequence: u64) -> Self {
         let first_sequence = first_sequence.max(1);
         Self { first_sequence, durable_through: first_sequence - 1, ..Self::default() }
     }
 
-    /// Takes note of a message.
+    /// Records a response.
     ///
-    /// Asserts what holds for every stream: the first message opens it, and no other does. Each operation has at most one
-    /// result. `durable_through` never falls, and is the last operation of those that have a final result without a gap:
-    /// it never passes one that failed. `position` is that operation's.
+    /// Asserts the invariants of every stream: only the first response has `opened`. Each operation has at most one
+    /// result. `durable_through` never decreases, and is the last operation of the prefix in which all have a final
+    /// result, so it never passes a FAILED one. `position` is the position of that operation.
     pub fn record(&mut self, response: IngestResponse) {
         let IngestResponse { opened, results, durable_through, position, draining } = response;
-        assert_eq!(opened.is_some(), self.opened.is_none(), "the first message opens the stream, and no other");
+        assert_eq!(opened.is_some(), self.opened.is_none(), "only the first response has `opened`");
         if opened.is_some() {
-            assert!(results.is_empty() && draining.is_none(), "the opening comes alone");
+            assert!(results.is_empty() && draining.is_none(), "the response with `opened` has other fields");
             self.opened = opened;
         }
         if draining.is_some() {
-            assert_eq!(self.draining, None, "it drains twice");
+            assert_eq!(self.draining, None, "the drain was announced twice");
             self.draining = draining;
         }
-        assert!(durable_through >= self.durable_through, "durable_through went back to {durable_through}");
+        assert!(durable_through >= self.durable_through, "durable_through decreased to {durable_through}");
         for result in results {
             check_result(&result);
             let sequence = result.sequence;
-            assert!(sequence >= self.first_sequence, "there is no operation {sequence}");
+            assert!(sequence >= self.first_sequence, "operation {sequence} was not sent");
             if result.status() != OperationStatus::Failed {
-                assert!(sequence > self.durable_through, "operation {sequence} had a final result");
+                assert!(sequence > self.durable_through, "operation {sequence} already had a final result");
                 let before = self.ahead.insert(sequence, result.position.clone());
                 assert_eq!(before, None, "operation {sequence} has two results");
             }
@@ -213,11 +213,11 @@ impl ReceivedResults {
             self.durable_through += 1;
             self.position = position;
         }
-        assert_eq!(durable_through, self.durable_through, "it is not the finished prefix");
-        assert_eq!(position, self.position, "it is not the position of operation {durable_through}");
+        assert_eq!(durable_through, self.durable_through, "`durable_through` is not the end of the finished prefix");
+        assert_eq!(position, self.position, "`position` is not that of operation {durable_through}");
     }
 
-    /// Checks that the results are those of the first `count` operations, each once, and gives them in order.
+    /// Checks that each of the first `count` operations has exactly one result, and returns the results in order.
     pub fn expect_one_each(&self, count: usize) -> Vec<&OperationResult> {
         let by_number: BTreeMap<u64, &OperationResult> = self.results.iter().map(|it| (it.sequence, it)).collect();
         assert_eq!(self.results.len(), by_number.len(), "an operation has two results");
@@ -229,17 +229,17 @@ impl ReceivedResults {
         by_number.into_values().collect()
     }
 
-    /// The numbers in the stream of what was reported indexed.
+    /// Returns the sequence numbers of the operations with status INDEXED.
     pub fn indexed(&self) -> Vec<u64> {
         self.with_status(OperationStatus::Indexed).map(|result| result.sequence).collect()
     }
 
-    /// The reason of each rejection, by the number in the stream.
+    /// Returns the reason of each rejection, by sequence number.
     pub fn rejected(&self) -> BTreeMap<u64, &str> {
         self.reasons_by_sequence(OperationStatus::Rejected)
     }
 
-    /// The reason of each failure, by the number in the stream.
+    /// Returns the reason of each failure, by sequence number.
     pub fn failed(&self) -> BTreeMap<u64, &str> {
         self.reasons_by_sequence(OperationStatus::Failed)
     }
@@ -254,8 +254,8 @@ impl ReceivedResults {
     }
 }
 
-/// Law: a result has an error if it is one of a problem, with a delay only if sending the same again can help, and numbers
-/// of the encoding if there was one.
+/// Checks the invariants of a result: an error if and only if its status is a problem, a delay only if a retry can
+/// succeed, and statistics if and only if the document was encoded.
 pub fn check_result(result: &OperationResult) {
     let status = result.status();
     assert_ne!(status, OperationStatus::Unspecified, "{result:?}");
@@ -266,7 +266,7 @@ pub fn check_result(result: &OperationResult) {
     assert!(delay.is_none() || status == OperationStatus::Failed, "{result:?}");
 }
 
-/// Ingests documents through a stream of its own, one message, and gives all that came back.
+/// Ingests documents through a new stream, in one message, and returns all responses.
 pub async fn ingest(
     client: IndexServiceClient<Channel>,
     options: IngestOptions,

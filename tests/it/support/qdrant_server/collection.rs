@@ -1,4 +1,4 @@
-//! One collection: the request that made it, and the engine's shard that keeps its points.
+//! A collection: the request that created it, and the engine's shard that stores its points.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,14 +26,14 @@ use super::{filter, wire};
 pub struct Collection {
     create_request: CreateCollection,
     shard: EdgeShard,
-    /// All points are in the one shard, whatever their key.
+    /// All points are stored in the one shard, regardless of their key.
     shard_keys: Mutex<Vec<ShardKey>>,
     pub replica: LaggingReplica,
-    /// Dropped after the shard, which writes to it until then.
+    /// Dropped after the shard, which writes to the directory until it is dropped.
     _dir: Arc<TempDir>,
 }
 
-/// Everything here blocks.
+/// All methods block.
 impl Collection {
     pub fn create(dir: Arc<TempDir>, number: usize, request: CreateCollection) -> Result<Self, Status> {
         let mut config = EdgeConfig::builder();
@@ -92,7 +92,7 @@ impl Collection {
         self.shard_keys.lock().unwrap().clone()
     }
 
-    /// Whether a write says to which shards it goes, where it must.
+    /// Checks that a write names its shard keys if the collection requires it.
     pub fn check_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
         let known = self.shard_keys.lock().unwrap();
         match selector.and_then(|selector| selector.shard_keys.first()) {
@@ -105,7 +105,7 @@ impl Collection {
         }
     }
 
-    /// Whether the shards that a read is for are there; it may leave it open.
+    /// Checks that the shard keys of a read exist. A read may name none.
     pub fn check_read_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
         let known = self.shard_keys.lock().unwrap();
         let keys = selector.map_or(&[][..], |selector| &selector.shard_keys);
@@ -114,13 +114,13 @@ impl Collection {
         })
     }
 
-    /// Writes all points, or none if one of them is wrong.
+    /// Writes all points, or none if one of them is invalid.
     pub fn upsert(&self, points: Vec<PointStructPersisted>) -> Result<(), Status> {
         self.check(&points)?;
         self.update(PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)))
     }
 
-    /// Writes points, existing ones only if they match.
+    /// Writes points; existing points are replaced only if they match the condition.
     pub fn upsert_matching(&self, points: Vec<PointStructPersisted>, condition: qdrant::Filter) -> Result<(), Status> {
         self.check(&points)?;
         let points_op = PointInsertOperations::PointsList(points);
@@ -133,7 +133,7 @@ impl Collection {
         self.update(PointOperations::DeletePointsByFilter(filter::parse_filter(condition)?))
     }
 
-    /// Whether every vector is one of the collection's and of its size.
+    /// Checks that the collection has each vector's name, with its size.
     pub fn check(&self, points: &[PointStructPersisted]) -> Result<(), Status> {
         for point in points {
             let VectorStructPersisted::Named(vectors) = &point.vector else { continue };
@@ -149,7 +149,7 @@ impl Collection {
         self.update(PointOperations::DeletePoints { ids })
     }
 
-    /// Writes as [`Self::upsert`] or [`Self::delete`] do, and has the replica miss it.
+    /// Applies a write like [`Self::upsert`] or [`Self::delete`], which the lagging replica misses.
     pub fn write_missed_by_replica(
         &self,
         ids: Vec<qdrant::PointId>,
@@ -170,7 +170,7 @@ impl Collection {
         Ok(records.into_iter().map(to_retrieved_point).collect())
     }
 
-    /// A page of points, and where the next one begins.
+    /// Returns a page of points and the offset of the next page.
     pub fn scroll(
         &self,
         request: ScrollPoints,
@@ -202,7 +202,7 @@ impl Collection {
     }
 
     pub fn query(&self, request: QueryPoints) -> Result<Vec<qdrant::ScoredPoint>, Status> {
-        // The engine leaves the offset to its caller.
+        // The engine's caller applies the offset.
         let offset = request.offset.unwrap_or(0) as usize;
         let points = self.shard.query(self.query_request(request)?).map_err(wire::to_status)?;
         let point = |point: qdrant_edge::ScoredPoint| qdrant::ScoredPoint {
@@ -264,7 +264,7 @@ impl Collection {
     }
 }
 
-/// A shard key as Qdrant prints it.
+/// Formats a shard key as Qdrant does.
 fn format_shard_key(key: &ShardKey) -> String {
     match &key.key {
         Some(shard_key::Key::Keyword(text)) => format!("\"{text}\""),

@@ -1,4 +1,4 @@
-//! The calls about collections.
+//! Calls of the `Collections` service.
 
 use ::qdrant_client::qdrant::collections_server::Collections;
 use ::qdrant_client::qdrant::*;

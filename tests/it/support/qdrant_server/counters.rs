@@ -1,4 +1,4 @@
-//! What a server has seen, to be looked at and waited for.
+//! Counters of the calls that a server received.
 
 use std::collections::HashMap;
 
@@ -6,38 +6,38 @@ use tokio::sync::watch;
 
 use super::{Call, TEST_TIMEOUT};
 
-/// Totals since the server started, vanishing included.
+/// Totals since the server was created, including restarts.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
-    /// Calls of each kind that arrived, whatever became of them.
+    /// Received calls by kind, regardless of their result.
     pub calls: HashMap<Call, usize>,
     /// Reads of points by id that asked for all replicas.
     pub consistent_gets: usize,
-    /// The number of points of each upsert that arrived.
+    /// The number of points of each received upsert.
     pub batches: Vec<usize>,
-    /// Upserts that are being answered.
+    /// Upserts in flight.
     pub in_flight: usize,
-    /// The most upserts that were being answered at once.
+    /// Maximum number of concurrent upserts.
     pub max_in_flight: usize,
-    /// The trace context (W3C `traceparent`) of each upsert that had one.
+    /// The trace context (W3C `traceparent`) of each upsert that carried one.
     pub traceparents: Vec<String>,
-    /// Points that were written, or counted if they are discarded.
+    /// Points that were written, or counted if the server discards them.
     pub written: usize,
 }
 
 impl Counters {
-    /// How many calls of a kind arrived.
+    /// Returns the number of received calls of a kind.
     pub fn calls(&self, call: Call) -> usize {
         self.calls.get(&call).copied().unwrap_or(0)
     }
 
-    /// How many points arrived.
+    /// Returns the number of received points.
     pub fn points(&self) -> usize {
         self.batches.iter().sum()
     }
 }
 
-/// The counters of a server at work.
+/// The counters of a running server.
 #[derive(Debug, Default)]
 pub struct CounterRecorder(watch::Sender<Counters>);
 
@@ -50,7 +50,7 @@ impl CounterRecorder {
         let mut counters = self.0.subscribe();
         let met =
             tokio::time::timeout(TEST_TIMEOUT, counters.wait_for(condition)).await.map(|met| met.unwrap().clone());
-        met.unwrap_or_else(|_| panic!("it did not happen in {TEST_TIMEOUT:?}: {:?}", self.snapshot()))
+        met.unwrap_or_else(|_| panic!("condition not met within {TEST_TIMEOUT:?}: {:?}", self.snapshot()))
     }
 
     pub fn record_call(&self, call: Call) {
@@ -65,7 +65,7 @@ impl CounterRecorder {
         self.0.send_modify(|counters| counters.written += points);
     }
 
-    /// Counts an upsert, which is in flight until the answer is dropped.
+    /// Counts an upsert, which is in flight until the returned guard is dropped.
     pub fn begin_upsert(&self, points: usize, traceparent: Option<String>) -> InFlightUpsert {
         self.0.send_modify(|counters| {
             counters.traceparents.extend(traceparent);
@@ -78,7 +78,7 @@ impl CounterRecorder {
     }
 }
 
-/// An upsert that is being answered.
+/// Guard of an upsert in flight.
 pub struct InFlightUpsert(watch::Sender<Counters>);
 
 impl Drop for InFlightUpsert {

@@ -1,4 +1,4 @@
-//! The collections of a server, by name, in one temporary folder.
+//! The collections of a server, by name, in one temporary directory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +14,9 @@ use super::collection::Collection;
 #[derive(Debug)]
 pub struct Database {
     collections: Mutex<BTreeMap<String, Arc<Collection>>>,
-    /// Locked after the collections, where both are.
+    /// Lock order: collections, then aliases.
     aliases: Mutex<BTreeMap<String, String>>,
-    /// Numbers the folders: names of collections are not names of files.
+    /// Number of the next directory. A collection's name is not always a valid file name.
     created: AtomicUsize,
     dir: Arc<TempDir>,
 }
@@ -44,7 +44,7 @@ impl Database {
         Ok(())
     }
 
-    /// By its name, or by an alias.
+    /// Returns a collection by its name or an alias.
     pub fn get(&self, name: &str) -> Result<Arc<Collection>, Status> {
         let collections = self.collections();
         let aliases = self.aliases();
@@ -52,7 +52,7 @@ impl Database {
         collections.get(resolved_name).cloned().ok_or_else(|| collection_not_found(resolved_name))
     }
 
-    /// In one step, as Qdrant does it: one action after the other, and none undone if a later one fails.
+    /// Applies the actions one after the other, as Qdrant does. If one fails, the previous ones are kept.
     pub fn change_aliases(&self, actions: Vec<Action>) -> Result<(), Status> {
         let (collections, mut aliases) = (self.collections(), self.aliases());
         for action in actions {
@@ -88,7 +88,7 @@ impl Database {
         self.collections().keys().cloned().collect()
     }
 
-    /// Whether there was one.
+    /// Deletes a collection and returns whether it existed.
     pub fn delete(&self, name: &str) -> bool {
         let mut collections = self.collections();
         self.aliases().retain(|_, collection| collection != name);

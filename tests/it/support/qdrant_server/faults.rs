@@ -1,4 +1,4 @@
-//! What a server does wrong, on order.
+//! Fault injection for the test server.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
@@ -8,11 +8,11 @@ use qdrant_client::qdrant::{PointId, PointStruct};
 use tokio::sync::watch;
 use tonic::Status;
 
-/// The kinds of call that can go wrong.
+/// Kinds of calls that faults apply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
     Health,
-    /// Anything about collections.
+    /// All calls about collections.
     Collections,
     /// The creation of shard keys.
     ShardKeys,
@@ -38,7 +38,7 @@ impl Call {
     ];
 }
 
-/// The orders in force. Without any, the server does what it should.
+/// The active faults.
 #[derive(Debug, Default)]
 pub struct Faults {
     active: Mutex<ActiveFaults>,
@@ -59,68 +59,68 @@ struct ActiveFaults {
 #[derive(Debug)]
 struct InjectedFailure {
     calls: Vec<Call>,
-    /// `None` is until cleared.
+    /// `None` lasts until the faults are cleared.
     remaining: Option<usize>,
     status: Status,
 }
 
 impl Faults {
-    /// Takes this much longer for each upsert.
+    /// Delays each upsert.
     pub fn delay_upserts(&self, latency: Duration) {
         self.lock().upsert_latency = latency;
     }
 
-    /// Keeps every upsert waiting until they are released.
+    /// Blocks all upserts until [`Self::release_upserts`].
     pub fn hold_upserts(&self) {
         self.upserts_held.send_replace(true);
     }
 
-    /// Lets the upserts go on that were held.
+    /// Releases the blocked upserts.
     pub fn release_upserts(&self) {
         self.upserts_held.send_replace(false);
     }
 
-    /// Keeps every creation of a shard key waiting until it is released.
+    /// Blocks all creations of shard keys until [`Self::release_shard_keys`].
     pub fn hold_shard_keys(&self) {
         self.shard_keys_held.send_replace(true);
     }
 
-    /// Lets the creations of shard keys go on that were held.
+    /// Releases the blocked creations of shard keys.
     pub fn release_shard_keys(&self) {
         self.shard_keys_held.send_replace(false);
     }
 
-    /// Has one of two replicas miss the writes that come now, and answer reads that don't ask for all replicas.
+    /// One of two replicas misses all following writes, and answers the reads that don't ask for all replicas.
     pub fn lag_replica(&self) {
         self.lock().replica_lags = true;
     }
 
-    /// Answers the next calls of these kinds with a status.
+    /// Fails the next calls of these kinds with a status.
     pub fn fail_next(&self, calls: &[Call], times: usize, status: Status) {
         self.lock().failures.push(InjectedFailure { calls: calls.to_vec(), remaining: Some(times), status });
     }
 
-    /// Answers all calls of these kinds with a status, until cleared.
+    /// Fails all calls of these kinds with a status, until the faults are cleared.
     pub fn fail(&self, calls: &[Call], status: Status) {
         self.lock().failures.push(InjectedFailure { calls: calls.to_vec(), remaining: None, status });
     }
 
-    /// Never answers calls of these kinds that arrive before this is cleared.
+    /// Never answers calls of these kinds that arrive before the faults are cleared.
     pub fn hang(&self, calls: &[Call]) {
         self.lock().hanging.extend(calls);
     }
 
-    /// Refuses every upsert that holds this point.
+    /// Rejects every upsert that contains this point with INVALID_ARGUMENT.
     pub fn refuse_point(&self, id: impl Into<PointId>) {
         self.lock().refused.insert(id.into());
     }
 
-    /// Answers INTERNAL to every upsert that holds this point, as Qdrant does where its engine fails on one.
+    /// Fails every upsert that contains this point with INTERNAL, as Qdrant does if its engine panics.
     pub fn break_on_point(&self, id: impl Into<PointId>) {
         self.lock().broken.insert(id.into());
     }
 
-    /// Withdraws all orders. Calls that hang stay so.
+    /// Clears all faults. Calls that already hang never return.
     pub fn clear(&self) {
         *self.lock() = ActiveFaults::default();
         self.release_upserts();
@@ -131,13 +131,13 @@ impl Faults {
         self.lock().replica_lags
     }
 
-    /// What goes wrong with the creation of a shard key.
+    /// Waits while creations of shard keys are blocked.
     pub(super) async fn wait_shard_keys_released(&self) {
-        // The sender is this object's: it can't be gone.
+        // `self` owns the sender, so it can't be closed.
         let _ = self.shard_keys_held.subscribe().wait_for(|held| !held).await;
     }
 
-    /// What goes wrong with a call before it is looked at.
+    /// Applies the faults of a kind of call before the request is read.
     pub(super) async fn inject_fault(&self, call: Call) -> Result<(), Status> {
         if self.lock().hanging.contains(&call) {
             std::future::pending().await
@@ -145,13 +145,13 @@ impl Faults {
         self.lock().next_failure(call).map_or(Ok(()), Err)
     }
 
-    /// What goes wrong with an upsert.
+    /// Applies the faults of upserts.
     pub(super) async fn inject_upsert_fault(&self, points: &[PointStruct]) -> Result<(), Status> {
         let latency = self.lock().upsert_latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        // The sender is this object's: it can't be gone.
+        // `self` owns the sender, so it can't be closed.
         let _ = self.upserts_held.subscribe().wait_for(|held| !held).await;
         let active = self.lock();
         for id in points.iter().filter_map(|point| point.id.as_ref()) {

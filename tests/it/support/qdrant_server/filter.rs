@@ -1,4 +1,4 @@
-//! Filters off the wire. The engine reads them as JSON, in the form of Qdrant's REST interface.
+//! Conversion of filters. The engine parses them as JSON, in the format of Qdrant's REST API.
 
 use qdrant_client::qdrant;
 use qdrant_client::qdrant::condition::ConditionOneOf;
@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::wire;
 
-/// The engine's form of a filter.
+/// Converts a filter to that of the engine.
 pub fn parse_filter(filter: qdrant::Filter) -> Result<qdrant_edge::Filter, Status> {
     let json = filter_to_json(filter)?;
     serde_json::from_value(json).map_err(|error| Status::invalid_argument(format!("Wrong input: filter: {error}")))

@@ -1,4 +1,4 @@
-//! The calls about points.
+//! Calls of the `Points` service.
 
 use ::qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use ::qdrant_client::qdrant::points_server::Points;

@@ -1,17 +1,17 @@
-//! A second replica of a collection, which misses changes on order.
+//! A second replica of a collection, which misses writes if the faults say so.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use qdrant_client::qdrant::{PointId, ReadConsistency, ReadConsistencyType, RetrievedPoint, read_consistency};
 
-/// The points that the replica has otherwise than the collection: as they were before the first change that it missed;
-/// `None` where there was no point.
+/// Points in which the replica differs from the collection: their state before the first write that it missed, or
+/// `None` if the point did not exist.
 #[derive(Debug, Default)]
 pub struct LaggingReplica(Mutex<HashMap<PointId, Option<RetrievedPoint>>>);
 
 impl LaggingReplica {
-    /// Misses a change of these points, of which `before` are there.
+    /// Records a missed write to these points. `before` are those that existed.
     pub fn miss(&self, ids: impl IntoIterator<Item = PointId>, before: Vec<RetrievedPoint>) {
         let mut before: HashMap<_, _> = before.into_iter().map(|point| (point.id.clone().unwrap(), point)).collect();
         let mut diverged = self.0.lock().unwrap();
@@ -20,13 +20,13 @@ impl LaggingReplica {
         }
     }
 
-    /// Has the replica catch up.
+    /// Lets the replica catch up.
     pub fn catch_up(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    /// Returns what a read answers: only what both replicas have alike where it asks for that, as Qdrant does, and else
-    /// what the lagging one has.
+    /// Returns the response to a read: for a read of all replicas only the points that are equal on both, as Qdrant
+    /// does, and otherwise the points of the lagging replica.
     pub fn answer(
         &self,
         asked: &[PointId],
@@ -42,7 +42,7 @@ impl LaggingReplica {
     }
 }
 
-/// Whether a read asks all replicas.
+/// Returns whether a read asks all replicas.
 pub fn is_all(consistency: Option<&ReadConsistency>) -> bool {
     let all = read_consistency::Value::Type(ReadConsistencyType::All.into());
     consistency.and_then(|consistency| consistency.value) == Some(all)

@@ -1,4 +1,4 @@
-//! The server's state, which its three gRPC services share, and the way into each call.
+//! State that the three gRPC services of the server share, and the checks at the start of each call.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::counters::CounterRecorder;
 use super::database::Database;
 use super::{Call, Faults, Options};
 
-/// What the services share.
+/// State shared by the services.
 #[derive(Debug, Clone)]
 pub struct Service(Arc<ServiceState>);
 
@@ -55,7 +55,7 @@ impl Service {
         &self.0.counts
     }
 
-    /// Answers what comes to the listener, for as long as the runtime lives.
+    /// Serves connections of the listener until the runtime is dropped.
     pub async fn serve(self, listener: TcpListener) {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -70,13 +70,13 @@ impl Service {
             .unwrap();
     }
 
-    /// Counts a call and lets it in, or not.
+    /// Counts a call and checks its access.
     pub async fn admit<T>(&self, call: Call, request: Request<T>) -> Result<T, Status> {
         self.counts().record_call(call);
         self.check_access(call, request).await
     }
 
-    /// Lets a call in, or not: the key first, then what was ordered to go wrong.
+    /// Checks the API key and then applies the injected faults.
     pub async fn check_access<T>(&self, call: Call, request: Request<T>) -> Result<T, Status> {
         if let (Some(key), true) = (&self.0.options.api_key, call != Call::Health) {
             match request.metadata().get("api-key").map(|given| given == key.as_str()) {
@@ -92,7 +92,7 @@ impl Service {
         Ok(request.into_inner())
     }
 
-    /// Works on a collection off the async threads.
+    /// Runs blocking work on a collection outside of the async threads.
     pub async fn with_collection<T: Send + 'static>(
         &self,
         name: &str,

@@ -1,6 +1,6 @@
-//! The calls that the server does not answer.
+//! Calls that the server does not support.
 
-/// Implements calls of a tonic service with UNIMPLEMENTED: what `#[async_trait]` would make of them.
+/// Implements calls of a tonic service that return UNIMPLEMENTED, in the expanded form of `#[async_trait]`.
 macro_rules! unimplemented_calls {
     ($($call:ident: $request:ty => $response:ty,)*) => { $(
         fn $call<'server, 'async_trait>(

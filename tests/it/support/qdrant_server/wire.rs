@@ -1,4 +1,4 @@
-//! Points and answers between the wire and the engine.
+//! Conversions between the protocol's and the engine's points.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use qdrant_edge::{
 use tonic::Status;
 use uuid::Uuid;
 
-/// Qdrant's status for an error of its engine.
+/// Converts an engine error to the status that Qdrant returns.
 pub fn to_status(error: OperationError) -> Status {
     match error {
         OperationError::ServiceError { description, .. } => {
