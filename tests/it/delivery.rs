@@ -1,4 +1,4 @@
-//! Delivery guarantees on real sockets: those of docs/streams.md, under the faults of docs/reliability.md.
+//! Delivery guarantees of docs/streams.md, on real sockets, under the faults of docs/reliability.md.
 
 mod abuse;
 mod bounds;
@@ -37,14 +37,14 @@ use crate::support::remote_stores::default_config;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, id};
 
-/// Documents that hold a permit.
+/// Number of documents that hold a permit.
 const PERMITS: &str = "splade_permits_held";
-/// Streams of documents that are open.
+/// Number of open `Ingest` streams.
 const STREAMS: &str = "splade_streams_open{call=\"ingest\"}";
-/// Documents that were read from streams of documents.
+/// Number of documents received on `Ingest` streams.
 const RECEIVED: &str = "splade_documents_received_total{call=\"ingest\"}";
 
-/// A server that writes to a Qdrant server, with these flags beside.
+/// Starts a server on a Qdrant server, with additional flags.
 async fn remote(store: &QdrantServer, flags: &[&str]) -> Sidecar {
     let url = store.url();
     let mut all = vec!["--qdrant-url", url.as_str()];
@@ -52,29 +52,29 @@ async fn remote(store: &QdrantServer, flags: &[&str]) -> Sidecar {
     Sidecar::start(&all).await
 }
 
-/// The same in a process of its own, whose metrics nobody else moves.
+/// Like [`remote`], as a separate process, whose metrics no other test changes.
 async fn remote_process(folder: &TempDir, store: &QdrantServer, flags: &[&str]) -> Process {
     remote_process_at(folder, &store.url(), flags).await
 }
 
-/// The same, by a way of its own to the server.
+/// Like [`remote_process`], through a proxy at `url`.
 async fn remote_process_at(folder: &TempDir, url: &str, flags: &[&str]) -> Process {
     Process::start(folder.path(), &[&["--qdrant-url", url], flags].concat()).await
 }
 
-/// Which of these documents the store itself has.
+/// Returns which of these documents are in the store.
 async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
     let client = QdrantStore::new(default_config(&store.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
     let found = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
     let numbers = found.into_iter().map(|point| match point.id {
         DocumentId::Num(number) => number,
-        other => panic!("no document of these tests has the id {other:?}"),
+        other => panic!("unexpected id {other:?}"),
     });
     numbers.collect()
 }
 
-/// Which of these documents a search finds, with their texts; each once.
+/// Returns the texts of these documents that a search finds, and asserts that each is found once.
 async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, String> {
     let mut index = server.index_client().await;
     let mut found = BTreeMap::new();
@@ -89,18 +89,18 @@ async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, Strin
             ..Default::default()
         };
         for (number, text) in index.search(request).await.unwrap().into_inner().hits.into_iter().map(read) {
-            assert_eq!(found.insert(number, text), None, "document {number} is found twice");
+            assert_eq!(found.insert(number, text), None, "document {number} was found twice");
         }
     }
     found
 }
 
-/// A hit's number and text.
+/// Returns the number and the text of a hit.
 fn read(hit: Hit) -> (u64, String) {
     let document = hit.document.unwrap();
     let number = match document.id.unwrap().kind {
         Some(document_id::Kind::Num(number)) => number,
-        other => panic!("no document of these tests has the id {other:?}"),
+        other => panic!("unexpected id {other:?}"),
     };
     let text = document.payload.unwrap().fields.remove("text").unwrap();
     let Some(ValueKind::StringValue(text)) = text.kind else { panic!("the text of {number} is {text:?}") };

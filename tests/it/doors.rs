@@ -1,5 +1,5 @@
-//! One input is one document, whichever way it comes in: gRPC with either form of a payload, JSON over HTTP, the
-//! command line with each format of files. On both stores.
+//! Equal inputs store equal documents through every interface, on both stores: gRPC with either payload format, JSON
+//! over HTTP, and the command line with each file format.
 
 mod ids;
 mod numbers;
@@ -15,7 +15,7 @@ use crate::support::endpoint::Endpoint;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::Sidecar;
 
-/// Tries the same on both stores, on servers with every door.
+/// Runs a test on both stores, on servers with every interface enabled.
 async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     let qdrant = QdrantServer::start();
     for store in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {
@@ -25,7 +25,7 @@ async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     }
 }
 
-/// All documents of a collection, with payloads in that form.
+/// Returns all documents of a collection, with their payloads in `format`.
 async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> Vec<StoredDocument> {
     let request = ListDocumentsRequest {
         collection: collection.to_owned(),
@@ -38,7 +38,7 @@ async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> V
     page.documents
 }
 
-/// The payload of the document whose text that is.
+/// Returns the payload of the document with this text.
 async fn payload_of(server: &Endpoint, collection: &str, text: &str) -> Value {
     let documents = stored(server, collection, PayloadFormat::Json).await;
     let mut payloads = documents.iter().map(|document| serde_json::from_str::<Value>(&document.payload_json).unwrap());
@@ -47,7 +47,7 @@ async fn payload_of(server: &Endpoint, collection: &str, text: &str) -> Value {
     payload
 }
 
-/// Runs `ingest` on a file; gives its exit status and the rejected lines.
+/// Runs `ingest` on a file and returns its exit status and the rejected lines.
 async fn ingest(server: &Endpoint, folder: &Path, file: &str, content: &str, flags: &[&str]) -> (i32, Vec<Value>) {
     std::fs::write(folder.join(file), content).unwrap();
     let address = format!("http://{}", server.address);
@@ -58,7 +58,7 @@ async fn ingest(server: &Endpoint, folder: &Path, file: &str, content: &str, fla
     (run.code, rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// An id as the table of ids writes it.
+/// Converts an id to the format of the table of ids.
 fn written(id: &DocumentId) -> Value {
     match id.kind.as_ref().unwrap() {
         Kind::Num(num) => serde_json::json!({ "num": num.to_string() }),

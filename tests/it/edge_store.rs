@@ -1,4 +1,4 @@
-//! The embedded store: the contract, and what only it promises.
+//! The embedded store: the store contract, and its additional guarantees.
 
 mod durability;
 mod kills;
@@ -26,9 +26,9 @@ mod contract {
     crate::store_contract::contract_tests!(super::temporary);
 }
 
-/// A store in a folder that is removed in the end.
+/// Creates a store in a temporary directory.
 fn temporary() -> [(Arc<dyn VectorStore>, TempDir); 1] {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store: Arc<dyn VectorStore> = Arc::new(open(folder.path()));
     [(store, folder)]
 }
@@ -37,7 +37,7 @@ fn open(folder: &Path) -> EdgeStore {
     EdgeStore::open(folder, EdgeOptions::default()).expect("a store")
 }
 
-/// Opens a folder that threads of a store before may still have.
+/// Opens a directory that the threads of a previous store may still have locked.
 fn open_when_free(folder: &Path, options: EdgeOptions) -> EdgeStore {
     let give_up = Instant::now() + Duration::from_secs(600);
     loop {
@@ -63,7 +63,7 @@ fn spec() -> CollectionSpec {
     }
 }
 
-/// A point whose vector has this one term; `n` of its payload is its id.
+/// Returns a point whose vector has one term; its payload field `n` is the id.
 fn point(id: u64, term: u32) -> Point {
     let sparse = SparseVector::new(vec![term], vec![0.5]).expect("a sparse vector");
     let mut payload = Payload::new();
@@ -90,7 +90,7 @@ async fn count(store: &EdgeStore, name: &str) -> u64 {
 
 #[tokio::test]
 async fn a_store_that_was_closed_opens_as_it_was() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     for run in 0..3 {
         let store = open(folder.path());
         if run == 0 {
@@ -108,19 +108,19 @@ async fn a_store_that_was_closed_opens_as_it_was() {
 
 #[tokio::test]
 async fn a_folder_in_use_is_refused_until_it_is_free() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let first = open(folder.path());
-    let second = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err("the folder is locked").to_string();
+    let second = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err("the directory is locked").to_string();
     assert!(second.contains("in use by another process") && second.contains("--store-dir"), "{second}");
     assert!(second.contains(&folder.path().display().to_string()), "{second}");
     first.close().await.expect("the store closes");
     open(folder.path());
 }
 
-/// Dropping doesn't wait, and the threads that are left let go of the folder by themselves.
+/// Dropping doesn't block; the remaining threads release the directory.
 #[tokio::test]
 async fn a_store_that_is_dropped_ends_by_itself() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.upsert("docs", VECTOR, &[point(1, 7)]).await.expect("an upsert");
@@ -131,7 +131,7 @@ async fn a_store_that_is_dropped_ends_by_itself() {
 
 #[tokio::test]
 async fn a_name_that_would_leave_the_folder_is_refused() {
-    let parent = tempfile::tempdir().expect("a temporary folder");
+    let parent = tempfile::tempdir().expect("a temporary directory");
     let store = open(&parent.path().join("store"));
     for name in ["../escaped", "/tmp/escaped", "..", ".", "", ".hidden", "a/b", "a\\b", "a\0b"] {
         let created = store.create_collection(name, &spec()).await;
@@ -143,15 +143,15 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
     assert!(matches!(created, Err(StoreError::Refused(_))), "{created:?}");
     assert_eq!(store.get_collection("docs").await, Ok(None));
     let left: Vec<_> =
-        fs::read_dir(parent.path()).expect("the folder").map(|entry| entry.expect("it").path()).collect();
+        fs::read_dir(parent.path()).expect("the directory").map(|entry| entry.expect("an entry").path()).collect();
     assert_eq!(left, [parent.path().join("store")]);
-    store.create_collection("docs", &spec()).await.expect("a refused creation leaves nothing in the way");
+    store.create_collection("docs", &spec()).await.expect("the name is free after the refused creation");
 }
 
-/// A start says which collection it can't read, whatever is broken of it.
+/// The error at the start names the collection, regardless of which of its files is damaged.
 #[tokio::test]
 async fn a_collection_that_is_damaged_is_named() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.close().await.expect("the store closes");
@@ -159,42 +159,42 @@ async fn a_collection_that_is_damaged_is_named() {
     for file in ["splade.json", "edge_config.json"] {
         let path = docs.join(file);
         let whole = fs::read(&path).expect("the file");
-        fs::write(&path, "{").expect("it can be written");
+        fs::write(&path, "{").expect("a writable file");
         let error = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err(file).to_string();
         assert!(error.contains(&docs.display().to_string()) && error.contains("move it out"), "{error}");
-        fs::write(&path, whole).expect("it can be written");
+        fs::write(&path, whole).expect("a writable file");
     }
     open(folder.path());
 }
 
-/// Every file of a folder and of those in it.
+/// Lists the files of a directory recursively.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries = fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The engine would take such a file as it is, and miss points without a word.
+/// The engine would open such a file and silently miss points.
 #[tokio::test]
 async fn a_file_that_is_cut_short_or_gone_is_named() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     let points: Vec<_> = (0..100).map(|id| point(id, 7)).collect();
     store.upsert("docs", VECTOR, &points).await.expect("an upsert");
     store.close().await.expect("the store closes");
     let docs = folder.path().join("collections/docs");
-    let kept = tempfile::tempdir_in(folder.path()).expect("a temporary folder");
+    let kept = tempfile::tempdir_in(folder.path()).expect("a temporary directory");
     let mut cuts = 0;
     for file in files(&docs) {
-        let length = fs::metadata(&file).expect("its length").len();
+        let length = fs::metadata(&file).expect("metadata of the file").len();
         let aside = kept.path().join("file");
-        fs::rename(&file, &aside).expect("it can be moved");
+        fs::rename(&file, &aside).expect("a rename");
         for cut in [None, Some(0), Some(length / 2)].into_iter().filter(|&cut| cut != Some(length)) {
             if file.ends_with("files.json") && cut.is_none() {
                 continue;
             }
             if let Some(cut) = cut {
-                fs::File::create(&file).expect("a file").set_len(cut).expect("its length");
+                fs::File::create(&file).expect("a file").set_len(cut).expect("a truncation");
             }
             let opened = EdgeStore::open(folder.path(), EdgeOptions::default());
             let error = opened.err().unwrap_or_else(|| panic!("{} cut to {cut:?}", file.display())).to_string();
@@ -204,25 +204,25 @@ async fn a_file_that_is_cut_short_or_gone_is_named() {
             }
             cuts += 1;
         }
-        fs::rename(&aside, &file).expect("it can be moved");
+        fs::rename(&aside, &file).expect("a rename");
     }
-    println!("{cuts} cuts were noticed");
+    println!("{cuts} truncations were detected");
     assert_eq!(count(&open(folder.path()), "docs").await, 100);
 }
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_made_is_named() {
-    let parent = tempfile::tempdir().expect("a temporary folder");
+    let parent = tempfile::tempdir().expect("a temporary directory");
     let file = parent.path().join("file");
     fs::write(&file, "in the way").expect("a file");
-    let error = EdgeStore::open(&file, EdgeOptions::default()).expect_err("a file is no folder").to_string();
+    let error = EdgeStore::open(&file, EdgeOptions::default()).expect_err("a file is not a directory").to_string();
     assert!(error.contains(&file.display().to_string()), "{error}");
 }
 
-/// Neither a search nor a write that is under way is cut off by closing.
+/// Searches and writes in flight complete before the store closes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_waits_for_what_is_under_way() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store = Arc::new(open(folder.path()));
     store.create_collection("docs", &spec()).await.expect("a collection");
     let writes: Vec<_> = (0..40)

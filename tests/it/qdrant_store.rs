@@ -1,4 +1,4 @@
-//! The remote store: what is its own beside the contract that all stores share.
+//! The remote store: its behaviour beyond the contract that all stores share.
 
 mod outages;
 mod replicas;
@@ -63,7 +63,7 @@ fn store(config: QdrantConfig) -> Arc<QdrantStore> {
     Arc::new(QdrantStore::new(config).unwrap())
 }
 
-/// A store over a new server that has the collection `docs`.
+/// Returns a store on a new server that has the collection `docs`.
 async fn docs() -> (QdrantServer, Arc<QdrantStore>) {
     let server = QdrantServer::start();
     let store = store(default_config(&server.url()));
@@ -77,12 +77,12 @@ async fn ids(store: &QdrantStore) -> Vec<DocumentId> {
     ids
 }
 
-/// A name that no collection has, on a real server either.
+/// Returns a collection name that is unused, also on a real server.
 fn fresh_name(of: &str) -> String {
     format!("splade-test-{of}-{}", SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos())
 }
 
-/// A collection of which nobody knows who writes it, nor when it was created.
+/// Returns a collection specification without metadata about the writer and the creation.
 fn without_writer() -> CollectionSpec {
     let (model, dtype, incarnation) = Default::default();
     CollectionSpec { model, fingerprint: None, dtype, incarnation, ..spec() }
@@ -172,7 +172,7 @@ async fn a_batch_with_a_wrong_vector_is_not_written() {
     assert!(ids(&store).await.is_empty());
 }
 
-/// Protocol buffers are read 100 messages deep, and an object in an object is three.
+/// Protobuf messages are decoded to a depth of 100, and each nested object adds three levels.
 #[tokio::test]
 async fn a_payload_may_be_nested_deep_but_not_without_end() {
     for (store, _remote) in remote_stores() {
@@ -189,7 +189,7 @@ async fn a_payload_may_be_nested_deep_but_not_without_end() {
     }
 }
 
-/// Another writer's point must not take a page with it.
+/// A page that contains an unreadable point of another writer is still returned.
 #[tokio::test]
 async fn a_payload_that_cannot_be_read_is_left_out_alone() {
     let (server, store) = docs().await;
@@ -227,7 +227,7 @@ async fn a_payload_that_cannot_be_read_is_left_out_alone() {
     let ids: Vec<_> = (1..=30).map(PointId::Num).collect();
     let got = store.retrieve("docs", &ids, &WithVectors::sparse("terms")).await.unwrap();
     assert_eq!(got.len(), 21);
-    // A weight of zero is none.
+    // A term with weight zero is dropped.
     let foreign = got.iter().find(|point| point.id == DocumentId::Num(30)).unwrap();
     assert_eq!(foreign.sparse.as_ref().unwrap().indices(), [7]);
     check(got);

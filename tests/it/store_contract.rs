@@ -1,7 +1,7 @@
-//! The laws of a store, for any store: each a function, and by [`contract_tests!`] a test of its own.
+//! The store contract: each property is a function, and [`contract_tests!`] turns each into a test of a store.
 //!
-//! Every law makes collections of its own, so they may share a store. Weights are multiples of an eighth: products and
-//! sums of them are exact, so that scores can be compared for equality.
+//! Every test creates its own collections, so tests can share a store. Weights are multiples of an eighth: their
+//! products and sums are exact, so scores can be compared for equality.
 
 mod aliases;
 mod filters;
@@ -29,8 +29,8 @@ pub use self::searching::*;
 pub use self::versions::*;
 pub use self::writing::*;
 
-/// Makes a test of every law, on each of the stores that `$open` makes: a function that returns pairs of an
-/// `Arc<dyn VectorStore>` and what must live as long.
+/// Defines a test of every property, on each of the stores that `$open` returns as pairs of an `Arc<dyn VectorStore>`
+/// and a guard that must outlive it.
 macro_rules! contract_tests {
     ($open:path) => {
         crate::store_contract::contract_tests! { $open:
@@ -84,7 +84,7 @@ macro_rules! contract_tests {
 }
 pub(crate) use contract_tests;
 
-/// The name of the sparse vector in these collections.
+/// The name of the sparse vector of the collections.
 const VECTOR: &str = "splade";
 
 fn spec() -> CollectionSpec {
@@ -105,7 +105,7 @@ fn spec_with_dense(name: &str, size: u32) -> CollectionSpec {
     CollectionSpec { dense: [(name.to_owned(), DenseSpec { size, distance: Distance::Cosine })].into(), ..spec() }
 }
 
-/// A name that no other law uses, in this run or, on a server that outlives it, in another.
+/// Returns a collection name that is unique, also across runs on one server.
 fn fresh_name() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("a time after 1970").as_nanos();
@@ -118,7 +118,7 @@ async fn create(store: &Arc<dyn VectorStore>, spec: &CollectionSpec) -> String {
     name
 }
 
-/// A new collection with these points.
+/// Creates a collection with these points.
 async fn filled(store: &Arc<dyn VectorStore>, points: &[Point]) -> String {
     let name = create(store, &spec()).await;
     store.upsert(&name, VECTOR, points).await.expect("points are upserted");
@@ -133,7 +133,7 @@ fn sparse(entries: &[(u32, f32)]) -> SparseVector {
 fn payload(value: Value) -> Payload {
     match value {
         Value::Object(payload) => payload,
-        other => panic!("{other} is no object"),
+        other => panic!("expected a JSON object, got {other}"),
     }
 }
 
@@ -146,7 +146,7 @@ fn point(id: u64, entries: &[(u32, f32)]) -> Point {
     }
 }
 
-/// A search for everything that a test can have stored.
+/// Returns a query that returns all matches of a test.
 fn query(entries: &[(u32, f32)]) -> SearchQuery {
     SearchQuery {
         vector_name: VECTOR.into(),
@@ -178,7 +178,7 @@ async fn count(store: &Arc<dyn VectorStore>, name: &str) -> u64 {
 fn numbers(points: &[StoredPoint]) -> Vec<u64> {
     let number = |point: &StoredPoint| match &point.id {
         DocumentId::Num(number) => *number,
-        other => panic!("{other:?} is no number"),
+        other => panic!("expected a numeric id, got {other:?}"),
     };
     points.iter().map(number).collect()
 }

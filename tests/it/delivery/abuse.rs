@@ -1,6 +1,6 @@
-//! Clients that behave badly: memory stays bounded, others are served meanwhile, and what they held comes back.
+//! Misbehaving clients: memory stays bounded, other clients are served, and held permits are released.
 //!
-//! A client that never reads its results is in bounds.rs.
+//! Clients that never read their results are tested in bounds.rs.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::support::queries::text_query;
 use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options, upsert_message};
 
-/// How long others may wait.
+/// Timeout of the calls of other clients.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Memory may rise by so much.
+/// Maximum increase of memory.
 const MEMORY_KIB: u64 = 48 << 10;
 
-/// On an embedded store, with few permits; some documents are indexed already.
+/// Starts a server with an embedded store, few permits, and some indexed documents.
 async fn start(folder: &TempDir) -> Process {
     let process = Process::start(folder.path(), &["--max-documents", "200", "--upsert-age", "20ms"]).await;
     serve_others(*process).await;
@@ -40,7 +40,7 @@ fn encode() -> EncodeRequest {
     EncodeRequest { texts: vec!["boundary layer".to_owned()], ..Default::default() }
 }
 
-/// A well-behaved client: documents, a query, a search.
+/// Runs a well-behaved client: an ingest, an encode call and a search.
 async fn serve_others(server: Endpoint) {
     let calls = async {
         let got = ingest(server.index_client().await, options(), docs(1..=100)).await;
@@ -48,10 +48,10 @@ async fn serve_others(server: Endpoint) {
         server.encoder_client().await.encode(encode()).await.unwrap();
         assert_eq!(server.index_client().await.search(search()).await.unwrap().into_inner().hits.len(), 10);
     };
-    timeout(PATIENCE, calls).await.expect("others are not served");
+    timeout(PATIENCE, calls).await.expect("other clients are served");
 }
 
-/// Waits until nothing is held any more, and checks what memory came to.
+/// Waits until no permit is held, and checks the memory.
 async fn expect_calm(process: &Process, before: u64) {
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
     serve_others(**process).await;
@@ -60,7 +60,7 @@ async fn expect_calm(process: &Process, before: u64) {
     assert!(after <= before + MEMORY_KIB, "memory rose from {before} to {after} KiB");
 }
 
-/// Each has said that a message of 31 MiB comes, and sends it in frames of one byte.
+/// Each client announces a message of 31 MiB and sends it in frames of one byte.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_send_a_byte_at_a_time() {
     const CLIENTS: usize = 100;
@@ -70,7 +70,7 @@ async fn clients_that_send_a_byte_at_a_time() {
     let mut calls = Vec::new();
     for number in 0..CLIENTS {
         let mut call = RawCall::open(process.address, "/splade_sidecar.v1.IndexService/Ingest").await.unwrap();
-        // Half of them have opened their stream, the others not even that.
+        // Half of the clients have an open stream; the others did not complete their first message.
         if number % 2 == 0 {
             let first = IngestRequest { options: Some(options()), ..Default::default() }.encode_to_vec();
             call.begin_message(first.len() as u32).await.unwrap();
@@ -93,7 +93,7 @@ async fn clients_that_send_a_byte_at_a_time() {
         serve_others(*process).await;
     }
     let samples = process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
-    assert_eq!(samples.get(STREAMS), CLIENTS as f64, "a stream has ended");
+    assert_eq!(samples.get(STREAMS), CLIENTS as f64, "a stream was closed");
     assert!(!dripping.is_finished());
     dripping.abort();
     expect_calm(&process, before).await;
@@ -186,7 +186,7 @@ async fn deadlines_of_a_millisecond() {
     let mut late = 0;
     for outcome in calls.join_all().await {
         let Err(status) = outcome else { continue };
-        // A unary call that finds no permit is refused before its time is up.
+        // A unary call without a free permit is refused before its deadline.
         let expected = [Code::DeadlineExceeded, Code::Cancelled, Code::ResourceExhausted];
         assert!(expected.contains(&status.code()), "{status:?}");
         late += 1;

@@ -1,4 +1,4 @@
-//! Nothing is unbounded: a slow store, or a client that doesn't read, slows the sender down.
+//! Bounded memory: a slow store, or a client that doesn't read, slows the sender down.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const MAX_DOCUMENTS: usize = 64;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_store_slows_the_sender() {
     const COUNT: usize = 1_000;
-    // So large that the windows of HTTP/2 and the sockets' buffers hold but few.
+    // Large texts, so that HTTP/2 windows and socket buffers hold only a few of them.
     let text = "word ".repeat(4_000);
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     server.faults().delay_upserts(Duration::from_millis(200));
@@ -64,10 +64,10 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
     while let Ok(pushed) = timeout(Duration::from_secs(1), deaf.push(docs(sent..sent + 100))).await {
         assert!(pushed, "the stream ended");
         sent += 100;
-        assert!(sent < 1_000_000, "a client that does not read can send without end");
+        assert!(sent < 1_000_000, "a client that does not read is not slowed down");
     }
     let received = process.samples().await.get(RECEIVED);
-    assert!(received >= 64.0, "{received} were received");
+    assert!(received >= 64.0, "{received} documents were received");
 
     let got = ingest(process.index_client().await, options(), docs(1..=300)).await;
     got.expect_one_each(300);
@@ -77,7 +77,7 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
 }
 
-/// HTTP/2 servers are wary of many small frames, which is what a message a document comes to.
+/// HTTP/2 servers limit small frames, which is what one document per message produces.
 #[tokio::test(flavor = "multi_thread")]
 async fn small_messages_that_wait_break_no_connection() {
     const STREAMS: u64 = 4;
@@ -101,12 +101,12 @@ async fn small_messages_that_wait_break_no_connection() {
     for (upload, sent) in uploads {
         let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
-        // The message on which the client lost patience may have gone out.
+        // The message whose send timed out may have been sent.
         assert!((sent..=sent + 1).contains(&(got.indexed().len() as u64)), "{} of {sent}", got.indexed().len());
     }
 }
 
-/// A client that takes but few results before it reads them.
+/// Returns a client with small receive windows, so that only few results are buffered.
 pub async fn client_with_a_small_window(address: SocketAddr) -> IndexServiceClient<Channel> {
     IndexServiceClient::new(channel_with_a_small_window(address).await)
 }

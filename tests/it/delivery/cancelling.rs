@@ -1,4 +1,4 @@
-//! Work that nobody waits for any more is dropped before it is encoded.
+//! Work of cancelled calls is dropped before it is encoded.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ const TOKENS: &str = "splade_tokens_total";
 const QUEUED: &str = "splade_queue_depth{lane=\"bulk\"}";
 const CANCELLED: &str = "splade_documents_rejected_total{reason=\"CANCELLED\"}";
 
-/// How many documents are queued, of 128 tokens each: more than can be encoded before the client has gone.
+/// Number of queued documents of 128 tokens each: more than can be encoded before the client has disconnected.
 const COUNT: usize = 8_000;
 const TOKENS_EACH: f64 = 128.0;
 
-/// One encoder thread, whose lane takes all documents, and a collection.
+/// Starts a server with one encoder thread whose lane holds all documents, and creates a collection.
 async fn start(server: &QdrantServer) -> (TempDir, Process) {
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, server, &["--threads", "1", "--queue-texts", "8192"]).await;
@@ -40,7 +40,7 @@ fn small_batches() -> IngestOptions {
     IngestOptions { batch_points: 20, ..options() }
 }
 
-/// Waits until nothing is under way, and checks that most of the work was never done and that no more is done.
+/// Waits until no document is in flight, and checks that most of them were not encoded and that encoding has stopped.
 async fn expect_dropped(process: &Process) {
     let idle = |samples: &Samples| samples.get(PERMITS) == 0.0 && samples.get(QUEUED) == 0.0;
     let samples = process.wait_samples(idle).await;
@@ -48,13 +48,13 @@ async fn expect_dropped(process: &Process) {
     assert!(tokens < COUNT as f64 * TOKENS_EACH / 2.0, "{tokens} tokens were encoded");
     assert!(samples.get(CANCELLED) > COUNT as f64 / 2.0, "{samples:?}");
     assert_eq!(samples.get("splade_streams_open{call=\"ingest\"}"), 0.0);
-    // Another client's document goes through the same thread after all that was queued.
+    // The document of another client passes through the encoder thread after everything that was queued.
     let got = ingest(process.index_client().await, options(), vec![doc(0, "wing")]).await;
     assert_eq!(got.indexed(), [1]);
     assert!(process.samples().await.get(TOKENS) - tokens < TOKENS_EACH);
 }
 
-/// Checks that what was reported indexed is in the store.
+/// Checks that every document reported as INDEXED is stored.
 async fn expect_stored(server: &QdrantServer, got: &ReceivedResults) {
     let indexed = got.indexed();
     assert!(!indexed.is_empty());

@@ -1,4 +1,4 @@
-//! What a Qdrant cluster adds: shard keys that come after their collection, and replicas that lag behind.
+//! Behaviour on a Qdrant cluster: shard keys that are created after their collection, and lagging replicas.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ async fn tenant(server: &QdrantServer, flags: &[&str]) -> Sidecar {
     remote(server, &[&["--qdrant-shard-key", KEY], flags].concat()).await
 }
 
-/// Options that create the collection with the shard key.
+/// Returns options that create the collection with the shard key.
 fn keyed() -> IngestOptions {
     let shard_keys = vec![KEY.to_owned()];
     let collection_options = CollectionOptions { shard_keys, ..Default::default() };
@@ -31,7 +31,8 @@ fn assert_indexed(got: &ReceivedResults, count: usize) {
     assert_eq!(got.indexed().len(), count, "{:?} {:?}", got.rejected(), got.failed());
 }
 
-/// Clients come between a collection and its shard key: to the sidecar that creates both, and to another one.
+/// Clients write between the creation of a collection and of its shard key, through the sidecar that creates both and
+/// through another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     let server = QdrantServer::start();
@@ -48,7 +49,7 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     ] {
         between.push(tokio::spawn(ingest(sidecar.index_client().await, options, docs(first..first + 10))));
     }
-    // The last creates the key too; the others are refused at least once.
+    // The last call creates the key too; the others are refused at least once.
     server
         .wait_until(|counters| {
             let [keys, upserts, gets] = [Call::ShardKeys, Call::Upsert, Call::Get].map(|call| counters.calls(call));
@@ -62,8 +63,8 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     }
 }
 
-/// The creator dies before it has created the shard key: the next client with create_collection completes the
-/// collection, also one that names no keys; until then documents fail with what is missing.
+/// The creator dies before it creates the shard key. The next client with create_collection completes the collection,
+/// also if it names no keys. Until then, documents fail with an error that names the missing key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_without_its_shard_key_is_usable_again() {
     let server = QdrantServer::start();
@@ -83,7 +84,8 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
     assert_indexed(&ingest(sidecar.index_client().await, existing(), docs(11..=20)).await, 10);
 }
 
-/// A point that was deleted, or changed, is still what it was on a replica that lags behind: it is not UNCHANGED.
+/// A lagging replica still has the old version of a deleted or changed point, so the document is not reported as
+/// UNCHANGED.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_lags_behind_confirms_nothing() {
     let server = QdrantServer::start();

@@ -1,6 +1,6 @@
-//! What happens to the disk of the embedded store: full, not to be written to, in use, with files cut short. The error is
-//! clear, at the start or for each document, and what was confirmed is there when the fault is over. Files that are cut
-//! short after an orderly end are in edge_store.rs.
+//! Disk faults under the embedded store: full, read-only, locked, truncated files. The error is clear, at the start or
+//! for each document, and confirmed documents are intact after the fault. Files that are truncated after a clean
+//! shutdown are tested in edge_store.rs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,11 +19,11 @@ use crate::support::mount::Mount;
 use crate::support::process::Process;
 use crate::support::upload::{COLLECTION, ReceivedResults, Upload, docs, ingest, options};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Confirmed before each fault.
+/// Number of documents confirmed before each fault.
 const COUNT: u64 = 100;
-/// The size of the disks, which are in memory. The store stops writing below 256 MiB.
+/// Size of the disks, which are tmpfs mounts. The store stops writing below 256 MiB.
 const DISK_MIB: u32 = 512;
 
 async fn start(folder: &Path) -> Process {
@@ -35,28 +35,28 @@ async fn expect_ended(process: Process) {
     assert_eq!(process.wait().await.code(), Some(0));
 }
 
-/// A store with confirmed documents 1 to `COUNT`, closed in order.
+/// Creates a store with the confirmed documents 1 to `COUNT`, and shuts it down.
 async fn filled(folder: &Path) {
     let process = start(folder).await;
     assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
     expect_ended(process).await;
 }
 
-/// What was confirmed is there, and as many more of the documents after it.
+/// Checks that the confirmed documents and `more` of the following ones are stored.
 async fn expect_kept(process: &Process, more: u64) {
     let all: BTreeSet<u64> = (1..=COUNT + more).collect();
-    assert!(found(**process, &all).await.keys().eq(&all), "a document that was confirmed is missing");
+    assert!(found(**process, &all).await.keys().eq(&all), "a confirmed document is missing");
     assert_eq!(process.point_count(COLLECTION).await, COUNT + more);
 }
 
-/// The error that a start ends with.
+/// Returns the error of a failed start.
 async fn error_of_start(folder: &Path) -> String {
-    let Err(ended) = Process::try_start(folder, &["--store-dir", "store"]).await else { panic!("it serves") };
+    let Err(ended) = Process::try_start(folder, &["--store-dir", "store"]).await else { panic!("the server started") };
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     ended.log
 }
 
-/// Takes the space of a disk but for so many MiB.
+/// Fills a disk except for `leave_mib` MiB.
 fn take_space(ballast: &Path, leave_mib: u64) {
     let free = || fs4::available_space(ballast.parent().unwrap()).unwrap();
     let mut file = File::create(ballast).unwrap();
@@ -76,12 +76,12 @@ fn expect_full(got: &ReceivedResults, documents: u64) {
         let message = &result.error.as_ref().unwrap().message;
         assert!(message.contains("free some space") && message.contains("MiB left"), "{message}");
     }
-    // They are as good as before, once there is space.
+    // The failure is retryable: the documents are valid once space is available.
     assert!(got.failed().values().all(|reason| *reason == "INTERNAL"));
     assert_eq!((got.rejected().len(), got.durable_through), (0, 0));
 }
 
-/// Each document fails with the remedy; with the space back, the same process goes on.
+/// Each document fails with the remedy. Once space is available, the process continues without a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full() {
     let folder = TempDir::new().unwrap();
@@ -92,10 +92,10 @@ async fn a_disk_that_is_full() {
     for leave_mib in [200, 0] {
         take_space(&ballast, leave_mib);
         expect_full(&ingest(process.index_client().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
-        // A collection can't be made either, and nothing is left of it.
+        // Creating a collection fails too, and leaves nothing behind.
         let other = IngestOptions { collection: "other".to_owned(), ..options() };
         let mut upload = Upload::open(process.index_client().await, other).await.unwrap();
-        let status = timeout(PATIENCE, upload.read()).await.expect("it was made").unwrap_err();
+        let status = timeout(PATIENCE, upload.read()).await.expect("an answer").unwrap_err();
         assert!(status.message().contains("free some space"), "{status:?}");
         let absent = GetCollectionRequest { collection: "other".to_owned() };
         assert_eq!(process.index_client().await.get_collection(absent).await.unwrap_err().code(), Code::NotFound);
@@ -107,7 +107,7 @@ async fn a_disk_that_is_full() {
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
     expect_ended(process).await;
 
-    // A start writes but little: it serves what is there, or says what it needs.
+    // A start writes little: it serves the stored documents, or names the required space.
     take_space(&ballast, 0);
     match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
         Ok(process) => {
@@ -121,7 +121,7 @@ async fn a_disk_that_is_full() {
     expect_kept(&start(folder.path()).await, 50).await;
 }
 
-/// Another process takes all space between two writes. Whatever becomes of this one, what it had confirmed is there.
+/// Another process fills the disk between two writes. The server may exit, but confirmed documents are intact.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_under_an_ingest() {
     let folder = TempDir::new().unwrap();
@@ -138,7 +138,7 @@ async fn a_disk_that_fills_up_under_an_ingest() {
     fs::remove_file(&ballast).unwrap();
     let process = start(folder.path()).await;
     let indexed: BTreeSet<u64> = got.indexed().into_iter().collect();
-    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was confirmed is missing");
+    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a confirmed document is missing");
     let first_sequence = got.durable_through + 1;
     let rest = docs(first_sequence..=4_000);
     let count = rest.len();
@@ -169,14 +169,14 @@ async fn a_folder_that_another_process_has() {
     expect_kept(&start(folder.path()).await, 0).await;
 }
 
-/// Every file of a folder and of those in it.
+/// Lists the files of a directory recursively.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// A process was killed, and then a file, each in turn, was cut to nothing or to half. A start names the collection and the
-/// remedy, or has all that was confirmed; it never serves less.
+/// After a kill, each file in turn is truncated to nothing or to half. A start fails with the collection and the
+/// remedy, or serves all confirmed documents; it never serves fewer.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_cut_short_after_a_kill() {
     let origin = TempDir::new().unwrap();
@@ -197,12 +197,12 @@ async fn files_that_are_cut_short_after_a_kill() {
             File::options().write(true).open(folder.path().join(name)).unwrap().set_len(cut).unwrap();
             match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
                 Ok(process) => {
-                    println!("{} of {length} bytes cut to {cut}: serves", name.display());
+                    println!("{} of {length} bytes truncated to {cut}: serves", name.display());
                     expect_kept(&process, 0).await;
                     harmless += 1;
                 }
                 Err(ended) => {
-                    println!("{} of {length} bytes cut to {cut}: {}", name.display(), ended.log);
+                    println!("{} of {length} bytes truncated to {cut}: {}", name.display(), ended.log);
                     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
                     let collection = collection.to_str().unwrap();
                     let expected = [collection, "restore its directory, or move it out of the store"];
@@ -212,5 +212,5 @@ async fn files_that_are_cut_short_after_a_kill() {
             }
         }
     }
-    println!("{refused} cuts were refused, {harmless} did no harm");
+    println!("{refused} truncations were refused, {harmless} were harmless");
 }

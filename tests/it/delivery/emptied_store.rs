@@ -1,4 +1,4 @@
-//! A store that comes back without what it had: nobody can bring that back, but it is told to all whom it concerns.
+//! A store that lost its data: the server can't restore it, but reports the loss to all streams and to the log.
 
 use splade_sidecar::proto::{GetCollectionRequest, IngestOptions, SearchRequest};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     store.restart_empty();
     upload.push(docs(101..=200)).await;
     upload.read_results(200).await;
-    // The documents are not to blame, but sending them again helps only after somebody has acted.
+    // The documents are valid, but sending them again only helps after an operator has acted.
     assert_eq!((upload.received.failed().len(), upload.received.durable_through), (100, 100));
     for result in upload.received.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!((result.code, result.reason.as_str()), (Code::NotFound as i32, "COLLECTION_NOT_FOUND"));
@@ -38,7 +38,7 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     let line = process.wait_for_log("collection missing from the store").await;
     assert!(line.contains(COLLECTION), "{line}");
 
-    // Whatever the sidecar remembers of the collection hides nothing.
+    // Cached information about the collection does not hide the loss.
     let collection = || COLLECTION.to_owned();
     let described = index.get_collection(GetCollectionRequest { collection: collection() }).await;
     let query = Some(text_query("document"));

@@ -1,6 +1,7 @@
-//! The process is killed at random moments of an ingest, on both stores, and the client resumes from `durable_through`.
+//! The process is killed at random times during an ingest, on both stores, and the client resumes from
+//! `durable_through`.
 //!
-//! Three runs a store, unless `SPLADE_KILL_RUNS` says. `SPLADE_KILL_SEED` throws the same dice again.
+//! Three runs per store; `SPLADE_KILL_RUNS` changes it. `SPLADE_KILL_SEED` reproduces a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,14 +16,14 @@ use crate::support::qdrant_server::QdrantServer;
 use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, docs, options};
 
-/// Documents of one run.
+/// Number of documents of one run.
 const COUNT: u64 = 600;
 const RUNS: u64 = 3;
 
-/// Where a run's documents go.
+/// The store of a run.
 enum Place {
     Embedded(TempDir),
-    /// A server that outlives the sidecar, which needs a folder to run in all the same.
+    /// A server that outlives the sidecar. The directory is the sidecar's working directory.
     Remote(TempDir, QdrantServer),
 }
 
@@ -31,7 +32,7 @@ impl Place {
         Self::Embedded(TempDir::new().unwrap())
     }
 
-    /// So slow that kills come amid upserts.
+    /// Slow enough that kills happen during upserts.
     fn remote() -> Self {
         let server = QdrantServer::start();
         server.faults().delay_upserts(Duration::from_millis(10));
@@ -45,7 +46,7 @@ impl Place {
         }
     }
 
-    /// Starts a process that dies before it serves, or soon after.
+    /// Starts a process and kills it before or shortly after it is ready.
     async fn start_in_vain(&self, after: Duration) {
         match self {
             Self::Embedded(folder) => Process::start_and_kill(folder.path(), &["--store-dir", "store"], after).await,
@@ -56,21 +57,21 @@ impl Place {
     }
 }
 
-/// What a client knows of its documents, which are numbered from 1.
+/// State of the client, whose documents are numbered from 1.
 #[derive(Debug, Default)]
 struct Client {
-    /// Numbers up to this one have their results.
+    /// Documents up to this number have final results.
     durable: u64,
-    /// The numbers of what was reported indexed.
+    /// Documents that were reported as INDEXED.
     indexed: BTreeSet<u64>,
     kills: u64,
 }
 
 impl Client {
-    /// Sends all that has no result yet, and kills the process at some moment, or lets it finish.
+    /// Sends all documents without a final result, and either kills the process at a random time or lets it finish.
     async fn send(&mut self, process: Process, dice: &mut SeededRng) -> Option<Process> {
         let found = found(*process, &self.indexed).await;
-        assert!(found.keys().eq(&self.indexed), "a document that was reported indexed is missing");
+        assert!(found.keys().eq(&self.indexed), "a document that was reported as INDEXED is missing");
         let options = IngestOptions { batch_points: 20, first_sequence: self.durable + 1, ..options() };
         let mut upload = Upload::open(process.index_client().await, options).await.unwrap();
         let rest: Vec<u64> = (self.durable + 1..=COUNT).collect();
@@ -83,7 +84,7 @@ impl Client {
             Some(process)
         } else {
             upload.read_results(moment as usize).await;
-            // The moment of the kill is a time, drawn at random; nothing is awaited.
+            // The test kills at a random time, so it does not wait for any event.
             sleep(Duration::from_millis(dice.below(40))).await;
             process.kill().await;
             self.kills += 1;
@@ -98,14 +99,14 @@ impl Client {
     }
 }
 
-/// One ingest to its end. Gives how often the process was killed.
+/// Runs one complete ingest and returns the number of kills.
 async fn run(place: &Place, dice: &mut SeededRng) -> u64 {
     let mut client = Client::default();
     let process = loop {
         if let Some(process) = client.send(place.start().await, dice).await {
             break process;
         }
-        // A start has its work to do too after a kill.
+        // Recovery at the start after a kill must survive kills too.
         if dice.below(3) == 0 {
             place.start_in_vain(Duration::from_millis(dice.below(400))).await;
             client.kills += 1;

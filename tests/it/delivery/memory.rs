@@ -1,4 +1,4 @@
-//! Memory stays flat, however many documents a stream has.
+//! Memory stays flat for streams of any length.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::remote_process;
 use crate::support::qdrant_server::{Options, QdrantServer};
 use crate::support::upload::{Upload, docs, options};
 
-/// From here on, memory must not grow.
+/// Memory must not grow after this number of documents.
 const WARM: u64 = 10_000;
-/// How many documents are sent, unless `SPLADE_MEMORY_DOCUMENTS` says.
+/// Number of documents to send; `SPLADE_MEMORY_DOCUMENTS` changes it.
 const COUNT: u64 = 100_000;
-/// Of one message.
+/// Number of documents per message.
 const MESSAGE: u64 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +38,7 @@ async fn memory_stays_flat() {
     got.expect_one_each(count as usize);
     assert_eq!(got.indexed().len(), count as usize);
     let counters = server.counters();
-    assert_eq!((counters.points(), counters.written), (count as usize, count as usize), "each is written once");
-    println!("resident after {WARM} documents: {warm} KiB; at most later: {peak} KiB; after {count}: {end} KiB");
+    assert_eq!((counters.points(), counters.written), (count as usize, count as usize), "a document was not written exactly once");
+    println!("resident after {WARM} documents: {warm} KiB; peak after that: {peak} KiB; after {count}: {end} KiB");
     assert!(end <= warm + warm / 10, "memory grew from {warm} KiB to {end} KiB");
 }

@@ -1,7 +1,7 @@
-//! What the network and the store do wrong in the middle of an ingest, on a real wire between the two: everything is
-//! tried again until it is indexed, `durable_through` is right at every moment, and memory stays flat.
+//! Faults of the network and the store during an ingest, injected by a TCP proxy: every batch is retried until it is
+//! indexed, `durable_through` is correct at all times, and memory stays flat.
 //!
-//! The faults are short, unless `SPLADE_OUTAGE_SECONDS` (60) and `SPLADE_SLOW_SECONDS` (5) say how long they last.
+//! Faults are short; `SPLADE_OUTAGE_SECONDS` (60) and `SPLADE_SLOW_SECONDS` (5) set their duration.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::upload::{COLLECTION, Upload, docs, options};
 
-/// Documents of an ingest, and those that are under way at most.
+/// Number of documents of an ingest, and the maximum number in flight.
 const COUNT: u64 = 2_400;
 const MAX_DOCUMENTS: usize = 600;
-/// Memory may rise by so much over what it was at the first results.
+/// Maximum increase of memory after the first results.
 const MEMORY_KIB: u64 = 16 << 10;
 
-/// A sidecar, a store, and the wire between them.
+/// A sidecar, a store, and the proxy between them.
 struct Scene {
     store: QdrantServer,
     wire: Proxy,
@@ -30,7 +30,7 @@ struct Scene {
     _folder: TempDir,
 }
 
-/// The most that was seen.
+/// Maximum values observed.
 #[derive(Debug, Default)]
 struct Most {
     held: usize,
@@ -49,7 +49,7 @@ impl Scene {
         Self { store, wire, process, _folder: folder }
     }
 
-    /// Looks at the process until the work is done.
+    /// Samples the process until `work` is done.
     async fn watch<T>(&self, work: &tokio::task::JoinHandle<T>) -> Most {
         let (mut ticks, mut most) = (interval(Duration::from_millis(100)), Most::default());
         while !work.is_finished() {
@@ -60,7 +60,7 @@ impl Scene {
         most
     }
 
-    /// Ingests while a fault happens, and checks all that must hold.
+    /// Ingests while a fault happens, and checks the guarantees.
     async fn survives(&self, fault: impl AsyncFnOnce(&Self)) {
         let options = IngestOptions { batch_points: 100, ..options() };
         let mut upload = Upload::open(self.process.index_client().await, options).await.unwrap();
@@ -77,23 +77,23 @@ impl Scene {
         assert_eq!(stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
         assert_eq!(self.process.point_count(COLLECTION).await, COUNT);
         assert!(most.held <= MAX_DOCUMENTS, "{most:?}");
-        assert!(most.resident_kib <= warm + MEMORY_KIB, "{warm} KiB at first, then {most:?}");
+        assert!(most.resident_kib <= warm + MEMORY_KIB, "{warm} KiB at the start, then {most:?}");
         self.process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
         let sent = self.store.counters().points();
         println!(
-            "{COUNT} documents indexed in {:.1?}, {sent} points sent; {warm} KiB at first, then {most:?}",
+            "{COUNT} documents indexed in {:.1?}, {sent} points sent; {warm} KiB at the start, then {most:?}",
             begun.elapsed()
         );
     }
 }
 
-/// How long a fault lasts.
+/// Returns the duration of a fault.
 fn seconds(variable: &str, otherwise: u64) -> Duration {
     Duration::from_secs(std::env::var(variable).map_or(otherwise, |seconds| seconds.parse().unwrap()))
 }
 
 async fn for_the_outage() {
-    // A fault is a length of time; nothing is awaited.
+    // The fault is a duration, so the test does not wait for any event.
     sleep(seconds("SPLADE_OUTAGE_SECONDS", 2)).await;
 }
 
@@ -121,7 +121,7 @@ async fn connections_break_in_the_middle_of_calls() {
     Scene::new(&[]).await.survives(cuts).await;
 }
 
-/// What was sent is lost, and the connection stays open.
+/// Sent data is lost while the connection stays open.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wire_swallows_everything() {
     let half_open = async |scene: &Scene| {
@@ -133,7 +133,7 @@ async fn the_wire_swallows_everything() {
     Scene::new(&["--qdrant-timeout", "3s"]).await.survives(half_open).await;
 }
 
-/// What was sent is written, which the sidecar doesn't hear of: it is written again.
+/// Writes are applied but their responses are lost: the sidecar writes again.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wire_swallows_answers() {
     let scene = Scene::new(&["--qdrant-timeout", "3s"]).await;

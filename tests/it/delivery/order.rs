@@ -1,5 +1,5 @@
-//! For each id the store ends up with the changes in the order in which the server accepted them, across calls that are
-//! given up, retries, batches and outages.
+//! The store applies the changes of each id in the order in which the server accepted them, across cancelled calls,
+//! retries, batches and outages.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ use crate::support::remote_stores::default_config;
 use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, doc, id, ingest, options};
 
-/// Upserts one document by a call of its own. Says whether it is indexed.
+/// Upserts one document with a unary call, and returns whether it was indexed.
 async fn upsert(server: Endpoint, number: u64, text: &str, limit: Duration) -> Result<bool, Status> {
     let mut request =
         Request::new(UpsertRequest { options: Some(options()), documents: vec![doc(number, text).into()] });
@@ -37,7 +37,7 @@ async fn delete(server: Endpoint, number: u64, limit: Duration) -> Result<(), St
     server.index_client().await.delete(request).await.map(drop)
 }
 
-/// The texts that the store itself has.
+/// Returns the stored texts of these documents.
 async fn texts(server: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<PointId, String> {
     let client = QdrantStore::new(default_config(&server.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
@@ -45,7 +45,7 @@ async fn texts(server: &QdrantServer, numbers: impl IntoIterator<Item = u64>) ->
     points.into_iter().map(|point| (point.id.to_point_id(), point.text().unwrap().to_owned())).collect()
 }
 
-/// Waits until nothing is under way.
+/// Waits until no document is in flight.
 async fn wait_idle(process: &Process) {
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
 }
@@ -70,7 +70,8 @@ async fn a_write_that_was_given_up_does_not_land_on_the_next() {
     assert_eq!(texts(&server, [7]).await[&PointId::Num(7)], "two");
 }
 
-/// The first stream's upsert fails once, and is retried after a pause, while the second one's goes through at once.
+/// The first stream's upsert fails once and is retried after a delay; the second stream's upsert would succeed
+/// immediately.
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_different_batch_sizes_keep_the_order() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
@@ -88,14 +89,14 @@ async fn streams_of_different_batch_sizes_keep_the_order() {
     assert_eq!(texts(&server, [7]).await[&PointId::Num(7)], "two");
 }
 
-/// The point of a call that was broken off waits in a batch with those of an open stream.
+/// The point of a cancelled call waits in a batch together with points of an open stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &["--upsert-age", "60s"]).await;
     let mut stream = Upload::open(process.index_client().await, options()).await.unwrap();
     stream.push(vec![doc(1, "one"), doc(1, "one again")]).await;
-    // The second makes the first be written; it waits in a batch itself.
+    // The second document flushes the first one, and then waits in a batch.
     stream.read_results(1).await;
     let call = tokio::spawn(upsert(*process, 5, "five", MINUTE));
     process.wait_samples(|samples| samples.get("splade_vector_terms_count{role=\"document\"}") == 3.0).await;
@@ -109,7 +110,7 @@ async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
     assert!(stored(&server, [5]).await.is_empty(), "a confirmed delete was undone");
 }
 
-/// And one that still waits for it is answered: the delete comes after it.
+/// The pending upsert also gets its result: the delete follows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_waits_for_the_upsert_before_it() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
@@ -120,7 +121,7 @@ async fn a_delete_waits_for_the_upsert_before_it() {
     stream.push(vec![doc(5, "five")]).await;
     server.wait_until(|counters| counters.in_flight == 1).await;
     let delete = tokio::spawn(delete(*process, 5, MINUTE));
-    // Whatever else is answered meanwhile, the delete has not been sent.
+    // Other results arrive meanwhile, but the delete has not been sent.
     assert_eq!(process.point_count(COLLECTION).await, 1);
     assert_eq!(server.counters().calls(Call::Delete), 0);
     server.faults().release_upserts();
@@ -140,7 +141,7 @@ async fn a_delete_is_retried_as_an_upsert_is() {
     assert!(stored(&server, [5]).await.is_empty());
 }
 
-/// However many calls write to a collection one after another or at once, they share the bound on upserts in flight.
+/// All calls that write to a collection, sequential or concurrent, share the limit on concurrent upserts.
 #[tokio::test(flavor = "multi_thread")]
 async fn unary_calls_share_the_bound_on_upserts_in_flight() {
     const CALLS: u64 = 50;
@@ -157,18 +158,18 @@ async fn unary_calls_share_the_bound_on_upserts_in_flight() {
     assert!(most <= 4, "{most} upserts were in flight");
 }
 
-/// What a client did, and when.
+/// A change by a client, with its start and end time.
 #[derive(Debug, Clone)]
 struct Change {
     number: u64,
-    /// `None` is a delete.
+    /// `None` for a delete.
     text: Option<String>,
     begun: Instant,
     ended: Instant,
     confirmed: bool,
 }
 
-/// Changes a few ids, one after another, and gives up now and then.
+/// Changes a few ids in sequence, and cancels some of the calls.
 async fn change(server: Endpoint, name: &str, until: Instant, mut dice: SeededRng, log: &Mutex<Vec<Change>>) {
     for count in 0.. {
         if Instant::now() >= until {
@@ -189,7 +190,7 @@ async fn change(server: Endpoint, name: &str, until: Instant, mut dice: SeededRn
     }
 }
 
-/// Law: what the store holds of an id is a change that no confirmed one came after.
+/// Property: the stored change of an id has no confirmed change after it.
 fn expect_order(changes: &[Change], number: u64, stored: Option<&String>) {
     let of_id = || changes.iter().filter(|change| change.number == number);
     let last = of_id().filter(|change| change.confirmed).map(|change| change.begun).max();
@@ -201,7 +202,7 @@ fn expect_order(changes: &[Change], number: u64, stored: Option<&String>) {
     );
 }
 
-/// Two clients update and delete the same ids through outages. `SPLADE_ORDER_SECONDS` says for how long.
+/// Two clients update and delete the same ids during outages. `SPLADE_ORDER_SECONDS` sets the duration.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_through_outages() {
     let seconds = std::env::var("SPLADE_ORDER_SECONDS").map_or(20, |seconds| seconds.parse().unwrap());

@@ -1,4 +1,4 @@
-//! INDEXED means that the store confirmed the write, whatever the store does meanwhile.
+//! INDEXED means that the store confirmed the write, also during outages of the store.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 const ENCODER: &str = "splade_sidecar.v1.EncoderService";
 const INDEX: &str = "splade_sidecar.v1.IndexService";
 
-/// Small batches, so that there are many.
+/// Small batches, so that there are many of them.
 fn small_batches() -> IngestOptions {
     IngestOptions { batch_points: 50, ..options() }
 }
@@ -61,20 +61,20 @@ async fn a_store_that_stays_away_fails_what_is_on_the_way() {
     server.stop();
     let vanished = Instant::now();
     let (got, end) = upload.finish_and_drain().await;
-    // Four times as many are left as there are permits.
+    // Four times as many documents are left as there are permits.
     assert!(vanished.elapsed() < Duration::from_secs(8), "answered after {:?}", vanished.elapsed());
     end.unwrap();
     got.expect_one_each(COUNT as usize);
     let indexed = got.indexed();
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
     assert!(got.rejected().is_empty() && got.failed().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
-    // Batches are written in any order, so it may be less than what was written before the outage.
+    // Batches are written in any order, so `durable_through` may be less than the number of written documents.
     assert!(got.durable_through < COUNT);
 
     server.restart();
     let found = stored(&server, indexed.iter().copied()).await;
-    assert_eq!(found.len(), indexed.len(), "a document that was reported indexed is missing");
-    // What comes after `durable_through`, sent again, loses nothing.
+    assert_eq!(found.len(), indexed.len(), "a document that was reported as INDEXED is missing");
+    // Resuming after `durable_through` loses nothing.
     let first_sequence = got.durable_through + 1;
     let resumed = IngestOptions { first_sequence, ..small_batches() };
     let got = ingest(sidecar.index_client().await, resumed, docs(first_sequence..=COUNT)).await;
@@ -93,12 +93,12 @@ async fn the_time_that_the_store_asks_for_is_honoured() {
     server.wait_until(|counters| counters.calls(Call::Upsert) == 1).await;
     let refused = Instant::now();
     server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
-    assert!(refused.elapsed() >= Duration::from_millis(1_900), "tried again after {:?}", refused.elapsed());
+    assert!(refused.elapsed() >= Duration::from_millis(1_900), "retried after {:?}", refused.elapsed());
     assert_eq!(ingest.await.unwrap().indexed().len(), 10);
 }
 
-/// A pause that no clock has is no pause: the documents are stored at the next attempt, and the stream goes on. So it
-/// is with one that only reading asks for.
+/// A delay that overflows the clock is ignored: the documents are stored at the next attempt, and the stream continues.
+/// The same applies to a delay that a read asks for.
 #[tokio::test]
 async fn a_pause_without_end_costs_no_document() {
     let server = QdrantServer::start();
@@ -123,8 +123,7 @@ async fn a_pause_without_end_costs_no_document() {
     }
 }
 
-/// A pause that is longer than the retries may take is not waited for, and the client hears of it at once: how long it is to
-/// wait is the store's own answer.
+/// A delay longer than the retry deadline is not waited for: the client gets the error at once, with the store's delay.
 #[tokio::test]
 async fn a_pause_beyond_the_deadline_is_not_waited_for() {
     let server = QdrantServer::start();
@@ -150,12 +149,12 @@ async fn a_store_that_does_not_answer_is_asked_again() {
     server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
     server.faults().clear();
     assert_eq!(ingest.await.unwrap().indexed().len(), 10);
-    // All of them the same batch.
+    // All upserts contain the same batch.
     assert!(server.counters().batches.iter().all(|points| *points == 10));
     assert_eq!(stored(&server, 1..=10).await.len(), 10);
 }
 
-/// A batch that is refused is split; the store then vanishes. The parts share one time for retries.
+/// A refused batch is split, and then the store stops. The parts share one retry deadline.
 #[tokio::test]
 async fn the_parts_of_a_batch_share_its_time() {
     let mut server = QdrantServer::start();
@@ -169,7 +168,7 @@ async fn the_parts_of_a_batch_share_its_time() {
     let got = ingest.await.unwrap();
     assert!(vanished.elapsed() < Duration::from_secs(4), "answered after {:?}", vanished.elapsed());
     got.expect_one_each(256);
-    // It may have been found before the store vanished.
+    // The refused point may have been found before the store stopped.
     assert!(got.rejected().keys().all(|sequence| *sequence == 1), "{:?}", got.rejected());
     let failed = got.failed();
     assert!(failed.len() > 200, "{} failed", failed.len());

@@ -1,4 +1,4 @@
-//! The end of the process itself: by a signal, in order and not.
+//! Termination of the process: by SIGTERM and by SIGKILL.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -55,8 +55,8 @@ async fn a_drain_that_takes_too_long_ends_with_status_1() {
     assert_eq!(process.wait().await.code(), Some(1));
 }
 
-/// What a process that was killed had reported indexed is there when the next one starts, and sending the rest again
-/// completes the collection.
+/// Documents reported as INDEXED before a kill are stored at the next start, and sending the rest completes the
+/// collection.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_loses_nothing_that_was_reported() {
     const COUNT: u64 = 2_000;
@@ -73,7 +73,7 @@ async fn sigkill_loses_nothing_that_was_reported() {
 
     let process = start(folder.path()).await;
     let indexed: BTreeSet<u64> = indexed.into_iter().collect();
-    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported indexed is missing");
+    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported as INDEXED is missing");
     let resumed = IngestOptions { first_sequence: got.durable_through + 1, ..small_batches() };
     let mut upload = Upload::open(process.index_client().await, resumed).await.unwrap();
     upload.push_all([docs(got.durable_through + 1..=COUNT)]);
@@ -87,16 +87,16 @@ async fn sigkill_loses_nothing_that_was_reported() {
     assert_eq!(process.wait().await.code(), Some(0));
 }
 
-/// On the embedded store of a folder.
+/// Starts a server with the embedded store of a directory.
 async fn start(folder: &Path) -> Process {
     Process::start(folder, &[]).await
 }
 
-/// How many streams are open at once, and the first number of each one's documents.
+/// Number of concurrent streams, and the distance between the first document numbers of two streams.
 const STREAMS: u64 = 8;
 const EACH: u64 = 100_000;
 
-/// Streams of more documents than can be read before the end, each with its first results.
+/// Opens streams with more documents than can be read before the end, and waits for the first results of each.
 async fn full_load(process: &Process) -> Vec<Upload> {
     let mut uploads = Vec::new();
     for stream in 0..STREAMS {
@@ -111,7 +111,7 @@ async fn full_load(process: &Process) -> Vec<Upload> {
     uploads
 }
 
-/// Asks for vectors, one call after another, until the server takes no more.
+/// Encodes texts in sequential calls until the server refuses one.
 async fn query_without_end(server: Endpoint) -> (usize, Status) {
     let mut encoder = server.encoder_client().await;
     let mut answered = 0;
@@ -124,7 +124,7 @@ async fn query_without_end(server: Endpoint) -> (usize, Status) {
     }
 }
 
-/// Every stream's documents that were read are stored and reported, and no other.
+/// Exactly those documents of each stream that were read are stored and reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_full_load_drains() {
     let server = QdrantServer::start();
@@ -145,12 +145,13 @@ async fn sigterm_under_full_load_drains() {
     }
     assert_eq!(process.wait().await.code(), Some(0));
     println!("{read} documents of {STREAMS} streams; ended {:?} after SIGTERM", terminated.elapsed());
-    assert_eq!(server.counters().written, read, "a document was written and not reported");
+    assert_eq!(server.counters().written, read, "a document was written but not reported");
     let (answered, refusal) = queries.await.unwrap();
     assert_eq!(refusal.code(), Code::Unavailable, "after {answered} answers: {refusal:?}");
 }
 
-/// What can't be finished in time is not reported, what was reported is stored, and the exit status says that not all was.
+/// Documents that can't be finished in time are not reported, reported ones are stored, and the exit status shows the
+/// incomplete drain.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_a_load_that_the_store_does_not_take() {
     let server = QdrantServer::start();
@@ -162,11 +163,11 @@ async fn sigterm_under_a_load_that_the_store_does_not_take() {
     process.terminate();
     let rests: JoinSet<_> =
         (0..).zip(uploads).map(|(stream, upload)| async move { (stream, upload.finish_and_drain().await) }).collect();
-    let status = timeout(Duration::from_secs(60), process.wait()).await.expect("it has not ended");
+    let status = timeout(Duration::from_secs(60), process.wait()).await.expect("the process exits");
     assert_eq!(status.code(), Some(1));
     for (stream, (got, end)) in rests.join_all().await {
         end.unwrap_err();
         let indexed: Vec<u64> = got.indexed().into_iter().map(|sequence| stream * EACH + sequence).collect();
-        assert_eq!(stored(&server, indexed.iter().copied()).await.len(), indexed.len(), "reported, and not stored");
+        assert_eq!(stored(&server, indexed.iter().copied()).await.len(), indexed.len(), "a reported document is not stored");
     }
 }

@@ -1,4 +1,4 @@
-//! Queries don't wait for bulk work, nor for a store that is away.
+//! Queries wait neither for bulk work nor for an unavailable store.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
 
-/// All bulk work fits in the lane, so that a query that waits for its turn comes after it.
+/// All bulk work fits in the lane, so without priority a query would wait for all of it.
 const ONE_THREAD: [&str; 4] = ["--threads", "1", "--queue-texts", "4096"];
 
-/// Of as many tokens as the model takes.
+/// Returns a text with the maximum number of tokens of the model.
 fn long() -> String {
     "wing ".repeat(200)
 }
@@ -43,7 +43,7 @@ fn upsert_request(numbers: RangeInclusive<u64>) -> UpsertRequest {
     UpsertRequest { options: Some(options()), documents }
 }
 
-/// Opens a stream of texts, all sent at once.
+/// Opens an `EncodeStream` and sends all texts at once.
 async fn encode_stream(
     server: Endpoint,
     options: EncodeStreamOptions,
@@ -57,7 +57,7 @@ async fn encode_stream(
     server.encoder_client().await.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner()
 }
 
-/// Takes results in a task of its own, which counts them and ends with the stream.
+/// Counts the results of a stream in a separate task, which ends with the stream.
 fn count(mut results: Streaming<EncodeStreamResponse>) -> (Arc<AtomicUsize>, JoinHandle<Result<(), Status>>) {
     let counter = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&counter);
@@ -98,13 +98,13 @@ async fn a_search_is_answered_before_the_documents_that_came_first() {
     upload.push_all([(1..=COUNT as u64).map(|number| doc(number, &long())).collect()]);
     upload.read_results(1).await;
     index.search(search_request("document")).await.unwrap();
-    // What is there by now can be taken at once.
+    // The number of documents indexed by now.
     let done = sidecar.point_count(COLLECTION).await as usize;
     assert!(done < COUNT / 2, "{done} of {COUNT} documents were indexed before the search");
     upload.finish_and_drain().await.1.unwrap();
 }
 
-/// A text that is refused takes the thread that tokenizes it longer than many that are encoded.
+/// A rejected text occupies its tokenizing thread longer than many encoded ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_does_not_wait_for_texts_that_are_refused() {
     const COUNT: usize = 60;
@@ -132,7 +132,7 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
     let mut index = sidecar.index_client().await;
     let upsert = upsert_request(101..=116);
     let upsert = tokio::spawn(async move { index.upsert(upsert).await });
-    // Both hold every permit that they can get.
+    // Both hold all permits that they can get.
     server.wait_until(|counters| counters.in_flight == 1).await;
 
     sidecar.encoder_client().await.encode(encode_request("boundary layer")).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
     upsert.abort();
 }
 
-/// A unary call waits for no place: it is refused, with a time to try again, and holds nothing back.
+/// A unary call without a free permit is refused with a retry delay, and blocks nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
     let server = QdrantServer::start();
@@ -160,7 +160,7 @@ async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
     let refused = Failure::from(index.upsert(upsert_request(4..=5)).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
     assert!(refused.retry_after.is_some(), "{refused:?}");
-    // Streams and queries have places of their own.
+    // Streams and queries have separate permits.
     index.search(search_request("document")).await.unwrap();
     server.faults().clear();
     ingest(sidecar.index_client().await, options(), docs(11..=20)).await;

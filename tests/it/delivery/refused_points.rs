@@ -1,4 +1,4 @@
-//! The store refuses one point of a full batch: it alone is rejected, and the 999 others are indexed.
+//! The store refuses one point of a full batch: only this document is rejected, and the other 999 are indexed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,12 +21,12 @@ const COUNT: u64 = 1_000;
 const ODD: u64 = 777;
 const VECTOR: &str = "title";
 
-/// Batches are closed by their number of points alone.
+/// Starts a server whose batches are closed by their number of points only.
 async fn start(server: &QdrantServer) -> Sidecar {
     remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"]).await
 }
 
-/// All documents, one of them as given.
+/// Returns all documents, one of them replaced by `odd`.
 fn with_odd(odd: Document) -> Vec<Vec<u8>> {
     let odd = Document { id: Some(id(ODD)), text: format!("document {ODD}"), ..odd };
     let mut documents = docs(1..=COUNT);
@@ -51,11 +51,11 @@ async fn by_its_id() {
     expect_alone(&got, &server).await;
     let batches = server.counters().batches;
     assert_eq!(batches[0] as u64, COUNT);
-    // Halving finds one among a thousand in ten steps, of two upserts each.
+    // Bisection finds one point among a thousand in ten steps of two upserts each.
     assert!(batches.len() <= 25, "{batches:?}");
 }
 
-/// The collection was made anew behind the stream's back, without a vector that it had.
+/// The collection was recreated without one of its vectors while the stream was open.
 #[tokio::test]
 async fn for_a_vector_that_the_collection_has_no_more() {
     let server = QdrantServer::start();
@@ -65,7 +65,7 @@ async fn for_a_vector_that_the_collection_has_no_more() {
         CollectionOptions { dense_vectors: HashMap::from([(VECTOR.to_owned(), dense)]), ..Default::default() };
     let options = IngestOptions { collection_options: Some(collection_options), ..options() };
     let mut upload = Upload::open(sidecar.index_client().await, options).await.unwrap();
-    // The stream is open when it has answered for a document.
+    // The first result shows that the stream is open.
     upload.push(vec![doc(0, " ")]).await;
     upload.read_results(1).await;
     let store = QdrantStore::new(default_config(&server.url())).unwrap();
@@ -94,7 +94,7 @@ async fn delete_collection(server: &QdrantServer) {
         .unwrap();
 }
 
-/// For its payload, which is larger than what the server takes at once. So are all points together.
+/// The payload exceeds the maximum message size of the server; so does the whole batch.
 #[tokio::test]
 async fn for_its_size() {
     let server = QdrantServer::start_with(Options { max_message_bytes: Some(1 << 20), ..Options::default() });
@@ -107,7 +107,7 @@ async fn for_its_size() {
     assert!(message.contains("a message is too large; send smaller documents"), "{message}");
 }
 
-/// The store fails on any upsert that holds the point, again and again: the others don't wait for its time to be over.
+/// The store fails every upsert with the point: the other documents are indexed before the retry deadline passes.
 #[tokio::test]
 async fn for_a_failure_of_the_store() {
     let server = QdrantServer::start();

@@ -1,4 +1,4 @@
-//! Every document gets exactly one result, and one bad document never ends a stream.
+//! Every document gets exactly one result, and an invalid document never ends a stream.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,13 +16,13 @@ use crate::support::endpoint::Endpoint;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, id, options};
 
-/// Documents in all the ways that one can be right or wrong.
+/// Kinds of valid and invalid documents.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Sort {
     Good,
-    /// Of the id of the stream's first document.
+    /// Has the id of the first document of the stream.
     Again,
-    /// Of more tokens than the model takes.
+    /// Has more tokens than the model's maximum.
     Long,
     Blank,
     TooLarge,
@@ -55,7 +55,7 @@ const SORTS: [Sort; 14] = [
 ];
 
 impl Sort {
-    /// The document, as bytes.
+    /// Returns the document as protobuf bytes.
     fn document(self, number: u64, first: u64) -> Vec<u8> {
         let good = Document { id: Some(id(number)), text: format!("document {number}"), ..Default::default() };
         let dense = |name: &str, value| HashMap::from([(name.to_owned(), DenseVector { values: vec![value] })]);
@@ -83,7 +83,7 @@ impl Sort {
         .encode_to_vec()
     }
 
-    /// The reason for which it is refused; `None` if it is indexed.
+    /// Returns the reason of the rejection, or `None` if the document is indexed.
     fn refusal(self) -> Option<&'static str> {
         match self {
             Self::Good | Self::Again | Self::Long => None,
@@ -102,7 +102,7 @@ fn nested(depth: usize, name: &str) -> Struct {
     (1..depth).fold(wrap(bottom), |inner, _| wrap(Value { kind: Some(value::Kind::StructValue(inner)) }))
 }
 
-/// One client: its documents, cut into messages, and its options.
+/// A client: its options, and its documents by message.
 #[derive(Debug, Clone)]
 struct Client {
     messages: Vec<Vec<Sort>>,
@@ -110,15 +110,15 @@ struct Client {
 }
 
 fn client() -> impl Strategy<Value = Client> {
-    // Half of the documents are good ones.
+    // Half of the documents are valid.
     let sort = prop_oneof![Just(Sort::Good), prop::sample::select(&SORTS[..])];
     let message = prop::collection::vec(sort, 0..30);
     let messages = prop::collection::vec(message, 0..6);
     (messages, 1u32..40).prop_map(|(messages, batch_points)| Client { messages, batch_points })
 }
 
-/// Runs a client whose documents are numbered from `first` in the store, checks all that it gets, and gives the ids that
-/// must be stored now.
+/// Runs a client whose documents are numbered from `first`, checks all its results, and returns the ids that must be
+/// stored.
 async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
     let sorts = client.messages.concat();
     let mut numbers = first..;
@@ -143,7 +143,7 @@ async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
     stored.map(|(sort, number)| if *sort == Sort::Again { first } else { number }).collect()
 }
 
-/// Law: whatever several clients send at once, each document gets one result, and it is the right one.
+/// Property: for any number of concurrent clients, each document gets exactly one result, and it is correct.
 #[test]
 fn each_document_gets_one_result() {
     let runtime = Runtime::new().unwrap();

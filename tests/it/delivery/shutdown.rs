@@ -1,4 +1,4 @@
-//! Shutdown drains: what was read has its result, all under one deadline, and health tells it.
+//! Shutdown drains: every operation that was read gets its result, under one deadline, and health reports NOT_SERVING.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{Upload, docs, ingest, options};
 
-/// More than a test should need.
+/// Timeout of each wait in a test.
 const LONG: Duration = Duration::from_secs(60);
 
 fn small_batches() -> IngestOptions {
@@ -50,7 +50,7 @@ async fn what_was_read_is_finished() {
 
     server.faults().hold_upserts();
     sidecar.begin_stop();
-    // Before anything is asked: the server notices the order when it is next woken.
+    // Watched first, because the server notices the shutdown only when it is polled next.
     let mut watch = existing.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while watch.message().await.unwrap().unwrap().status() != NotServing {}
     for service in ["", "splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService"] {
@@ -70,7 +70,7 @@ async fn what_was_read_is_finished() {
     got.expect_one_each(read as usize);
     assert_eq!(got.indexed().len() as u64, read, "{:?} {:?}", got.rejected(), got.failed());
     assert_eq!(stored(&server, 1..=read).await.len() as u64, read);
-    assert_eq!(server.counters().written as u64, read, "a document was written and not reported");
+    assert_eq!(server.counters().written as u64, read, "a document was written but not reported");
     assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
 }
 
@@ -101,11 +101,11 @@ async fn the_deadline_holds() {
     let stopped = Instant::now();
     assert_eq!(sidecar.stop().await.0, ShutdownOutcome::DeadlinePassed);
     assert!(stopped.elapsed() >= Duration::from_secs(2));
-    assert!(stopped.elapsed() < Duration::from_secs(4), "it took {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < Duration::from_secs(4), "the shutdown took {:?}", stopped.elapsed());
 }
 
-/// Streams that no operation comes through any more, calls of other services, connections without a call: none of them
-/// keeps the server from ending once the grace period of streams, here a second, is over.
+/// Idle streams, calls of other services and connections without a call don't delay the end beyond the grace period of
+/// streams, here one second.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_idle_does_not_hold_the_end() {
     let mut sidecar = Sidecar::start(&["--drain-deadline", "2s"]).await;
@@ -125,9 +125,9 @@ async fn what_is_idle_does_not_hold_the_end() {
 
     sidecar.begin_stop();
     let stopped = Instant::now();
-    let (ended, _folder) = timeout(LONG, sidecar.stop()).await.expect("the server has not ended");
+    let (ended, _folder) = timeout(LONG, sidecar.stop()).await.expect("the server stops");
     assert_eq!(ended, ShutdownOutcome::Drained);
-    assert!(stopped.elapsed() < Duration::from_secs(5), "it took {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < Duration::from_secs(5), "the shutdown took {:?}", stopped.elapsed());
     assert_stopping(&idle_stream.finish_and_drain().await.1.unwrap_err());
     while let Ok(Some(_status)) = watch.message().await {}
     drop(requests);

@@ -1,4 +1,5 @@
-//! Streams whose clients don't read: what waits for them is bounded together, they slow nobody down, and they end.
+//! Streams whose clients don't read: their waiting results are bounded in total, they don't block other clients, and
+//! they are closed.
 
 use std::time::Duration;
 
@@ -22,17 +23,17 @@ use crate::support::process::Process;
 use crate::support::qdrant_server::{Options, QdrantServer};
 use crate::support::upload::{Upload, doc, docs, ingest, options};
 
-/// Results of streams that wait for their clients.
+/// Number of results that wait for their clients.
 const WAITING: &str = "splade_results_waiting{work=\"documents\"}";
 const ALL_STREAMS: &str = "splade_streams_open";
-/// How long one step may take.
+/// Timeout of one step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn store() -> QdrantServer {
     QdrantServer::start_with(Options { discard: true, ..Options::default() })
 }
 
-/// Documents that are rejected as they come.
+/// Returns blank documents, which are rejected when they are read.
 fn blank(numbers: std::ops::Range<u64>) -> Vec<Vec<u8>> {
     numbers.map(|number| doc(number, "")).collect()
 }
@@ -48,7 +49,7 @@ fn assert_stalled(status: Status) {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_that_never_read_leave_room_for_others_and_end() {
     const CLIENTS: usize = 40;
-    /// As many as one stream alone may have waiting.
+    /// Maximum number of waiting results of a single stream.
     const EACH: u64 = 8_192;
     const MEMORY_KIB: u64 = 32 << 10;
     let server = store();
@@ -63,12 +64,12 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
         upload.push_all((0..EACH).step_by(256).map(|from| blank(from..from + 256)));
         deaf.push(upload);
     }
-    // Each gets as many slots as its rank in their order allows: 8,192 / 1, / 2, … / 40 are 35,000.
+    // Each stream gets as many slots as its rank allows: 8,192 / 1, / 2, … / 40, which is 35,000 in total.
     let samples = process.wait_samples(|samples| samples.get(WAITING) > 30_000.0).await;
     assert!(samples.get(WAITING) < 36_000.0, "{} results wait", samples.get(WAITING));
 
     let others = ingest(process.index_client().await, options(), docs(1..=1_000));
-    let got = timeout(PATIENCE, others).await.expect("others are not served");
+    let got = timeout(PATIENCE, others).await.expect("other clients are served");
     got.expect_one_each(1_000);
     assert_eq!(got.indexed().len(), 1_000);
     let samples = process.samples().await;
@@ -77,7 +78,7 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
     println!("{} results wait; {before} KiB before, {held} KiB held", samples.get(WAITING));
     assert!(held <= before + MEMORY_KIB, "memory rose from {before} to {held} KiB");
 
-    // They end, though their clients still hold their connections and don't read.
+    // They are closed although their clients keep the connections open and don't read.
     process.wait_samples(|samples| samples.get(STREAMS) == 0.0 && samples.get(PERMITS) == 0.0).await;
     println!("{} KiB after their end", process.resident_kib());
     for upload in deaf {
@@ -88,7 +89,7 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
     process.wait_samples(|samples| samples.get(WAITING) == 0.0).await;
 }
 
-/// The timeout is between two results that the client takes, not for all of them.
+/// The timeout applies between two results that the client reads, not to the whole stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_client_that_reads_is_not_ended() {
     const COUNT: usize = 6_000;
@@ -100,8 +101,8 @@ async fn a_slow_client_that_reads_is_not_ended() {
     let client = client_with_a_small_window(process.address).await;
     let mut slow = Upload::open(client, options()).await.unwrap();
     slow.push_all([blank(0..COUNT as u64)]);
-    // Slower than the timeout in all, and far faster for the 32 KiB that the server may have given to the transport: so
-    // many bytes a second, whatever the size of the messages.
+    // Longer than the timeout in total, but much faster per 32 KiB, which the transport may buffer. The rate is in
+    // bytes per second, independent of the message size.
     let started = Instant::now();
     let mut messages = 0;
     while slow.read().await.unwrap() {
@@ -113,7 +114,7 @@ async fn a_slow_client_that_reads_is_not_ended() {
     slow.received.expect_one_each(COUNT);
 }
 
-/// A client with nothing more to read than the end of its stream.
+/// The client has only the end of its stream left to read.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_leaves_its_last_results_ends_too() {
     let server = store();
@@ -159,7 +160,7 @@ fn as_bytes(texts: &[String]) -> Vec<Bytes> {
     texts.iter().map(|text| Bytes::from(text.clone())).collect()
 }
 
-/// Reads a stream to its end, which must be a refusal.
+/// Reads a stream to its end, which must be an error.
 async fn end<T>(mut responses: Streaming<T>) -> Status {
     loop {
         match responses.message().await {
@@ -182,14 +183,14 @@ async fn uploads_of_lines_end_too() {
     sender.send_head("POST", path, &[("transfer-encoding", "chunked")]).await.unwrap();
     process.wait_samples(|samples| samples.get(STREAMS) == 1.0).await;
     let sending = tokio::spawn(async move {
-        // More than sockets have room for in results. It is cut off when the stream ends.
+        // More results than the socket buffers hold. The request is cut off when the stream ends.
         let line = "{\"id\": 1, \"text\": \"\"}\n".repeat(100);
         while sender.send_chunk(line.as_bytes()).await.is_ok() {}
         sender
     });
     process.wait_samples(|samples| samples.get(STREAMS) == 0.0).await;
     assert_eq!(responses.read_head().await.status, 200);
-    let body = responses.read_remaining().await.expect("the answer broke off");
+    let body = responses.read_remaining().await.expect("a complete body");
     let error = parse_lines(&body).pop().unwrap()["error"].clone();
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("the client read no results for"), "{error}");

@@ -1,5 +1,5 @@
-//! A disk whose syncs take long, or fail, under the embedded store: what was answered INDEXED or UNCHANGED survives a
-//! kill, whoever was answered.
+//! Slow and failing disk syncs under the embedded store: every INDEXED or UNCHANGED result survives a kill, for all
+//! streams.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,20 +15,20 @@ use crate::support::process::Process;
 use crate::support::sync_faults::SyncFaults;
 use crate::support::upload::{ReceivedResults, Upload, docs, ingest, options};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Confirmed before each fault.
+/// Number of documents confirmed before each fault.
 const COUNT: u64 = 5;
-/// Sent during the fault.
+/// The document sent during the fault.
 const LATER: u64 = 7;
-/// Short, so that what is refused is refused soon.
+/// A short retry deadline, so that failures are reported soon.
 const FLAGS: [&str; 4] = ["--store-dir", "store", "--retry-deadline", "2s"];
 
 fn skipping() -> IngestOptions {
     IngestOptions { skip_unchanged: true, ..options() }
 }
 
-/// Of these documents, sent in this order, those that were answered INDEXED or UNCHANGED.
+/// Returns those of the documents, given in the order they were sent, that are INDEXED or UNCHANGED.
 fn confirmed(got: &ReceivedResults, numbers: &[u64]) -> BTreeSet<u64> {
     let is_confirmed = |status| matches!(status, OperationStatus::Indexed | OperationStatus::Unchanged);
     let results = got.results.iter().filter(|result| is_confirmed(result.status()));
@@ -37,11 +37,12 @@ fn confirmed(got: &ReceivedResults, numbers: &[u64]) -> BTreeSet<u64> {
 
 async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
     let process = Process::start(folder, &FLAGS).await;
-    assert!(found(*process, numbers).await.keys().eq(numbers), "a document that was confirmed is missing");
+    assert!(found(*process, numbers).await.keys().eq(numbers), "a confirmed document is missing");
     process
 }
 
-/// Stream A's document is applied and its flush takes long; stream B sends one that is durable, and the same document.
+/// The document of stream A is applied and its flush is slow; stream B sends a durable document and then that of stream
+/// A.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_that_takes_long() {
     let Some(faults) = SyncFaults::new() else { return };
@@ -65,11 +66,11 @@ async fn a_flush_that_takes_long() {
         end.unwrap_err();
         all.extend(confirmed(&got, &numbers));
     }
-    assert!(!all.contains(&LATER), "nobody could know that it is durable");
+    assert!(!all.contains(&LATER), "the document was not durable yet");
     expect_found(folder.path(), &all).await;
 }
 
-/// After a flush that failed nothing is confirmed until a restart, though the disk is well again; health says so.
+/// After a failed flush nothing is confirmed until a restart, even if the disk works again; health reports it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_that_fails() {
     let Some(faults) = SyncFaults::new() else { return };
@@ -97,7 +98,7 @@ async fn a_flush_that_fails() {
                 }
             }
         }
-        assert_eq!(all.len() as u64, COUNT, "nothing can be confirmed any more");
+        assert_eq!(all.len() as u64, COUNT, "documents were confirmed after the failed flush");
         process.wait_health("", ServingStatus::NotServing).await;
         process.wait_for_log("collection out of service").await;
         if is_killed {
@@ -114,7 +115,7 @@ async fn a_flush_that_fails() {
     }
 }
 
-/// All documents are there, also after another kill.
+/// Checks that all documents are stored, also after another kill.
 async fn expect_all(process: Process, folder: &Path) {
     process.kill().await;
     expect_found(folder, &(1..=LATER + 200).collect()).await;

@@ -1,4 +1,4 @@
-//! The table of ids, end to end: what is stored, and what `delete` and `explain` find by the same id.
+//! End-to-end test of the table of ids: each id as stored, and as found by `delete` and `explain`.
 
 use serde_json::{Value, json};
 use splade_sidecar::proto::PayloadFormat;
@@ -10,7 +10,7 @@ use crate::support::sidecar::Sidecar;
 
 const IDS: &str = include_str!("../../data/doors/ids.json");
 
-/// The rows of a section: each id as it is written there, and what it becomes.
+/// Parses a section of the table: each id as written, and the expected result.
 fn rows(section: &str) -> Vec<(String, Value)> {
     let lines = IDS.lines().skip_while(|line| !line.contains(section)).skip(1);
     let rows = lines.map_while(|line| line.trim().strip_prefix(r#"{"id": "#)?.rsplit_once(r#", "becomes": "#));
@@ -21,7 +21,7 @@ fn rows(section: &str) -> Vec<(String, Value)> {
     rows.collect()
 }
 
-/// Asserts which lines were rejected, and which ids a collection has.
+/// Asserts which lines were rejected and which ids a collection has.
 async fn check(sidecar: &Sidecar, collection: &str, rows: &[(String, Value)], rejects: &[Value]) {
     for (row, (id, becomes)) in rows.iter().enumerate() {
         let of_row =
@@ -83,7 +83,7 @@ async fn tables() {
     .await;
 }
 
-/// An id as HTTP writes it: short, unless the short form would be read as another id.
+/// Returns an id as HTTP writes it: in the short form, unless the short form would be parsed as another id.
 fn short(id: &Value) -> Value {
     if let Some(num) = id.get("num") {
         let number: u64 = num.as_str().unwrap().parse().unwrap();
@@ -101,7 +101,7 @@ fn is_hyphenated_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::parse_str(text).is_ok()
 }
 
-/// Asserts that each row of the table has a result, with the id that it becomes.
+/// Asserts that each row of the table has a result with the expected id.
 fn check_results(rows: &[(String, Value)], results: &[Value]) {
     assert_eq!(rows.len(), results.len());
     for ((id, becomes), result) in rows.iter().zip(results) {
@@ -119,7 +119,7 @@ fn check_results(rows: &[(String, Value)], results: &[Value]) {
     }
 }
 
-/// JSON over HTTP has ids as files of JSON lines have them, and answers are written so too.
+/// JSON over HTTP accepts ids like JSON lines, and writes them in the same format.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -131,7 +131,7 @@ async fn http() {
         let answer = client.send("PUT", path, "application/x-ndjson", lines.as_bytes()).await;
         check_results(&rows, &crate::http::results(&answer.lines()));
 
-        // One request fails as a whole if it can't be read, so what is refused is left out.
+        // A unary request fails as a whole if it can't be parsed, so refused ids are left out.
         let taken: Vec<_> = rows.iter().filter(|(_, becomes)| becomes != "refused").cloned().collect();
         let documents: Vec<String> = taken.iter().enumerate().map(document).collect();
         let options = r#"{"collection": "unary", "create_collection": true}"#;
@@ -145,7 +145,7 @@ async fn http() {
             let expected = taken.iter().map(|(_, becomes)| becomes).filter(|becomes| becomes.is_object());
             assert!(expected.clone().all(|id| found.contains(id)), "{collection}");
 
-            // What an answer has, a request takes.
+            // Ids of a response are valid in a request.
             let request = json!({ "collection": collection, "page_size": 1_000 });
             let listed = client.post("/v1/list_documents", &request).await.expect_ok();
             let ids: Vec<_> = listed["documents"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();

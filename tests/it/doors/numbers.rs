@@ -1,4 +1,4 @@
-//! Whole numbers of 64 bits, from every door to both stores and back.
+//! 64-bit integers are exact through every interface, into both stores and back.
 
 use serde_json::{Value, json};
 use splade_sidecar::proto::{Document, OperationStatus, PayloadFormat, ReturnOptions, SearchRequest, StoredDocument};
@@ -10,7 +10,7 @@ use crate::support::http1::Http1Client;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
-/// A payload of numbers as JSON writes them, and what is stored.
+/// A JSON payload of integers at the limits.
 const NUMBERS: &str = r#"{"max": 9223372036854775807, "min": -9223372036854775808, "odd": 9007199254740993, "one": [1.0, 1e0, 1],
     "large": 1e18, "float": 0.30000000000000004, "huge": 1e300, "small": -5e-324, "zero": -0.0, "in": {"n": [-9007199254740993]}}"#;
 
@@ -22,12 +22,12 @@ fn expected() -> Value {
     })
 }
 
-/// `NUMBERS` on one line, with more fields in front.
+/// Returns `NUMBERS` on one line, with additional fields in front.
 fn line(fields: &str) -> String {
     format!("{{{fields}, {}\n", NUMBERS.replace('\n', " ").trim_start_matches('{'))
 }
 
-/// A payload as HTTP answers have it, of which JavaScript keeps every digit.
+/// Converts a payload to that of an HTTP response, in which JavaScript keeps every digit.
 fn over_http(value: Value) -> Value {
     const EXACT: i64 = (1 << 53) - 1;
     match value {
@@ -41,7 +41,7 @@ fn over_http(value: Value) -> Value {
     }
 }
 
-/// Asserts that a document of an HTTP answer has this payload, and that it names the fields that have strings for numbers.
+/// Asserts that a document in an HTTP response has this payload, and names the fields whose numbers are strings.
 fn check_http(document: &Value, payload: &Value, what: &str) {
     assert_eq!(document["payload"], over_http(payload.clone()), "{what}");
     let changed = payload.as_object().unwrap().iter().filter(|(_, value)| over_http(Value::clone(value)) != **value);
@@ -113,7 +113,7 @@ async fn are_exact_through_every_door() {
             assert_eq!(run.json()["hits"][0]["payload"], with_text, "{collection}: {}", run.stderr);
         }
 
-        // A Struct can't hold them, and says so; the rest of it is right.
+        // A Struct can't represent them: those fields are reported, the others are exact.
         let hit = search(sidecar, "grpc", PayloadFormat::Unspecified).await;
         let mut inexact = hit.inexact_fields;
         inexact.sort_unstable();
@@ -125,7 +125,7 @@ async fn are_exact_through_every_door() {
     .await;
 }
 
-/// The same payload, in the form that loses nothing of it, is the same document.
+/// Equal payloads in both formats are one document, if the format can represent the values.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_forms_of_a_payload_are_one_document() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -142,7 +142,7 @@ async fn both_forms_of_a_payload_are_one_document() {
     .await;
 }
 
-/// What 64 bits don't hold is rejected alone, by its path, and never rounded.
+/// An integer out of the 64-bit range rejects its document with the path, and is never rounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_fit_is_rejected_by_its_path() {
     on_both_stores(async |sidecar: &Sidecar| {

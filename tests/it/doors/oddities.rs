@@ -1,5 +1,5 @@
-//! Inputs that each door could take otherwise: equal keys, texts that show nothing, numbers that are none, vectors of
-//! extreme lengths, empty keys, payload fields with the names of ours.
+//! Inputs that parsers commonly disagree on: duplicate keys, blank texts, invalid numbers, vectors of extreme lengths,
+//! empty keys, and payload fields with reserved names.
 
 use serde_json::{Value, json};
 use splade_sidecar::model::{Backend, Model};
@@ -20,12 +20,12 @@ use crate::support::models::find_splade_tiny;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
-/// The reason and the field of a rejection.
+/// Returns the reason and the field of a rejection.
 fn why(result: &OperationResult) -> (String, String) {
     result.error.as_ref().map(|why| (why.reason.clone(), why.field.clone())).unwrap_or_default()
 }
 
-/// A document's text and payload, as JSON, that every door refuses, with the reason and the field.
+/// Text and payload of a document, as JSON, that every interface rejects, with the reason and the field.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("a text", r#"{"a": 1, "a": 2}"#, "INVALID_ARGUMENT", "payload.a"),
     ("a text", r#"{"a": [{"b": 1, "c": 1, "b": 1}]}"#, "INVALID_ARGUMENT", "payload.a[0].b"),
@@ -81,7 +81,7 @@ async fn what_one_door_refuses_all_do() {
     .await;
 }
 
-/// What is no object is refused by its path, also within a request of several documents.
+/// A payload that is not an object is rejected with its path, also in a request of several documents.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payload_that_is_no_object_is_refused() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -102,7 +102,7 @@ async fn a_payload_that_is_no_object_is_refused() {
     .await;
 }
 
-/// Texts of queries and of `Encode` are held to the same rule.
+/// The rule also applies to the texts of queries and of `Encode`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
     let sidecar = Sidecar::start(&[]).await;
@@ -115,7 +115,7 @@ async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
     sidecar.stop_drained().await;
 }
 
-/// The model decides: its vector would be that of the special tokens, which matches everything alike.
+/// The vector of such a text would consist of the special tokens only, and match every document equally.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken() {
     let sidecar = Sidecar::start(&[]).await;
@@ -144,7 +144,7 @@ async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken(
     sidecar.stop_drained().await;
 }
 
-/// On a trained model, too.
+/// The same holds for a trained model.
 #[test]
 fn splade_tiny_leaves_nothing_of_such_texts() {
     let Some(folder) = find_splade_tiny() else { return };
@@ -161,7 +161,7 @@ fn splade_tiny_leaves_nothing_of_such_texts() {
     }
 }
 
-/// An empty key is a key.
+/// An empty key is valid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn empty_keys_are_kept() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -187,7 +187,7 @@ async fn empty_keys_are_kept() {
     .await;
 }
 
-/// The field that keeps the text belongs to the text.
+/// The payload field that stores the text must not hold another value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_text() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -211,7 +211,7 @@ async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_te
     .await;
 }
 
-/// A vector compared by cosine is kept at length 1, whatever its length; one that is not finite is refused.
+/// A vector with cosine distance is stored normalized, also if its length is extreme; a non-finite vector is rejected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dense_vectors_of_any_length_have_their_direction() {
     on_both_stores(async |sidecar: &Sidecar| {

@@ -1,4 +1,4 @@
-//! What survives a process that dies.
+//! Durability of the embedded store across crashes.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,14 +14,14 @@ use tokio::task::JoinSet;
 
 use super::{VECTOR, count, open, point, query, spec};
 
-/// Tells a process of this test binary that it is the one to be killed, and on which folder.
+/// Environment variable that names the directory of the child process that is killed.
 pub(super) const FOLDER: &str = "SPLADE_TEST_FOLDER";
 const BATCH: u64 = 10;
 
-/// Not a test: what the process does that `confirmed_points_survive_a_kill` starts. It upserts batches without end,
-/// four at once, and says which are confirmed.
+/// Child process of `confirmed_points_survive_a_kill`: upserts batches in an endless loop, four concurrently, and
+/// prints each confirmed one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "is started, and killed, by another test"]
+#[ignore = "child process of another test"]
 async fn upserts_until_it_is_killed() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let store = Arc::new(open(Path::new(&folder)));
@@ -44,7 +44,7 @@ async fn upserts_until_it_is_killed() {
     upserts.join_all().await;
 }
 
-/// Starts a process that runs an ignored test of a module of this binary, on a folder.
+/// Starts this test binary as a child process that runs an ignored test of `module` on a directory.
 pub(super) fn start(test: &str, module: &str, folder: &Path, variables: &[(&str, String)]) -> Child {
     let (_, module) = module.split_once("::").expect("a module in a crate");
     Command::new(env::current_exe().expect("this binary"))
@@ -56,7 +56,7 @@ pub(super) fn start(test: &str, module: &str, folder: &Path, variables: &[(&str,
         .expect("a process")
 }
 
-/// Kills the process (SIGKILL) after so many confirmations, and gives all that it confirmed.
+/// Kills the process (SIGKILL) after `confirmations` batches, and returns all batches that it confirmed.
 fn kill_after(mut child: Child, confirmations: usize) -> Vec<u64> {
     let mut confirmed = Vec::new();
     let stdout = child.stdout.take().expect("its standard output");
@@ -65,17 +65,17 @@ fn kill_after(mut child: Child, confirmations: usize) -> Vec<u64> {
             confirmed.push(batch.parse().expect("a number"));
         }
         if confirmed.len() == confirmations {
-            child.kill().expect("it can be killed");
+            child.kill().expect("a running process");
         }
     }
-    child.wait().expect("it ends");
-    assert!(confirmed.len() >= confirmations, "it ended by itself after {confirmed:?}");
+    child.wait().expect("an exit status");
+    assert!(confirmed.len() >= confirmations, "the process exited after {confirmed:?}");
     confirmed
 }
 
 #[tokio::test]
 async fn confirmed_points_survive_a_kill() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let mut confirmed = Vec::new();
     for confirmations in [1, 7, 30] {
         confirmed
@@ -92,7 +92,7 @@ async fn confirmed_points_survive_a_kill() {
                 assert_eq!((point.payload, point.sparse), (expected.payload, Some(expected.sparse)));
             }
         }
-        // A point that was not confirmed is there whole or not at all, once.
+        // An unconfirmed point is stored completely and once, or not at all.
         let points = count(&store, "docs").await;
         assert!(points >= confirmed.len() as u64 * BATCH, "{points} points, {} batches", confirmed.len());
         store.close().await.expect("the store closes");
@@ -100,8 +100,8 @@ async fn confirmed_points_survive_a_kill() {
 }
 
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());
         if entry.file_type().expect("its type").is_dir() {
@@ -112,20 +112,20 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The one segment that is there.
+/// Returns the only segment of a collection.
 fn only_segment(collection: &Path) -> PathBuf {
     let mut segments =
-        fs::read_dir(collection.join("segments")).expect("the segments").map(|entry| entry.expect("one").path());
+        fs::read_dir(collection.join("segments")).expect("the segments").map(|entry| entry.expect("an entry").path());
     let segment = segments.next().expect("a segment");
     assert_eq!(segments.next(), None);
     segment
 }
 
-/// A kill in the middle of a merge leaves segments with old copies beside those with new ones. Here they are made by
-/// hand: an old copy of the only segment is put beside it.
+/// A kill during a merge can leave the old segments beside the merged one. The test simulates that with an old copy of
+/// the only segment.
 #[tokio::test]
 async fn what_a_merge_left_half_done_is_put_in_order() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let docs = folder.path().join("collections/docs");
     let old = folder.path().join("old");
 
@@ -154,7 +154,7 @@ async fn what_a_merge_left_half_done_is_put_in_order() {
             let search = super::SearchQuery { limit: 5_000, ..query(term) };
             let hits = store.search("docs", search).await.expect("a search");
             for hit in hits {
-                assert_eq!(stored.insert(hit.id.to_point_id(), term), None, "{:?} is found twice", hit.id);
+                assert_eq!(stored.insert(hit.id.to_point_id(), term), None, "{:?} was found twice", hit.id);
             }
         }
         let expected = (0..1_500).filter(|id| ![2, 3].contains(id));
@@ -170,15 +170,15 @@ async fn what_a_merge_left_half_done_is_put_in_order() {
     }
 }
 
-/// The engine's own log would grow without end.
+/// The engine never truncates its WAL, so the store must.
 #[tokio::test]
 async fn the_log_stays_bounded_and_its_numbers_go_on() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let log = folder.path().join("collections/docs/wal");
     let size = || -> u64 {
-        fs::read_dir(&log).expect("the log").map(|entry| entry.expect("one").metadata().expect("its size").len()).sum()
+        fs::read_dir(&log).expect("the log").map(|entry| entry.expect("an entry").metadata().expect("its size").len()).sum()
     };
-    // Two of these don't fit into one part of 32 MiB.
+    // Two of these points don't fit into one WAL segment of 32 MiB.
     let text = "x".repeat(17 << 20);
     let big = |term| {
         let mut point = point(1, term);
@@ -194,7 +194,7 @@ async fn the_log_stays_bounded_and_its_numbers_go_on() {
         for n in 1..=upserts {
             store.upsert("docs", VECTOR, &[big(term(n)), point(2, term(n))]).await.expect("an upsert");
         }
-        // The open part, the one to come, and the last that was closed.
+        // The open segment, the next one, and the last closed one.
         assert!(size() <= 96 << 20, "{} MiB", size() >> 20);
         for (n, found) in [(upserts - 1, 0), (upserts, 2)] {
             assert_eq!(store.search("docs", query(term(n))).await.expect("a search").len(), found);

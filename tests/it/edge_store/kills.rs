@@ -1,5 +1,5 @@
-//! Kills in the middle of merges, of upserts that replace and of deletions, again and again:
-//! `make kills`. Nothing that was confirmed is lost, undone or doubled.
+//! Kills the process repeatedly during merges, replacing upserts and deletions (`make kills`). No confirmed operation
+//! is lost, undone or applied twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -18,9 +18,9 @@ use super::{VECTOR, count, open, point, query, spec};
 
 const FIRST: &str = "SPLADE_TEST_FIRST";
 const IDS: u64 = 1_200;
-/// So many that the engine finds a thousand points worth a merge.
+/// Enough terms that the engine merges segments at a thousand points.
 const TERMS: u32 = 1_500;
-/// The term with which points of operation 0 are found.
+/// Points of operation `n` have the term `TAG + n`, so that a search finds them.
 const TAG: u32 = 1_000_000;
 
 fn dice(seed: u64) -> u64 {
@@ -28,12 +28,12 @@ fn dice(seed: u64) -> u64 {
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11
 }
 
-/// Every fifth operation is a deletion.
+/// Returns whether an operation is a deletion: every fifth is.
 fn deletes(operation: u64) -> bool {
     operation % 5 == 4
 }
 
-/// What the operation is about; anyone can work it out from its number.
+/// Returns the ids that an operation changes, derived from its number, so that parent and child agree on them.
 fn ids(operation: u64) -> BTreeSet<u64> {
     let size = if deletes(operation) { 30 } else { 60 };
     (0..size).map(|n| dice(operation * 1_000 + n) % IDS).collect()
@@ -55,9 +55,9 @@ async fn apply(store: &EdgeStore, operation: u64) {
     }
 }
 
-/// Not a test: the process that is killed.
+/// Child process of `nothing_confirmed_is_lost_undone_or_doubled`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "is started, and killed, by another test"]
+#[ignore = "child process of another test"]
 async fn changes_points_until_it_is_killed() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let first: u64 = env::var(FIRST).expect("a number").parse().expect("a number");
@@ -70,7 +70,8 @@ async fn changes_points_until_it_is_killed() {
     }
 }
 
-/// Lets a process work until it has confirmed so many operations, kills it somewhat later, and says which came last.
+/// Runs a child process until it has confirmed `confirmations` operations, kills it after `delay`, and returns the last
+/// confirmed operation.
 fn run(folder: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
     let mut child = start("changes_points_until_it_is_killed", module_path!(), folder, &[(FIRST, first.to_string())]);
     let stdout = child.stdout.take().expect("its standard output");
@@ -80,22 +81,22 @@ fn run(folder: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
             last = Some(operation.parse().expect("a number"));
         }
         if last == Some(first + confirmations) {
-            // The moment of the kill is a time, drawn at random; nothing is awaited.
+            // The test kills at a random time, so it does not wait for any event.
             #[allow(clippy::disallowed_methods)]
             thread::sleep(delay);
-            child.kill().expect("it can be killed");
+            child.kill().expect("a running process");
         }
     }
-    child.wait().expect("it ends");
-    last.expect("it confirmed something")
+    child.wait().expect("an exit status");
+    last.expect("a confirmed operation")
 }
 
-/// By id, the operation that upserted it.
+/// Returns the operation that upserted each stored point, by id.
 async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
     let ids: Vec<_> = (0..IDS).map(PointId::Num).collect();
     let points = store.retrieve("docs", &ids, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
     let tagged = points.into_iter().map(|point| {
-        let DocumentId::Num(id) = point.id else { panic!("{:?} is no number", point.id) };
+        let DocumentId::Num(id) = point.id else { panic!("expected a numeric id, got {:?}", point.id) };
         let tag = point.sparse.expect("a vector").indices().last().copied().expect("its tag");
         (id, u64::from(tag - TAG))
     });
@@ -105,7 +106,7 @@ async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; make kills"]
 async fn nothing_confirmed_is_lost_undone_or_doubled() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.close().await.expect("the store closes");
@@ -127,7 +128,7 @@ async fn nothing_confirmed_is_lost_undone_or_doubled() {
 
         let store = open(folder.path());
         let stored = stored(&store).await;
-        // The operation under way when the kill came may have been done to any of its points.
+        // The operation in flight at the kill may have been applied to any of its points.
         let doubtful = ids(last + 1);
         for id in 0..IDS {
             let (stored, expected) = (stored.get(&id).copied(), expected.get(&id).copied());

@@ -1,4 +1,4 @@
-//! How fast the embedded store is. Measured by hand, in the profile that is to be judged:
+//! Throughput of the embedded store. Run manually, in the profile to measure:
 //! `cargo test --test it speed -- --ignored --nocapture`.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ const BATCH: u64 = 1_000;
 const LAP: u64 = 10 * BATCH;
 const IN_FLIGHT: u64 = 4;
 
-/// A vector of as many terms as a text of a paragraph has, of a vocabulary of BERT's size. Low indices are frequent.
+/// Returns a vector with as many terms as a paragraph has, from a vocabulary of BERT's size. Low indices are frequent.
 fn vector(seed: u64) -> SparseVector {
     let mut state = seed;
     let mut dice = move || {
@@ -36,17 +36,17 @@ fn vector(seed: u64) -> SparseVector {
     SparseVector::new(indices, values).expect("a sparse vector")
 }
 
-/// The length of all files, holes included.
+/// Returns the total length of all files, including holes.
 fn size(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let entries = fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry"));
     let size = |entry: fs::DirEntry| {
-        let metadata = entry.metadata().expect("its size");
+        let metadata = entry.metadata().expect("metadata of the file");
         if metadata.is_dir() { size(&entry.path()) } else { metadata.len() }
     };
     entries.map(size).sum()
 }
 
-/// Upserts ten batches, four at once. The slowest of them.
+/// Upserts ten batches, four concurrently, and returns the duration of the slowest.
 async fn lap(store: &Arc<EdgeStore>, first: u64) -> Duration {
     let mut writers = JoinSet::new();
     for writer in 0..IN_FLIGHT {
@@ -66,7 +66,7 @@ async fn lap(store: &Arc<EdgeStore>, first: u64) -> Duration {
     writers.join_all().await.into_iter().max().unwrap_or_default()
 }
 
-/// Searches ten times a second without end, and keeps how long each took.
+/// Searches ten times per second in an endless loop, and records the durations.
 async fn search(store: Arc<EdgeStore>, times: Arc<Mutex<Vec<Duration>>>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     for seed in 0.. {
@@ -84,7 +84,7 @@ async fn points_a_second_with_and_without_merges() {
     let points: u64 = env::var("POINTS").map_or(60_000, |points| points.parse().expect("a number"));
     for merge_every in [usize::MAX, 10_000] {
         println!("merge_every {merge_every}");
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("a temporary directory");
         let options = EdgeOptions { optimize_after_points: merge_every, ..EdgeOptions::default() };
         let store = Arc::new(EdgeStore::open(folder.path(), options).expect("a store"));
         store.create_collection("docs", &spec()).await.expect("a collection");

@@ -1,4 +1,4 @@
-//! What a server does wrong, and what the store makes of it.
+//! Errors of the server, and how the store reports them.
 
 use std::time::Duration;
 
@@ -120,12 +120,12 @@ async fn a_server_that_vanishes_is_found_again() {
     server.restart_empty();
     let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
     let gone = StoreError::CollectionNotFound("docs".to_owned());
-    // The first call may go into the old connection.
+    // The first call may be sent on the old connection.
     assert!(error == gone || matches!(error, StoreError::Interrupted(_)), "{error:?}");
     assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
 }
 
-/// An answer that is lost on its way, with the write done: the outcome of a write, and of a delete, is unknown.
+/// The response is lost although the write was applied: the outcome of an upsert or a delete is unknown.
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
     let (server, _) = docs().await;
@@ -159,7 +159,7 @@ async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
     assert_eq!(ids(&store).await, [DocumentId::Num(1)]);
 }
 
-/// What settles is what the server got before: it must answer now, and get a while for the rest.
+/// Earlier writes have settled when the server responds again and a delay for the writes in flight has passed.
 #[tokio::test]
 async fn writes_settle_once_the_server_has_answered_for_a_while() {
     let (mut server, _) = docs().await;
@@ -179,7 +179,8 @@ async fn writes_settle_once_the_server_has_answered_for_a_while() {
     store.wait_until_settled().await.unwrap();
 }
 
-/// A REST port, a port with another TLS setting: whatever it says, it is no Qdrant, and is named.
+/// A REST port, or a port with a different TLS setting: the error says that the server does not speak Qdrant's
+/// protocol, and names it.
 #[tokio::test]
 async fn a_server_of_another_protocol_is_unavailable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

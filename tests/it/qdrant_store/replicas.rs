@@ -1,4 +1,4 @@
-//! A collection with several replicas, of which one is behind or away.
+//! A collection with several replicas, one of which lags behind or is down.
 
 use splade_sidecar::store::PointWriter;
 use splade_sidecar::types::{DIGEST_FIELD, Digest, Point, PointId};
@@ -7,13 +7,13 @@ use tonic::Status;
 use super::{docs, point};
 use crate::support::qdrant_server::Call;
 
-/// A point that says what it was made of.
+/// Returns a point with a content digest.
 fn made_of(id: u64, digest: &str) -> Point {
     let payload = [(DIGEST_FIELD.to_owned(), digest.into())].into_iter().collect();
     Point { payload, ..point(id) }
 }
 
-/// A replica that missed a delete or an update confirms nothing.
+/// A digest is only returned if all replicas have it, so a replica that missed a delete or an update prevents it.
 #[tokio::test]
 async fn digests_are_what_all_replicas_have() {
     let (server, store) = docs().await;
@@ -33,7 +33,7 @@ async fn digests_are_what_all_replicas_have() {
     assert_eq!(store.fetch_digests("docs", &all).await.unwrap(), caught_up.into());
 }
 
-/// Qdrant's answer while a replica is away. Nothing is known then, and documents are not held up.
+/// Qdrant's error while a replica is down. No digest is known then, and documents are still accepted.
 #[tokio::test]
 async fn nothing_is_known_of_points_while_a_replica_is_away() {
     let (server, store) = docs().await;

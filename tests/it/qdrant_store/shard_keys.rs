@@ -1,4 +1,4 @@
-//! Collections that are sharded by key. They are created in two steps, and clients may come in between.
+//! Collections with custom sharding. They are created in two steps, and other clients may write in between.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{docs, point, query, spec, store};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::remote_stores::default_config;
 
-/// A store that writes to a shard key.
+/// Returns a store that writes to a shard key.
 fn tenant(server: &QdrantServer, key: &str) -> Arc<QdrantStore> {
     let mut config = default_config(&server.url());
     config.shard_key = Some(key.to_owned());
@@ -31,14 +31,14 @@ async fn keys(store: &QdrantStore) -> Vec<String> {
     store.get_collection("new").await.unwrap().unwrap().spec.sharding.shard_keys
 }
 
-/// A collection `new` without any shard key, as a process leaves it that dies before it has created one.
+/// Creates the collection `new` without a shard key, as a process leaves it that dies before it creates one.
 async fn half_created(store: &QdrantStore, server: &QdrantServer) {
     server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("died"));
     store.create_collection("new", &keyed(&["tenant-1"])).await.unwrap_err();
     assert_eq!(keys(store).await, [""; 0]);
 }
 
-/// A collection that is created with shard keys is written with one of them.
+/// A store with a shard key creates and writes only collections that include this key.
 #[tokio::test]
 async fn a_collection_with_shard_keys_is_written_with_one() {
     let (server, plain) = docs().await;
@@ -108,7 +108,7 @@ async fn a_collection_that_lacks_its_shard_key_is_completed() {
     assert_eq!(server.counters().calls(Call::ShardKeys), calls, "a complete collection was changed");
 }
 
-/// Two processes find the same collection without its key.
+/// Two processes find the collection without its shard key at the same time.
 #[tokio::test]
 async fn a_shard_key_may_be_created_twice_at_once() {
     let server = QdrantServer::start();
@@ -133,7 +133,7 @@ async fn a_shard_key_that_can_not_be_created_is_explained() {
     let error = store.complete_collection(&info, &spec()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Refused(message) if message.contains("not sharded by key")), "{error:?}");
 
-    // As a server that is not a cluster says it.
+    // The error of a server that is not in cluster mode.
     server.faults().fail_next(&[Call::ShardKeys], 1, Status::unimplemented("Qdrant is running in standalone mode"));
     let error = store.create_collection("new", &keyed(&["tenant-1"])).await.unwrap_err();
     let StoreError::Failed(message) = error else { panic!("{error:?}") };

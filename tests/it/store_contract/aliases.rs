@@ -1,4 +1,4 @@
-//! Second names of collections.
+//! Aliases of collections.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 
 use super::{VECTOR, count, create, filled, fresh_name, numbers, point, query, retrieve, search, spec};
 
-/// The collections of these aliases, of which a server may have more.
+/// Returns the collections of these aliases. The server may have other aliases.
 async fn aliases(store: &Arc<dyn VectorStore>, names: &[&String]) -> BTreeMap<String, String> {
     let mut aliases = store.list_aliases().await.expect("the aliases");
     aliases.retain(|alias, _| names.contains(&alias));
     aliases
 }
 
-/// Whatever is done by an alias is done to its collection, which tells its own name.
+/// Every call accepts an alias, and returns the name of the collection.
 pub async fn an_alias_can_be_named_wherever_a_collection_can(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let alias = fresh_name();
@@ -40,7 +40,7 @@ pub async fn an_alias_can_be_named_wherever_a_collection_can(store: Arc<dyn Vect
     assert_eq!(count(&store, &name).await, 2);
 }
 
-/// Every call finds one collection or the other, and after the switch only the new one.
+/// Each call sees one of the two collections, and only the new one after the switch.
 pub async fn an_alias_is_switched_in_one_step(store: Arc<dyn VectorStore>) {
     const SWITCHES: usize = 20;
     let (old, new) = (filled(&store, &[point(1, &[(1, 1.0)])]).await, filled(&store, &[point(2, &[(1, 1.0)])]).await);
@@ -66,7 +66,7 @@ pub async fn an_alias_is_switched_in_one_step(store: Arc<dyn VectorStore>) {
     assert_eq!(aliases(&store, &[&alias]).await, [(alias, new)].into());
 }
 
-/// What is refused changes nothing.
+/// A refused call changes nothing.
 pub async fn no_name_is_an_alias_and_a_collection(store: Arc<dyn VectorStore>) {
     let (first, second) = (create(&store, &spec()).await, create(&store, &spec()).await);
     let (alias, absent) = (fresh_name(), fresh_name());
@@ -80,7 +80,7 @@ pub async fn no_name_is_an_alias_and_a_collection(store: Arc<dyn VectorStore>) {
     assert_eq!(aliases(&store, &[&alias, &second_alias, &second]).await, [(alias, first)].into());
 }
 
-/// The collection stays, and so do its other aliases.
+/// The collection and its other aliases stay.
 pub async fn a_deleted_alias_is_gone(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let (alias, other) = (fresh_name(), fresh_name());

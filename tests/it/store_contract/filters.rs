@@ -1,4 +1,4 @@
-//! What a filter lets pass.
+//! Filters.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{filled, numbers, payload, point, query, search};
 
-/// Points 1 to 6, by payload.
+/// Returns the payloads of points 1 to 6.
 fn payloads() -> [Value; 6] {
     [
         json!({
@@ -78,7 +78,7 @@ fn must_not(must_not: Vec<Condition>) -> Filter {
     Filter { must_not, ..Filter::default() }
 }
 
-/// One condition, and the points that meet it.
+/// Returns single conditions, each with the points that match.
 fn conditions() -> Vec<(Condition, Vec<u64>)> {
     let date = |days: u64| UNIX_EPOCH + Duration::from_secs(days * 86_400);
     let new_year_2024 = date(19_723);
@@ -122,7 +122,7 @@ fn conditions() -> Vec<(Condition, Vec<u64>)> {
     ]
 }
 
-/// Whole filters, and the points that pass.
+/// Returns combined filters, each with the points that match.
 fn filters() -> Vec<(Filter, Vec<u64>)> {
     let red = || is("color", "red");
     let b = || is("tags", "b");
@@ -156,7 +156,7 @@ pub async fn filters_mean_what_they_say(store: Arc<dyn VectorStore>) {
     }
 }
 
-/// Among the points that pass, the best, with the scores that they have without the filter.
+/// The best matching points, with the scores that they have without the filter.
 pub async fn a_filter_narrows_a_search_and_keeps_its_scores(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=200).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;

@@ -16,7 +16,7 @@ async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, l
     store.scroll(name, ScrollQuery { from, limit, vectors: WithVectors::default() }).await.expect("a page")
 }
 
-/// All points of a collection, by pages of so many.
+/// Reads all points of a collection in pages of `limit`.
 async fn all(store: &Arc<dyn VectorStore>, name: &str, limit: usize) -> Vec<StoredPoint> {
     let (mut points, mut from) = (Vec::new(), None);
     loop {
@@ -30,8 +30,8 @@ async fn all(store: &Arc<dyn VectorStore>, name: &str, limit: usize) -> Vec<Stor
     }
 }
 
-/// Each point is on exactly one page, whatever the size of the pages: numbers first, then UUIDs; with its payload, its
-/// client's id, and nothing of the service's own.
+/// Each point is on exactly one page for every page size: numeric ids first, then UUIDs; with its payload and the
+/// client's id, and without internal fields.
 pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn VectorStore>) {
     let document = |id: DocumentId| {
         let text = format!("text of {id:?}");
@@ -67,13 +67,13 @@ pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn Vecto
             assert_eq!((&point.payload, point.sparse.is_none(), point.dense.is_empty()), (&payload, true, true));
         }
     }
-    // From anywhere, there or not.
+    // From an id that exists, and from one that does not.
     let after = page(&store, &name, Some(PointId::Num(2)), 2).await;
     assert!(after.points.iter().map(|point| point.id.clone()).eq([7, 1_000].map(DocumentId::Num)));
     assert_eq!(after.next, Some(PointId::Num(u64::MAX)));
 }
 
-/// By name, those that a point has.
+/// A page contains the requested vectors that a point has.
 pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
     let dense = |size, distance| DenseSpec { size, distance };
     let vectors = [("image".to_owned(), dense(2, Distance::Dot)), ("voice".to_owned(), dense(3, Distance::Euclid))];
@@ -97,7 +97,7 @@ pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn 
     assert_eq!(asked(&[]).await, [[].into(), [].into(), [].into()]);
 }
 
-/// Searches, reads by id and pages bring the same of a point: the sparse vector, dense ones, or none.
+/// Search, retrieve and scroll return equal vectors of a point: sparse, dense, or none.
 pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
     let dense = |size| DenseSpec { size, distance: Distance::Dot };
     let dense = [("image".to_owned(), dense(2)), ("voice".to_owned(), dense(1))].into();

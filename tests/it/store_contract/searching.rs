@@ -1,4 +1,4 @@
-//! What a search finds.
+//! Searches.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use splade_sidecar::types::{CollectionSpec, Datatype, Document, DocumentId, Payl
 
 use super::{VECTOR, create, filled, numbers, payload, point, query, search, sparse, spec};
 
-/// Numbers that look random and are the same in every run.
+/// Deterministic pseudo-random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -18,7 +18,7 @@ impl Dice {
         (self.0 >> 33) % bound
     }
 
-    /// Up to `terms` of 60 terms, weighing an eighth to two.
+    /// Returns a vector of up to `terms` of 60 terms, with weights from an eighth to two.
     fn vector(&mut self, terms: u64) -> SparseVector {
         let entries: HashMap<u32, f32> =
             (0..terms).map(|_| (self.below(60) as u32, (self.below(16) + 1) as f32 / 8.0)).collect();
@@ -52,7 +52,7 @@ pub async fn points_without_a_shared_term_are_not_found(store: Arc<dyn VectorSto
     assert_eq!(search(&store, &name, query(&[(3, 2.0), (u32::MAX, 1.0)])).await, []);
 }
 
-/// Limit and offset cut the same list into pieces, however they are chosen.
+/// Every combination of limit and offset returns a slice of the complete result list.
 pub async fn pages_are_the_pieces_of_the_whole(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=20).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
@@ -64,7 +64,7 @@ pub async fn pages_are_the_pieces_of_the_whole(store: Arc<dyn VectorStore>) {
     }
 }
 
-/// A point that scores exactly the threshold passes.
+/// The threshold is inclusive.
 pub async fn the_score_threshold_is_the_least_that_passes(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=8).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
@@ -79,7 +79,7 @@ pub async fn an_empty_query_finds_nothing(store: Arc<dyn VectorStore>) {
     assert_eq!(search(&store, &name, query(&[])).await, []);
 }
 
-/// Payloads and vectors as asked; the client's own id in any case.
+/// Payload and vectors are returned on request, the client's id always.
 pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
     let kept = payload(json!({ "title": "A", "nested": { "n": 1 } }));
     let vector = sparse(&[(1, 0.5), (4, 2.0)]);
@@ -105,7 +105,7 @@ pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
     }
 }
 
-/// Coarser formats and an index on disk find the same points, with scores about the same.
+/// Lossy datatypes and an on-disk index find the same points, with approximately equal scores.
 pub async fn every_number_format_finds(store: Arc<dyn VectorStore>) {
     for (datatype, tolerance) in [(Datatype::Float32, 0.0), (Datatype::Float16, 0.01), (Datatype::Uint8, 0.1)] {
         for on_disk_index in [false, true] {

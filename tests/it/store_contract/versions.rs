@@ -1,4 +1,4 @@
-//! Versions: a store keeps the newest, in whichever order they come.
+//! Versions: a store keeps the newest, regardless of the order of the writes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use splade_sidecar::types::{Document, DocumentId, Payload, Point, PointId};
 
 use super::{VECTOR, count, filled, numbers, payload, point, retrieve, sparse};
 
-/// A point whose payload says which change it was written by.
+/// Returns a point whose payload contains the number of the change that wrote it.
 fn versioned(id: u64, version: i64, change: u64) -> Point {
     let document = Document {
         id: DocumentId::Num(id),
@@ -25,16 +25,17 @@ async fn change(store: &Arc<dyn VectorStore>, name: &str, id: u64) -> (Option<u6
     (point.payload.get("change").and_then(serde_json::Value::as_u64), point.version)
 }
 
-/// Of any versions of a document in any order the newest stays, also beyond what a double holds, and beside other points.
+/// The newest version wins for any order of versions, also if they differ only beyond a double's precision, and also
+/// next to other points.
 pub async fn the_newest_version_stays(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[]).await;
-    // Two versions that are the same double, both ends, and neighbours on both sides of 32 bits.
+    // Two versions that are equal as doubles, both limits, and neighbours of the 32-bit limits.
     let versions =
         [0, -1, 1, (1 << 32) - 1, 1 << 32, -(1 << 32), i64::MIN, i64::MAX - 1, i64::MAX, (1 << 53) + 1, 1 << 53];
     let mut newest = BTreeMap::new();
     for (number, version) in (0u64..).zip(versions) {
         for id in [1, 2] {
-            // The second document sees the versions in the opposite order.
+            // The second document receives the versions in reverse order.
             let version = if id == 1 { version } else { versions[versions.len() - 1 - number as usize] };
             let other = versioned(100 + number, 7, number);
             let kept =
@@ -48,13 +49,13 @@ pub async fn the_newest_version_stays(store: Arc<dyn VectorStore>) {
             assert_eq!(change(&store, &name, id).await, (Some(number), Some(version)));
         }
     }
-    // The same again is not newer.
+    // An equal version is not newer.
     let again = versioned(1, i64::MAX, 99);
     assert_eq!(store.upsert_newer(&name, VECTOR, &[again]).await, Ok(HashSet::from([PointId::Num(1)])));
     assert_eq!(count(&store, &name).await, 2 + versions.len() as u64);
 }
 
-/// A point without a version is older than every version; one that is written without a version has none.
+/// A point without a version is older than every version. A write without a version removes the version.
 pub async fn a_point_without_a_version_is_the_oldest(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let first = [versioned(1, i64::MIN, 5)];
@@ -66,7 +67,7 @@ pub async fn a_point_without_a_version_is_the_oldest(store: Arc<dyn VectorStore>
     assert_eq!(plain.pop().expect("a point").payload, payload(serde_json::json!({ "n": 1 })));
 }
 
-/// A delete with a version spares what is not older, and deletes the rest.
+/// A delete with a version keeps newer points.
 pub async fn an_old_delete_spares_a_new_version(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(4, &[(1, 1.0)])]).await;
     let points = [versioned(1, 10, 0), versioned(2, 20, 0), versioned(3, 30, 0)];

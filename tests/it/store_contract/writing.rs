@@ -1,4 +1,4 @@
-//! Collections, and what is written to them.
+//! Collections, and writes to them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::{
     spec_with_dense,
 };
 
-/// The description of a collection is what it was created with, and how many points it has.
+/// The information about a collection consists of its specification and its number of points.
 pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
     let dense = |size, distance| DenseSpec { size, distance };
     let rich = CollectionSpec {
@@ -49,7 +49,7 @@ pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
     }
 }
 
-/// Creating what is there fails, and changes nothing.
+/// Creating an existing collection fails and changes nothing.
 pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let other = CollectionSpec { model: "another".into(), incarnation: "another".into(), ..spec() };
@@ -70,7 +70,7 @@ pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
     assert_eq!(outcomes, [Ok(()), exists(), exists(), exists()]);
 }
 
-/// Every collection is listed as it is described, by its name and not by its aliases, in the order of names.
+/// Every collection is listed once, by its name and not by its aliases, sorted by name, with equal information.
 pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
     let mut names = vec![filled(&store, &[point(1, &[(1, 1.0)])]).await];
     for _ in 0..3 {
@@ -83,12 +83,12 @@ pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
     assert!(all.iter().all(|info| info.name != alias), "{all:?}");
     for name in names {
         let described = store.get_collection(&name).await.expect("an answer");
-        // A server may have others.
+        // The server may have other collections.
         assert_eq!(all.iter().find(|info| info.name == name), described.as_ref());
     }
 }
 
-/// Whatever is done with a collection that is not there says so.
+/// Every call to a missing collection returns `CollectionNotFound`.
 pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStore>) {
     let name = fresh_name();
     let absent = StoreError::CollectionNotFound(name.clone());
@@ -99,7 +99,7 @@ pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStor
     assert_eq!(store.delete(&name, &[PointId::Num(1)]).await, Err(absent));
 }
 
-/// Of the point that was there before, nothing is left: no term, no payload field, no second copy.
+/// Nothing of the previous point is left: no term, no payload field, no second copy.
 pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0), (2, 1.0)]), point(2, &[(1, 1.0)])]).await;
     let new = Point { payload: payload(json!({ "fresh": true })), ..point(1, &[(2, 0.5), (3, 2.0)]) };
@@ -113,7 +113,7 @@ pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
     assert_eq!(stored, [StoredPoint::new(new.id, 0.0, new.payload, Some(new.sparse))]);
 }
 
-/// Within one batch too, the later replaces.
+/// In one batch, too, the later point replaces the earlier one.
 pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(5, 1.0)]), point(1, &[(2, 1.0)])]).await;
     assert_eq!(count(&store, &name).await, 2);
@@ -121,7 +121,7 @@ pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore
     assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
 }
 
-/// The digest that a point was written with, by its id; nothing of points that are absent or have none.
+/// Digests are returned by id; missing points and points without a digest are omitted.
 pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
     let document = |number| Document {
         id: DocumentId::Num(number),
@@ -144,10 +144,10 @@ pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
     let StoreError::CollectionNotFound(name) = &absent else { unreachable!() };
     assert_eq!(store.fetch_digests(name, &ids).await, Err(absent.clone()));
     let stored = retrieve(&store, &filled(&store, &[made(1)]).await, &[1]).await;
-    assert_eq!(stored[0].payload, payload(json!({ "text": "text 1", "year": 1 })), "clients don't see it");
+    assert_eq!(stored[0].payload, payload(json!({ "text": "text 1", "year": 1 })), "the digest is not part of the payload");
 }
 
-/// Ids of each kind, floats to the bit, payloads with their types, and the ids that are absent left out.
+/// Ids of each kind, bit-exact floats, and typed payloads are returned; missing ids are omitted.
 pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>) {
     let awkward = payload(json!({
         "whole": 3.0, "tenth": 0.1, "huge": 1e300, "negative": -0.5,
@@ -181,7 +181,7 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
     }
 }
 
-/// A text may have no term that the model gives a weight.
+/// The model may assign no weight to any term of a text.
 pub async fn a_point_without_terms_is_kept_and_never_found(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[]), point(2, &[(1, 1.0)])]).await;
     assert_eq!(count(&store, &name).await, 2);
@@ -193,7 +193,7 @@ pub async fn a_point_without_terms_is_kept_and_never_found(store: Arc<dyn Vector
     assert_eq!(retrieve(&store, &name, &[2]).await[0].sparse, Some(SparseVector::default()));
 }
 
-/// It is not counted, found or retrieved; the ids that are absent are passed over; it can come back.
+/// A deleted point is not counted, found or retrieved. Missing ids are ignored. The point can be written again.
 pub async fn a_deleted_point_is_gone(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(1, 2.0)]), point(3, &[(1, 3.0)])]).await;
     let ids = [PointId::Num(1), PointId::Num(3), PointId::Num(99), PointId::Uuid(Uuid::from_u128(1))];
@@ -216,8 +216,8 @@ pub async fn no_points_are_no_trouble(store: Arc<dyn VectorStore>) {
     assert_eq!(count(&store, &name).await, 0);
 }
 
-/// A dense vector that the collection has not, or of another size: the batch is refused, its misfit is not written, and
-/// the rest can be written without it. (A Qdrant server may have written some of the rest.)
+/// A dense vector that the collection does not have, or of a wrong size: the batch is refused, the invalid point is not
+/// written, and the others can be written without it. (A Qdrant server may have written some of them.)
 pub async fn a_batch_with_a_misfit_is_refused(store: Arc<dyn VectorStore>) {
     const MISFIT: u64 = 100;
     let name = create(&store, &spec_with_dense("title", 3)).await;
@@ -232,7 +232,7 @@ pub async fn a_batch_with_a_misfit_is_refused(store: Arc<dyn VectorStore>) {
         assert!(matches!(outcome, Err(StoreError::Refused(_))), "{outcome:?}");
         assert_eq!(retrieve(&store, &name, &[MISFIT]).await, []);
     }
-    store.upsert(&name, VECTOR, &rest).await.expect("what fits is taken");
+    store.upsert(&name, VECTOR, &rest).await.expect("an upsert of the valid points");
     assert_eq!(count(&store, &name).await, MISFIT);
 }
 
@@ -257,7 +257,7 @@ pub async fn concurrent_upserts_all_arrive(store: Arc<dyn VectorStore>) {
     assert_eq!(found, (0..WRITERS * EACH).collect::<Vec<_>>());
 }
 
-/// Closing is asked for once or twice; what comes after is refused as unavailable.
+/// A store can be closed twice. Later calls are refused as unavailable.
 pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     assert_eq!(store.check_ready().await, Ok(()));
