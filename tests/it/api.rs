@@ -1,4 +1,4 @@
-//! Every call of the contract, on real sockets: what it does, and what it says when it can't.
+//! Every gRPC call on real sockets: its results and its errors.
 
 mod aliases;
 mod bad_documents;
@@ -41,28 +41,28 @@ use crate::support::documents::expect_stats;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
-/// A search by text for everything that a test can have stored.
+/// Returns a text query that matches all documents of a test.
 fn by_text(collection: &str, text: &str) -> SearchRequest {
     let query = Some(text_query(text));
     SearchRequest { collection: collection.to_owned(), query, limit: 1_000, ..Default::default() }
 }
 
-/// A query by text that is encoded like this.
+/// Returns a text query with these encoding options.
 fn encoded_query(text: &str, encoding: EncodingOptions) -> Option<Query> {
     Some(Query { encoding: Some(encoding), ..text_query(text) })
 }
 
-/// Only the terms that these rules keep.
+/// Returns encoding options with these pruning rules.
 fn pruned(pruning: Pruning) -> EncodingOptions {
     EncodingOptions { pruning: Some(pruning), ..Default::default() }
 }
 
-/// Long texts as they are handled by this rule.
+/// Returns encoding options with this long-text policy.
 fn long_texts(long_text: LongText) -> EncodingOptions {
     EncodingOptions { long_text: long_text.into(), ..Default::default() }
 }
 
-/// Asks for sparse vectors beside the payload.
+/// Requests sparse vectors in addition to the payload.
 fn with_vectors() -> Option<ReturnOptions> {
     Some(ReturnOptions { with_sparse_vectors: true, ..Default::default() })
 }
@@ -83,7 +83,7 @@ fn hit_id(hit: &Hit) -> &DocumentId {
     hit_document(hit).id.as_ref().unwrap()
 }
 
-/// The sparse vector of a stored document, under the name that collections have by default.
+/// Returns the sparse vector of a stored document, which has the default name.
 fn stored_vector(document: &StoredDocument) -> Option<&SparseVector> {
     document.sparse_vectors.get("splade")
 }
@@ -93,7 +93,7 @@ fn dot(a: &SparseVector, b: &SparseVector) -> f32 {
     a.indices.iter().zip(&a.values).map(|(index, value)| value * weight(index)).sum()
 }
 
-/// Whether two scores are the same but for the order in which their terms were added.
+/// Returns whether two scores are equal up to rounding: the order of summation may differ.
 fn close(a: f32, b: f32) -> bool {
     (a - b).abs() <= 1e-4 * a.abs().max(1.0)
 }

@@ -1,4 +1,4 @@
-//! `SetAlias`, `DeleteAlias`, `ListAliases`, and what other calls make of an alias.
+//! `SetAlias`, `DeleteAlias` and `ListAliases`, and aliases in other calls.
 
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
@@ -54,7 +54,7 @@ async fn every_call_takes_an_alias() {
         assert_eq!(get_collection(sidecar, "docs").await, get_collection(sidecar, "docs-v1").await);
         assert_eq!(get_collection(sidecar, "docs").await.name, "docs-v1");
 
-        // With and without leave to create it, which there is no need for.
+        // Both with and without permission to create the collection, which exists already.
         assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts[..15])).await);
         upsert(sidecar, existing("docs"), number_documents(&texts[..20])).await;
         assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 20);
@@ -112,7 +112,7 @@ async fn what_is_wrong_is_told_by_its_field() {
     .await;
 }
 
-/// Serves a second model under this name.
+/// Flags that serve a second model.
 fn new_model() -> [String; 4] {
     let model = |name: &str, folder_name: &str| format!("{name}={}", model_dir(folder_name).display());
     ["--model".to_owned(), model("old", MODEL), "--model".to_owned(), model("new", "distilbert-random-untied")]
@@ -124,7 +124,8 @@ async fn with_two_models(flags: &[&str]) -> Sidecar {
     Sidecar::start(&models.chain(flags.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// The same texts in `docs-v1` by the old model and in `docs-v2` by the new one; `docs` stands for the first.
+/// Indexes equal texts in `docs-v1` with the old model and in `docs-v2` with the new one; the alias `docs` names the
+/// first.
 async fn rolled_out(sidecar: &Sidecar, texts: &[String]) {
     for (collection, model) in [("docs-v1", "old"), ("docs-v2", "new")] {
         let ingest = IngestOptions { model: model.to_owned(), ..options(collection) };
@@ -147,7 +148,7 @@ async fn a_switch_needs_no_change_of_clients() {
     for _ in 0..3 {
         for (collection, model, other, expected) in [("docs-v1", "old", "new", &old), ("docs-v2", "new", "old", &new)] {
             set(&sidecar, "docs", collection).await.unwrap();
-            assert_eq!(hits(&sidecar, "docs", "").await, *expected, "the model that wrote it, and at once");
+            assert_eq!(hits(&sidecar, "docs", "").await, *expected, "the model of the collection, effective at once");
             assert_eq!(hits(&sidecar, "docs", model).await, *expected);
             let wrong = SearchRequest { model: other.to_owned(), ..by_text("docs", "the moon") };
             let wrong = Failure::from(sidecar.index_client().await.search(wrong).await.unwrap_err());
@@ -168,7 +169,8 @@ async fn a_switch_needs_no_change_of_clients() {
     sidecar.stop_drained().await;
 }
 
-/// A search finds what the one collection has or what the other has, each with its own model; a write goes to the new one.
+/// During a switch, a search returns the hits of one of the two collections, encoded with the model of that collection.
+/// A write goes to the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_by_another_process_is_harmless() {
     let (qdrant, texts) = (QdrantServer::start(), sample_texts(20));
@@ -181,20 +183,20 @@ async fn a_switch_by_another_process_is_harmless() {
 
     set(&other, "docs", "docs-v2").await.unwrap();
     let found = hits(&ours, "docs", "").await;
-    assert!(found == old || found == new, "a query by one model was held against the other's documents");
+    assert!(found == old || found == new, "a query of one model was searched in the collection of the other");
     let further = number_documents(&crate::support::documents::sample_texts(25));
     upsert(&ours, existing("docs"), further).await;
     let counts =
         [get_collection(&ours, "docs-v1").await.point_count, get_collection(&ours, "docs-v2").await.point_count];
     assert_eq!(counts, [20, 25]);
-    // To ask is to know.
+    // The call refreshes the cached alias.
     assert_eq!(get_collection(&ours, "docs").await.name, "docs-v2");
     assert_eq!(hits(&ours, "docs", "").await.len(), 25);
     ours.stop_drained().await;
     other.stop_drained().await;
 }
 
-/// Without an id of its own, a text is the same document by whichever name of whichever collection it is sent.
+/// A document without an id gets one that depends on its text only, for every name of every collection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_are_made_are_made_of_the_text_alone() {
     let sidecar = Sidecar::start(&[]).await;
@@ -213,7 +215,7 @@ async fn ids_that_are_made_are_made_of_the_text_alone() {
     sidecar.stop_drained().await;
 }
 
-/// On the embedded store, what was confirmed outlives the process, however that ends.
+/// In the embedded store, a confirmed alias survives a kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_survives_a_kill() {
     let folder = TempDir::new().unwrap();
@@ -228,7 +230,7 @@ async fn an_alias_survives_a_kill() {
     assert_eq!(process.point_count("docs").await, 3);
 }
 
-/// A token of the one collection is not taken for the other.
+/// A page token of one collection is refused for the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_by_an_alias_are_of_one_collection() {
     let sidecar = Sidecar::start(&[]).await;

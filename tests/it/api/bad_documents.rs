@@ -1,4 +1,4 @@
-//! A bad document is refused alone, says why, and never ends its stream.
+//! An invalid document is rejected alone, with its reason, and never ends its stream.
 
 use bytes::Bytes;
 use prost::Message;
@@ -17,7 +17,7 @@ use crate::support::documents::{
 };
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
-/// A document that is refused: what it is, what goes over the wire, the id that its result has, the reason, the field.
+/// An invalid document: a description, its bytes, the id in its result, the reason, and the field.
 struct Bad {
     what: &'static str,
     bytes: Bytes,
@@ -40,7 +40,7 @@ fn with_payload(id: u64, fields: serde_json::Value) -> Document {
     Document { payload: Some(to_payload(fields)), ..document(num(id), "the moon") }
 }
 
-/// A payload with a number that JSON does not have.
+/// Returns a document whose payload contains a number that JSON can't represent.
 fn with_nan(id: u64) -> Document {
     let number = |number| Value { kind: Some(ValueKind::NumberValue(number)) };
     let list = ListValue { values: vec![number(1.0), number(f64::NAN)] };
@@ -48,7 +48,7 @@ fn with_nan(id: u64) -> Document {
     Document { payload: Some(Struct { fields: [("list".to_owned(), list)].into() }), ..document(num(id), "the moon") }
 }
 
-/// A field of bytes, as it goes over the wire.
+/// Encodes a length-delimited protobuf field.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_key(number, WireType::LengthDelimited, &mut bytes);
@@ -57,7 +57,7 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// `{"a": {"a": … }}`, so many objects deep, as it goes over the wire.
+/// Encodes the payload `{"a": {"a": … }}` with `depth` nested objects.
 fn nested(depth: usize) -> Vec<u8> {
     let leaf = field(3, b"leaf");
     let deeper = |value: Vec<u8>, _| {
@@ -162,7 +162,7 @@ async fn a_payload_may_be_32_deep() {
 async fn the_later_of_two_documents_with_one_id_stays() {
     on_both_stores(async |sidecar| {
         let version = |id: u64, n: u64| with_payload(id, json!({ "version": n }));
-        // Some next to each other, some far apart, one id five times.
+        // Some duplicates are adjacent, some far apart, and one id occurs five times.
         let mut documents: Vec<_> = (1..=3).flat_map(|id| [version(id, 1), version(id, 2)]).collect();
         documents.extend((4..=100).map(|id| version(id, 1)).chain((4..=100).map(|id| version(id, 2))));
         documents.extend((1..=5).map(|n| version(1000, n)));
@@ -179,7 +179,7 @@ async fn the_later_of_two_documents_with_one_id_stays() {
     .await;
 }
 
-/// The same with a bad one between them, which takes nothing away from the first.
+/// An invalid document with the id of a valid one does not affect it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_document_does_not_replace_a_good_one() {
     let sidecar = Sidecar::start(&[]).await;

@@ -17,14 +17,14 @@ pub async fn get(sidecar: &Sidecar, collection: &str) -> Collection {
     sidecar.collection(collection).await
 }
 
-/// The only sparse vector of a collection: who writes it, and how it is stored.
+/// Returns the options of the only sparse vector of a collection.
 pub fn sparse(collection: &Collection) -> &SparseVectorOptions {
     let vectors = &collection.options.as_ref().unwrap().sparse_vectors;
     assert_eq!(vectors.len(), 1, "{vectors:?}");
     vectors.values().next().unwrap()
 }
 
-/// Collection options with one sparse vector.
+/// Returns collection options with one sparse vector.
 pub fn with_sparse(name: &str, options: SparseVectorOptions) -> CollectionOptions {
     CollectionOptions { sparse_vectors: [(name.to_owned(), options)].into(), ..Default::default() }
 }
@@ -35,7 +35,7 @@ pub async fn create(sidecar: &Sidecar, name: &str, options: Option<CollectionOpt
     Ok(response.into_inner().collection.unwrap())
 }
 
-/// What a response says of a sparse vector that this server's model writes.
+/// Returns the expected options of a sparse vector that is written by the model of this server.
 fn written(datatype: VectorDatatype, on_disk_index: bool) -> SparseVectorOptions {
     SparseVectorOptions {
         model: MODEL.to_owned(),
@@ -75,7 +75,7 @@ async fn a_collection_is_described_as_it_was_created() {
     on_both_stores(async |sidecar| {
         let ingest = |collection_options| IngestOptions { collection_options, ..options("made") };
         assert_indexed(&sidecar.ingest(ingest(Some(made(asked.clone()))), number_documents(&sample_texts(25))).await);
-        // What is asked for later is not applied.
+        // Options of an existing collection are not changed.
         let other = CollectionOptions { replication_factor: 1, ..with_sparse("splade", Default::default()) };
         assert_indexed(&sidecar.ingest(ingest(Some(other)), number_documents(&sample_texts(30))).await);
         let found = get(sidecar, "made").await;
@@ -101,7 +101,7 @@ async fn a_collection_is_described_as_it_was_created() {
 async fn a_collection_is_created_once() {
     let image = DenseVectorOptions { size: 3, distance: Distance::Dot.into() };
     let asked = SparseVectorOptions {
-        // May be said, if it is true.
+        // Accepted, because it is the model of the server.
         model: MODEL.to_owned(),
         fingerprint: load_random_model(MODEL).fingerprint.to_string(),
         datatype: VectorDatatype::Uint8.into(),
@@ -175,7 +175,8 @@ async fn what_is_deleted_is_gone_and_the_rest_stays() {
     .await;
 }
 
-/// The embedded store is one folder: more is refused, by the option that wants it. What means one is taken.
+/// The embedded store has one shard and one replica: options for more are rejected with their field. Options for one
+/// are accepted.
 #[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_store_takes_no_options_of_a_cluster() {
@@ -205,7 +206,7 @@ async fn the_embedded_store_takes_no_options_of_a_cluster() {
     sidecar.stop_drained().await;
 }
 
-/// A Qdrant cluster is told how to spread a collection, and tells it again.
+/// The sharding options are sent to the Qdrant cluster, and returned by later calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_is_spread_as_it_was_asked_for() {
     let qdrant = QdrantServer::start();

@@ -1,4 +1,4 @@
-//! `GetDocuments`: by id, in the order of the request, with what was asked for.
+//! `GetDocuments`: by id, in the order of the request, with the requested fields.
 
 use serde_json::{Value, json};
 use splade_sidecar::proto::{
@@ -15,7 +15,7 @@ use crate::support::sidecar::on_both_stores;
 
 const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-/// Documents with ids of every kind.
+/// Returns one id of each kind.
 fn ids() -> Vec<DocumentId> {
     vec![num(7), num(300), uuid(UUID), key("page/1"), key(UUID), num(u64::MAX)]
 }
@@ -34,7 +34,7 @@ fn ids_of(documents: &[StoredDocument]) -> Vec<DocumentId> {
     documents.iter().map(|document| document.id.clone().unwrap()).collect()
 }
 
-/// Fills `docs`.
+/// Fills the collection `docs`.
 async fn fill(server: &Endpoint) {
     let image = DenseVectorOptions { size: 2, distance: Distance::Dot.into() };
     let dense = CollectionOptions { dense_vectors: [("image".to_owned(), image)].into(), ..Default::default() };
@@ -60,7 +60,7 @@ async fn they_come_in_the_order_of_the_request() {
                 let got = get(sidecar, "docs", asked.clone(), options()).await;
                 assert_eq!(ids_of(&got.documents), asked);
                 assert_eq!((got.missing, got.remaining), (vec![], vec![]));
-                assert!(got.documents.iter().all(|document| listed.contains(document)), "as a list has them");
+                assert!(got.documents.iter().all(|document| listed.contains(document)), "not equal to the document in a listing");
             }
         }
         set_alias(sidecar, "alias", "docs").await.unwrap();
@@ -69,7 +69,7 @@ async fn they_come_in_the_order_of_the_request() {
     .await;
 }
 
-/// In the order of the request too; an id of another kind is another id.
+/// Missing ids are reported in the order of the request. Ids of different kinds are different.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_that_are_not_there_are_told() {
     on_both_stores(async |sidecar| {
@@ -81,7 +81,7 @@ async fn those_that_are_not_there_are_told() {
         assert_eq!(got.remaining, []);
         let none = get(sidecar, "docs", absent.to_vec(), None).await;
         assert_eq!((none.documents, none.missing.as_slice()), (vec![], &absent[..]));
-        // A thousand can be asked for, and spellings of a UUID are one id.
+        // A request may have a thousand ids, and all spellings of a UUID are one id.
         let many: Vec<_> = (1_000..2_000).map(num).collect();
         assert_eq!(get(sidecar, "docs", many.clone(), None).await.missing, many);
         let spelled = get(sidecar, "docs", vec![uuid(&UUID.to_uppercase().replace('-', ""))], None).await;
@@ -90,7 +90,7 @@ async fn those_that_are_not_there_are_told() {
     .await;
 }
 
-/// The same id twice is the same document twice.
+/// A document whose id occurs twice is returned twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_may_come_twice() {
     on_both_stores(async |sidecar| {
@@ -103,7 +103,8 @@ async fn an_id_may_come_twice() {
     .await;
 }
 
-/// A response is a message that any client takes: what it has no room for is asked for again, until everything is there.
+/// The size of a response is bounded: the ids of the omitted documents are returned, and the client requests them
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_no_room_remains() {
     on_both_stores(async |sidecar| {
@@ -119,7 +120,7 @@ async fn what_has_no_room_remains() {
             assert!(!got.documents.is_empty() || got.remaining.is_empty(), "no progress");
             let size: usize = got.documents.iter().map(prost::Message::encoded_len).sum();
             assert!(size < 4 << 20, "{size} bytes");
-            // Each is in one of the lists, and what remains is in the order in which it was asked for.
+            // Each id is in one of the three lists, and `remaining` is in the order of the request.
             assert_eq!(got.documents.len() + got.missing.len() + got.remaining.len(), asked.len());
             assert!(asked.iter().filter(|id| got.remaining.contains(id)).eq(&got.remaining), "{got:?}");
             documents.extend(ids_of(&got.documents));
@@ -128,7 +129,7 @@ async fn what_has_no_room_remains() {
         }
         assert_eq!(documents, [3, 1, 8, 5, 2, 7, 6, 4].map(num));
         assert_eq!((missing, calls), ([100, 101, 102].map(num).to_vec(), 3));
-        // Without payloads there is room for all.
+        // Without payloads, all documents fit.
         let bare = Some(ReturnOptions { without_payload: true, ..Default::default() });
         let got = get(sidecar, "docs", all, bare).await;
         assert_eq!((got.documents.len(), got.remaining), (8, vec![]));

@@ -1,4 +1,4 @@
-//! A server that stops tells its streams, goes on reading for a while, and ends them in order.
+//! A server that shuts down announces it on its streams, continues to read for a grace period, and then closes them.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{Upload, docs, options};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// On both stores, with this deadline for the whole of the stop.
+/// Runs a test on both stores, with this deadline for the shutdown.
 async fn on_both_stores(deadline: &str, test: impl AsyncFn(Sidecar)) {
     let qdrant = QdrantServer::start();
     let url = qdrant.url();
@@ -24,7 +24,7 @@ async fn on_both_stores(deadline: &str, test: impl AsyncFn(Sidecar)) {
     }
 }
 
-/// A stream with these documents, all of them indexed.
+/// Opens a stream and waits until `count` documents are indexed.
 async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload {
     let how = IngestOptions { first_sequence, ..options() };
     let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
@@ -38,7 +38,7 @@ async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload
 
 async fn wait_draining(upload: &mut Upload) {
     while upload.received.draining.is_none() {
-        assert!(timeout(PATIENCE, upload.read()).await.expect("it doesn't drain").unwrap(), "the stream ended");
+        assert!(timeout(PATIENCE, upload.read()).await.expect("an announcement of the drain").unwrap(), "the stream ended");
     }
 }
 
@@ -59,25 +59,25 @@ async fn a_client_that_half_closes_loses_nothing_and_ends_well() {
         wait_draining(&mut numbered).await;
         let draining = upload.received.draining.unwrap();
         assert_eq!((draining.read_through, draining.grace_period.unwrap().seconds), (10, 5));
-        assert_eq!(numbered.received.draining.unwrap().read_through, 100, "none yet");
-        // New streams go elsewhere at once.
+        assert_eq!(numbered.received.draining.unwrap().read_through, 100, "all operations read so far");
+        // New streams are refused at once.
         assert_stopping(Upload::open(sidecar.index_client().await, options()).await.map(drop).unwrap_err());
 
-        // What was on its way is taken.
+        // Operations in transit are accepted.
         assert!(upload.push(docs(11..=20)).await);
         let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
         got.expect_one_each(20);
         assert_eq!(got.indexed().len(), 20);
         numbered.finish_and_drain().await.1.unwrap();
-        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
+        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("the server stops");
         assert_eq!(ended, ShutdownOutcome::Drained);
-        assert!(began.elapsed() < Duration::from_secs(5), "it waited for nobody: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "the server waited without an open stream: {:?}", began.elapsed());
     })
     .await;
 }
 
-/// The grace period is half of the deadline, if that is less than usual.
+/// The grace period is at most half of the deadline.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
     on_both_stores("2s", async |mut sidecar: Sidecar| {
@@ -87,13 +87,13 @@ async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
         wait_draining(&mut upload).await;
         let began = Instant::now();
         assert_eq!(upload.received.draining.unwrap().grace_period.map(|period| period.seconds), Some(1));
-        // It sends one after another until nobody reads them.
+        // The client sends operations until the server stops reading.
         let mut next = 6;
         let end = loop {
             upload.push(docs([next])).await;
             next += 1;
-            match timeout(PATIENCE, upload.read()).await.expect("the stream does not end") {
-                Ok(is_open) => assert!(is_open, "it ended as if all had been read"),
+            match timeout(PATIENCE, upload.read()).await.expect("the stream ends") {
+                Ok(is_open) => assert!(is_open, "the stream ended with OK although not all was read"),
                 Err(status) => break status,
             }
         };
@@ -102,19 +102,19 @@ async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
         assert!((Duration::from_millis(500)..Duration::from_secs(10)).contains(&lasted), "{lasted:?}");
         let got = upload.finish_and_drain().await.0;
         let read = got.results.len();
-        assert!(read > 5, "it read nothing in the grace period");
+        assert!(read > 5, "the server read nothing in the grace period");
         got.expect_one_each(read);
-        assert_eq!(got.indexed().len(), read, "what was read has its result");
+        assert_eq!(got.indexed().len(), read, "a document that was read has no result");
 
         let end = loop {
-            match timeout(PATIENCE, idle.read()).await.expect("the idle stream does not end") {
-                Ok(is_open) => assert!(is_open, "it ended as if its client had ended it"),
+            match timeout(PATIENCE, idle.read()).await.expect("the idle stream ends") {
+                Ok(is_open) => assert!(is_open, "the idle stream ended with OK"),
                 Err(status) => break status,
             }
         };
         assert_stopping(end);
         assert!(idle.received.draining.is_some() && idle.received.results.is_empty(), "{:?}", idle.received);
-        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
+        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("the server stops");
         assert_eq!(ended, ShutdownOutcome::Drained);
     })
     .await;

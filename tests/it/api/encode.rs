@@ -1,4 +1,4 @@
-//! `Encode` and `EncodeStream`: one vector a text, the model's own.
+//! `Encode` and `EncodeStream`: one vector per text, equal to that of the model.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::support::documents::sample_texts;
 use crate::support::models::load_random_model;
 use crate::support::sidecar::{MODEL, Sidecar};
 
-/// As many tokens as the model takes.
+/// The maximum number of tokens of the model.
 const MAX_LENGTH: i64 = 128;
 
 pub fn stats(encoded: &EncodedText) -> EncodingStats {
@@ -37,7 +37,7 @@ async fn vectors_are_the_models_own_in_order() {
         let expected = model.document.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
         let vector = encoded.vector.unwrap();
         assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
-        assert_eq!(encoded.tokens, [""; 0], "no tokens were asked for");
+        assert_eq!(encoded.tokens, [""; 0], "tokens were returned without a request");
         let stats = encoded.stats.unwrap();
         assert_eq!(stats.token_count as usize, tokens.ids.len());
         assert_eq!(stats.truncated, tokens.is_truncated);
@@ -68,7 +68,7 @@ async fn a_long_text_is_cut_and_said_to_be() {
     let encoded = sidecar.encode(EncodeRequest::default(), &[long_text(), "the moon".to_owned()]).await;
     let counts = |encoded: &EncodedText| (stats(encoded).token_count, stats(encoded).truncated);
     assert_eq!([counts(&encoded[0]), counts(&encoded[1])], [(MAX_LENGTH, true), (4, false)]);
-    // Two tokens are the special ones.
+    // Two of the tokens are special tokens.
     let around: Vec<i64> = (MAX_LENGTH - 3..MAX_LENGTH + 3).collect();
     let texts: Vec<_> = around.iter().map(|&words| "moon ".repeat(words as usize)).collect();
     for (words, encoded) in around.into_iter().zip(sidecar.encode(EncodeRequest::default(), &texts).await) {
@@ -86,7 +86,8 @@ fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
 async fn pruning_keeps_the_heaviest_terms() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, sample_texts(5));
     let full = sidecar.encode(EncodeRequest::default(), &texts).await;
-    // No more terms than this; none lighter than the one of this rank; no more than reach a share that this many have.
+    // A maximum number of terms; the weight of the term of a rank as the minimum weight; the share of the total weight
+    // of the first terms.
     for (max_terms, least, sharing) in
         [(7, 0, 0), (0, 5, 0), (0, 0, 9), (7, 3, 9), (3, 7, 9), (9, 7, 3), (100_000, 0, 0)]
     {
@@ -96,7 +97,7 @@ async fn pruning_keeps_the_heaviest_terms() {
             weights.sort_unstable_by(|a, b| b.total_cmp(a));
             let sum = |weights: &[f32]| weights.iter().sum::<f32>();
             let min_weight = if least == 0 { 0.0 } else { weights[least - 1] };
-            // A little less, so that rounding doesn't ask for one more.
+            // Slightly less, so that rounding does not include one more term.
             let weight_share = 0.9999 * sum(&weights[..sharing]) / sum(&weights);
             let rules = [max_terms, least, sharing];
             let count = rules.into_iter().filter(|&count| count > 0).min().unwrap().min(full.len());
@@ -116,7 +117,7 @@ async fn pruning_keeps_the_heaviest_terms() {
     sidecar.stop_drained().await;
 }
 
-/// Sends a stream of texts and gives their outcomes in order.
+/// Sends a stream of texts and returns the outcomes in order.
 async fn stream(sidecar: &Sidecar, requests: Vec<EncodeStreamRequest>) -> Vec<Outcome> {
     let count: usize = requests.iter().map(|request| request.texts.len()).sum();
     let mut client = sidecar.encoder_client().await;

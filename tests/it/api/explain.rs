@@ -1,4 +1,4 @@
-//! `Explain`: the terms of a score add up to it, and each says where it comes from.
+//! `Explain`: the contributions of the terms add up to the score, and each has its origin.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::support::models::load_random_model;
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
-/// Long enough for the model to keep some of its own words.
+/// Long enough that the model keeps some of the query's own words.
 const QUERY: &str = "The friction of the water within the moon turns its ice, and the heat keeps the whole sea below it from \
                      freezing over hundreds of years.";
 
@@ -43,14 +43,14 @@ async fn encode(sidecar: &Sidecar, role: Role, text: &str) -> (SparseVector, Enc
     (encoded.vector.unwrap(), encoded.stats.unwrap())
 }
 
-/// The ids of a text's own tokens.
+/// Returns the ids of the tokens of a text.
 fn own_tokens(text: &str) -> HashSet<u32> {
     let tokenizer = load_random_model(MODEL).document.tokenizer;
     let ids = tokenizer.tokenize(text).unwrap().ids;
     ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect()
 }
 
-/// Law: the contributions are products of the vectors' own weights, the largest first, and their sum is the score.
+/// Property: contributions are products of the weights of both vectors, sorted descending, and their sum is the score.
 async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
     let query = weights(sidecar, Role::Query, QUERY).await;
     let document = weights(sidecar, Role::Document, text).await;
@@ -70,14 +70,15 @@ async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
     assert!(close(explained.score, sum), "{} is not {sum}", explained.score);
 }
 
-/// A term is the text's own if its token is in the text. Gives the origins that there are.
+/// Checks that the origin of a term is the text if and only if its token is in the text. Returns the origins that
+/// occur.
 fn check_origins(origins: impl Iterator<Item = (u32, TermOrigin)>, text: &str) -> HashSet<TermOrigin> {
     let tokens = own_tokens(text);
     let origin = |index| if tokens.contains(&index) { TermOrigin::Text } else { TermOrigin::Expansion };
     origins.inspect(|(index, found)| assert_eq!(*found, origin(*index), "{index}")).map(|(_, found)| found).collect()
 }
 
-/// Both must be there, or a test would be of little use.
+/// Returns both origins: a test without one of them would be weak.
 fn both() -> HashSet<TermOrigin> {
     [TermOrigin::Text, TermOrigin::Expansion].into()
 }
@@ -96,7 +97,7 @@ async fn the_contributions_add_up_to_the_score_of_a_search() {
             let stored = explain(sidecar, "docs", Explained::DocumentId(id.clone())).await;
             check(sidecar, text, &stored).await;
             assert!(close(stored.score, hit.score), "{id:?}: {} and {} in the search", stored.score, hit.score);
-            // Of a stored document only the number of its terms is known.
+            // For a stored document only the number of terms is known.
             assert_eq!(stored.query_stats, Some(encode(sidecar, Role::Query, QUERY).await.1));
             let encoded = encode(sidecar, Role::Document, text).await.1;
             let term_count = encoded.term_count;
@@ -105,7 +106,7 @@ async fn the_contributions_add_up_to_the_score_of_a_search() {
             of_query.extend(check_origins(origins, QUERY));
             let origins = stored.terms.iter().map(|term| (term.index, term.document_origin()));
             of_documents.extend(check_origins(origins, text));
-            // A text that is not stored, nor any collection named.
+            // A text that is not stored, without a collection.
             let unstored = explain(sidecar, "", Explained::DocumentText(text.clone())).await;
             assert_eq!(unstored, ExplainResponse { document_stats: Some(encoded), ..stored });
         }
@@ -134,7 +135,7 @@ async fn origins_are_known_where_the_text_was_kept() {
     .await;
 }
 
-/// A query that is a vector has terms, and no text that they could be of.
+/// A query vector has terms, but no text that they could originate from.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vector_is_explained_as_its_text_is() {
     on_both_stores(async |sidecar| {
@@ -153,7 +154,7 @@ async fn a_vector_is_explained_as_its_text_is() {
     .await;
 }
 
-/// What was cut off is told, of the query and of the document.
+/// Truncation is reported for the query and for the document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_is_told() {
     let sidecar = Sidecar::start(&[]).await;
@@ -166,6 +167,6 @@ async fn a_cut_is_told() {
     let windowed = explain_query(&sidecar, "", windows, document()).await;
     let stats = windowed.query_stats.unwrap();
     assert!(!stats.truncated && stats.window_count > 1, "{stats:?}");
-    assert!(windowed.document_stats.unwrap().truncated, "the document has options of its own");
+    assert!(windowed.document_stats.unwrap().truncated, "the options of the query were applied to the document");
     sidecar.stop_drained().await;
 }

@@ -1,5 +1,4 @@
-//! What a store costs that is away for longer than the server retries: operations FAILED, which are nobody's fault, and a
-//! client that sends them again loses nothing.
+//! A store outage that outlasts the retries: operations are FAILED, and a client that sends them again loses nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,10 +18,10 @@ use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, id, ingest, options};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that gives up soon.
+/// Starts a server with a short retry deadline.
 async fn start(store: &QdrantServer) -> Sidecar {
     Sidecar::start(&["--qdrant-url", &store.url(), "--retry-deadline", "500ms"]).await
 }
@@ -31,7 +30,7 @@ fn away() -> Status {
     Status::unavailable("the store is away")
 }
 
-/// Asserts that it failed for the store, and is to be sent again after so many seconds.
+/// Asserts that an operation failed because of the store, with a retry delay of `seconds`.
 #[track_caller]
 fn assert_away(result: &OperationResult, seconds: i64) {
     assert_eq!(result.status(), OperationStatus::Failed, "{result:?}");
@@ -57,12 +56,12 @@ async fn what_failed_holds_durable_through() {
     upload.received.results[10..].iter().for_each(|result| assert_away(result, 1));
     assert_eq!(upload.received.durable_through, 10);
 
-    // What comes later is stored, and the number stays where it is: that is where to resume.
+    // Later operations are stored, and `durable_through` stays: it is where the client resumes.
     store.faults().clear();
     upload.push(docs(22..=30)).await;
     upload.read_results(30).await;
     assert_eq!((upload.received.indexed().len(), upload.received.durable_through), (19, 10));
-    // Invalid operations are final wherever they are, and don't change that.
+    // Rejected operations are final everywhere, and don't change that.
     upload.push(vec![doc(31, " ")]).await;
     let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
@@ -70,7 +69,7 @@ async fn what_failed_holds_durable_through() {
     assert_eq!((got.failed().len(), got.rejected().len(), got.durable_through), (11, 1, 10));
     assert_eq!(sidecar.point_count(COLLECTION).await, 19);
 
-    // The same operations with the same numbers.
+    // The operations are sent again with their sequence numbers.
     let resumed = IngestOptions { first_sequence: 11, ..options() };
     let upload = Upload::open(sidecar.index_client().await, resumed).await.unwrap();
     upload.push(docs(11..=20)).await;
@@ -85,7 +84,7 @@ async fn what_failed_holds_durable_through() {
     sidecar.stop_drained().await;
 }
 
-/// The store says when it can be asked again, which is later than the server retries.
+/// The retry delay of the store is longer than the retry deadline of the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_delay_is_the_stores_own() {
     let store = QdrantServer::start();
@@ -101,7 +100,7 @@ async fn the_delay_is_the_stores_own() {
     sidecar.stop_drained().await;
 }
 
-/// Also where the store is only read.
+/// Reads of the store fail in the same way.
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_that_can_not_be_compared_failed() {
     let store = QdrantServer::start();
@@ -117,7 +116,7 @@ async fn documents_that_can_not_be_compared_failed() {
     sidecar.stop_drained().await;
 }
 
-/// A filter of results leaves them: without them nobody would know what to send again.
+/// Failures are sent with `results=PROBLEMS` too, because the client needs them to know what to send again.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_problems() {
     let store = QdrantServer::start();
@@ -150,7 +149,7 @@ async fn unary_calls_tell_it_too() {
     let upsert = UpsertRequest { options: Some(options()), documents };
     let results = sidecar.index_client().await.upsert(upsert).await.unwrap().into_inner().results;
     results[..3].iter().for_each(|result| assert_away(result, 1));
-    assert_eq!(results[3].status(), OperationStatus::Rejected, "a blank text is so whatever the store does");
+    assert_eq!(results[3].status(), OperationStatus::Rejected, "a blank text is rejected regardless of the store");
     let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids: vec![id(1)], ..Default::default() };
     let failure = Failure::from(sidecar.index_client().await.delete(delete).await.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"));
@@ -160,7 +159,7 @@ async fn unary_calls_tell_it_too() {
     sidecar.stop_drained().await;
 }
 
-/// Operations on a few documents, and what they give one after another.
+/// Returns random operations on a few documents, and the expected documents after all of them.
 fn random_operations(count: u64, dice: &mut SeededRng) -> (Vec<Bytes>, BTreeMap<String, String>) {
     const IDS: u64 = 12;
     let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
@@ -178,14 +177,14 @@ fn random_operations(count: u64, dice: &mut SeededRng) -> (Vec<Bytes>, BTreeMap<
     (operations, expected)
 }
 
-/// Law: a client that keeps its operations until `durable_through` has passed them, and resumes behind it, ends with what its
-/// operations give one after another, whatever the store does meanwhile.
+/// Property: a client that keeps its operations until `durable_through` has passed them, and resumes after it, ends
+/// with the documents that sequential operations produce, regardless of store outages.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_resumes_loses_nothing() {
     const COUNT: u64 = 400;
     const OUTAGES: usize = 8;
     let store = QdrantServer::start();
-    // Each operation on an id waits for the one before it, which takes so long to fail.
+    // Operations on an id are sequential, so each failure delays the next one by the retry deadline.
     let sidecar = Sidecar::start(&["--qdrant-url", &store.url(), "--retry-deadline", "50ms"]).await;
     let mut dice = SeededRng::from_env("SPLADE_FAILED_SEED");
     let (operations, expected) = random_operations(COUNT, &mut dice);
@@ -194,7 +193,7 @@ async fn a_client_that_resumes_loses_nothing() {
         let how = IngestOptions { batch_points: 7, first_sequence: durable + 1, ..options() };
         let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
         let mut rest = operations[durable as usize..].chunks(1 + dice.below(20) as usize);
-        // Some go well first.
+        // Some messages succeed first.
         for chunk in rest.by_ref().take(dice.below(6) as usize) {
             assert!(upload.push_operations(chunk.to_vec()).await);
         }
@@ -202,7 +201,7 @@ async fn a_client_that_resumes_loses_nothing() {
             outages += 1;
             store.faults().fail([&[Call::Upsert][..], &[Call::Upsert, Call::Delete]][dice.below(2) as usize], away());
         }
-        // Until it hears of the first that failed.
+        // Then the client sends until it receives the first failure.
         for chunk in rest {
             assert!(upload.push_operations(chunk.to_vec()).await);
             let Ok(read) = timeout(Duration::from_millis(dice.below(30)), upload.read()).await else { continue };
@@ -211,11 +210,11 @@ async fn a_client_that_resumes_loses_nothing() {
                 break;
             }
         }
-        // What was sent may be stored or not; none of it is lost.
+        // The operations sent so far may be stored or not; none is lost.
         if dice.below(2) == 0 {
             store.faults().clear();
         }
-        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the stream does not end");
+        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the stream ends");
         end.unwrap();
         assert_eq!(got.rejected().len(), 0, "{:?}", got.rejected());
         assert!(got.durable_through >= durable);

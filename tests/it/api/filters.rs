@@ -1,4 +1,4 @@
-//! Filters through the API: every kind of condition, with the same outcome on both stores.
+//! Filters through the API: every kind of condition, with equal results on both stores.
 
 use prost_types::Timestamp;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-/// What documents a to f are, by payload. The names are kept in the payload, for the ids are of all kinds.
+/// Returns documents a to f. Their names are in the payload, because their ids are of different kinds.
 fn documents() -> Vec<Document> {
     let payloads = [
         json!({
@@ -37,7 +37,7 @@ fn documents() -> Vec<Document> {
     documents.map(document).collect()
 }
 
-/// A condition on no field.
+/// Returns a condition without a field.
 fn condition(test: Test) -> Condition {
     field("", test)
 }
@@ -82,7 +82,7 @@ fn must_not(must_not: Vec<Condition>) -> Filter {
     Filter { must_not, ..Default::default() }
 }
 
-/// One condition, and the documents that meet it.
+/// Returns single conditions, each with the documents that match.
 fn conditions() -> Vec<(Condition, &'static str)> {
     let number = |path, range| field(path, Test::Range(range));
     let when = |range| field("when", Test::TimeRange(range));
@@ -116,7 +116,7 @@ fn conditions() -> Vec<(Condition, &'static str)> {
     ]
 }
 
-/// Whole filters, and the documents that pass.
+/// Returns combined filters, each with the documents that match.
 fn filters() -> Vec<(Filter, &'static str)> {
     let (red, bob) = (|| is("color", "red"), || is("author.name", "bob"));
     let nested = |filter| condition(Test::Filter(filter));
@@ -131,7 +131,7 @@ fn filters() -> Vec<(Filter, &'static str)> {
     ]
 }
 
-/// The names of the documents that pass.
+/// Returns the names of the documents that match.
 async fn passing(sidecar: &Sidecar, filter: Filter) -> String {
     let request = SearchRequest { filter: Some(filter), ..by_text("docs", "the moon") };
     let found = ids(&search(sidecar, request).await);

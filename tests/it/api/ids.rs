@@ -1,4 +1,4 @@
-//! Ids come back as they were given.
+//! Ids are returned as they were sent.
 
 use splade_sidecar::proto::document_id::Kind;
 use splade_sidecar::proto::{Document, DocumentId, ReturnOptions, UpsertRequest};
@@ -8,7 +8,7 @@ use super::{assert_indexed, by_text, ids, search};
 use crate::support::documents::{document, encode_documents, key, num, options, sample_texts, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
-/// The namespace that the contract names.
+/// The UUID namespace that the API documents.
 const NAMESPACE: Uuid = Uuid::from_u128(0xd530_0121_159a_59fa_bccf_5c9b_a0a5_40d7);
 
 fn made_of(text: &str) -> DocumentId {
@@ -65,7 +65,7 @@ async fn without_an_id_the_same_text_is_the_same_point() {
     on_both_stores(async |sidecar| {
         let documents = || sample_texts(30).into_iter().map(|text| Document { text, ..Default::default() });
         let first = sidecar.ingest(options("derived"), documents().collect()).await;
-        // Twice in one stream, again in another, and by another call.
+        // Twice in one stream, again in another stream, and with a unary call.
         let again = sidecar.ingest(options("derived"), documents().chain(documents()).collect()).await;
         let upsert = UpsertRequest { options: Some(options("derived")), documents: encode_documents(documents()) };
         let upserted = sidecar.index_client().await.upsert(upsert).await.unwrap().into_inner().results;
@@ -76,8 +76,8 @@ async fn without_an_id_the_same_text_is_the_same_point() {
             assert_eq!(result.id, again[at].id);
             assert_eq!(result.id, again[at + first.len()].id);
             assert_eq!(result.id, upserted[at].id);
-            assert_eq!(result.id, elsewhere[at].id, "another collection");
-            assert_eq!(result.id, Some(made_of(&sample_texts(30)[at])), "as the contract says");
+            assert_eq!(result.id, elsewhere[at].id, "the id depends on the collection");
+            assert_eq!(result.id, Some(made_of(&sample_texts(30)[at])), "not the documented UUID");
         }
         assert_eq!(sidecar.point_count("derived").await, 30);
         assert_eq!(made_of("a cat sat on the mat"), uuid("25d90a98-0371-5163-9168-d6a1fdef17c2"));

@@ -1,4 +1,5 @@
-//! `Ingest` and `Upsert`: every document has one result, and is stored as was asked. Other operations are in operations.rs.
+//! `Ingest` and `Upsert`: every document has one result, and is stored with the requested options. Other operations are
+//! tested in operations.rs.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -23,7 +24,7 @@ async fn many_documents_are_indexed_once() {
         let texts = sample_texts(300);
         let documents = encode_documents(number_documents(&texts));
         let mut stream_of = build_messages(options("many"), documents, 7);
-        // Messages may be empty.
+        // Messages without operations are valid.
         stream_of.insert(3, IngestRequest::default());
         let results = run_stream(&mut sidecar.index_client().await, stream_of).await;
         assert_indexed(&results);
@@ -38,7 +39,7 @@ async fn many_documents_are_indexed_once() {
     .await;
 }
 
-/// They make the collection together, share its writer, and each gets its own results.
+/// Concurrent streams create the collection once, share its writer, and each gets its own results.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_at_once_are_told_apart() {
     on_both_stores(async |sidecar| {

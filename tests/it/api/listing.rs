@@ -13,7 +13,7 @@ use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
 use crate::support::sidecar::on_both_stores;
 
-/// One page.
+/// Returns one page.
 pub async fn pages(
     server: &Endpoint,
     collection: &str,
@@ -30,7 +30,7 @@ pub async fn pages(
     server.index_client().await.list_documents(request).await.map(tonic::Response::into_inner)
 }
 
-/// All documents, by pages of so many, and how many each page had.
+/// Returns all documents, read in pages of `size`, and the length of each page.
 async fn all(server: &Endpoint, collection: &str, size: u32) -> (Vec<StoredDocument>, Vec<usize>) {
     let (mut documents, mut sizes, mut token) = (Vec::new(), Vec::new(), String::new());
     loop {
@@ -44,12 +44,12 @@ async fn all(server: &Endpoint, collection: &str, size: u32) -> (Vec<StoredDocum
     }
 }
 
-/// All documents.
+/// Returns all documents.
 pub async fn list(server: &Endpoint, collection: &str) -> Vec<StoredDocument> {
     all(server, collection, 1_000).await.0
 }
 
-/// With their ids, payloads and dense vectors, and nothing of the service's own.
+/// Documents are listed with their ids, payloads and dense vectors, and without internal fields.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_are_listed_as_they_were_given() {
     let image = DenseVectorOptions { size: 2, distance: Distance::Dot.into() };
@@ -118,7 +118,7 @@ async fn every_document_is_on_one_page() {
     .await;
 }
 
-/// A page is a message that any client takes, unless one document alone is more.
+/// The size of a page is bounded, unless a single document exceeds the bound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_documents_make_short_pages() {
     on_both_stores(async |sidecar| {

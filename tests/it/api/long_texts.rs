@@ -1,4 +1,4 @@
-//! Long texts as windows: one vector, of each term's largest weight in any window.
+//! Long texts as windows: one vector with the maximum weight of each term over all windows.
 
 use splade_sidecar::model::{RoleEncoder, TokenBatch, YieldPoint};
 use splade_sidecar::proto::explain_request::Document as Explained;
@@ -18,17 +18,18 @@ use crate::support::models::{load_random_model, model_dir};
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
-/// Tokens of a text that a window of the model has room for: 128 less [CLS] and [SEP].
+/// Maximum number of tokens of a text in one window: 128 minus [CLS] and [SEP].
 const ROOM: usize = 126;
 
-/// Texts of one window and of several, by turns.
+/// Returns texts of one window and of several, alternating.
 fn mixed() -> Vec<String> {
     let texts = sample_texts(80);
     let long = texts.chunks(8).map(|chunk| chunk.join(" "));
     texts.iter().step_by(8).cloned().zip(long).flat_map(|(short, long)| [short, long]).collect()
 }
 
-/// What a text should give: the largest weight of each term in its windows, each encoded alone; tokens; windows.
+/// Returns the expected maximum weights over windows that are encoded separately, the number of tokens, and the number
+/// of windows.
 fn expected(side: &RoleEncoder, text: &str, overlap: usize) -> (SparseVector, usize, usize) {
     let tokens = side.tokenizer.tokenize_all(text).unwrap();
     let (mut vector, mut count, mut windows) = (SparseVector::default(), 0, 0);
@@ -67,7 +68,7 @@ fn to_vector(vector: proto::SparseVector) -> SparseVector {
 async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
     let (sidecar, side, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL).document, mixed());
     let cut = sidecar.encode(EncodeRequest::default(), &texts).await;
-    // The default is a quarter of the room here, for that is less than 32.
+    // The default overlap is a quarter of the window here, because that is less than 32.
     for (window_overlap, overlap, texts) in
         [(None, 31, &texts[..]), (Some(0), 0, &texts), (Some(20), 20, &texts), (Some(63), 63, &texts)]
     {
@@ -92,7 +93,7 @@ async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
 async fn a_chapter_is_one_point_that_its_last_words_find() {
     on_both_stores(async |sidecar| {
         let mut texts = mixed();
-        // What is only at the end of a long text is found by windows, and explained as it was stored.
+        // Only windows find the end of a long text. It is explained as it was stored.
         texts.push(format!("{} the friction of the water", "the moon ".repeat(200)));
         let ingest = |long_text: LongText, collection| {
             let options = IngestOptions { encoding: Some(long_texts(long_text)), ..options(collection) };
@@ -122,7 +123,7 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
         };
         let explained = sidecar.index_client().await.explain(explained).await.unwrap().into_inner();
         assert!(close(explained.score, found), "{} and {found} in the search", explained.score);
-        // A token that only a later window has is the text's own too.
+        // A token of a later window originates from the text too.
         let tokenizer = load_random_model(MODEL).document.tokenizer;
         let own = tokenizer.tokenize_all(texts.last().unwrap()).unwrap();
         for term in &explained.terms {
@@ -160,7 +161,7 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
             let explained = sidecar.index_client().await.explain(request).await.unwrap().into_inner();
             assert!(close(explained.score, hit.score), "{} and {}", explained.score, hit.score);
         }
-        // A document's text that is not stored.
+        // The text of a document that is not stored.
         let document = Some(Explained::DocumentText(query.clone()));
         let document_encoding = Some(windows(None));
         let request = ExplainRequest { query: by_windows(), document, document_encoding, ..Default::default() };
@@ -171,7 +172,7 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
     .await;
 }
 
-/// A query side without attention weighs each token for itself, so windows give what the whole text would.
+/// A query encoder without attention weighs each token separately, so windows are equal to the whole text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn windows_of_an_inference_free_query_are_the_whole() {
     let model = model_dir("router-random-static");
@@ -181,7 +182,7 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let tokens = query.tokenizer.tokenize_all(&text).unwrap();
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
     let expected = query.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
-    // It has no special tokens, so all of the 128 that it takes may be the text's.
+    // It has no special tokens, so all 128 tokens are available to the text.
     let request = EncodeRequest { role: Role::Query.into(), ..windowed(Some(64)) };
     let encoded = sidecar.encode(request, std::slice::from_ref(&text)).await.remove(0);
     assert_eq!(vector(&encoded), expected);

@@ -1,4 +1,4 @@
-//! The metrics page tells what happened.
+//! The metrics page reports the work that was done.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ async fn connect(process: &Process) -> Channel {
     let channel = Endpoint::from_shared(format!("http://{}", process.address)).unwrap().connect().await.unwrap();
     let mut health = HealthClient::new(channel.clone());
     let mut statuses = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    while statuses.message().await.unwrap().expect("the server ended").status() != ServingStatus::Serving {}
+    while statuses.message().await.unwrap().expect("a health status").status() != ServingStatus::Serving {}
     channel
 }
 
-/// Sends some of everything; gives the number of tokens that were encoded.
+/// Sends calls of every kind and returns the number of encoded tokens.
 async fn traffic(channel: Channel) -> i64 {
     let mut index = IndexServiceClient::new(channel.clone());
     let mut encoder = EncoderServiceClient::new(channel);
@@ -54,7 +54,7 @@ async fn traffic(channel: Channel) -> i64 {
     indexed.map(|result| stats_of(result).token_count).sum::<i64>() + 2 * encoded.iter().sum::<i64>() + 5 * encoded[0]
 }
 
-/// The kind of a server's own store.
+/// Kind of the default store of a server.
 const STORE: &str = if cfg!(feature = "embedded") { "embedded" } else { "qdrant" };
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn the_page_is_in_prometheus_format() {
     sidecar.stop_drained().await;
 }
 
-/// These fall just after the last result has left.
+/// The gauges decrease shortly after the last result was sent.
 #[tokio::test]
 async fn gauges_fall_back_to_zero() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,7 +150,7 @@ async fn gauges_fall_back_to_zero() {
     process.wait_samples(|samples| gauges.iter().all(|gauge| samples.get(gauge) == 0.0)).await;
 }
 
-/// What is on the page is in the table, and what is in the table is on the page: docs and dashboards are made of the table.
+/// The metrics page and the table of metrics, from which docs and dashboards are generated, list equal metrics.
 #[tokio::test]
 async fn every_metric_is_of_the_table() {
     let folder = tempfile::tempdir().unwrap();

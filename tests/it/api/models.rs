@@ -53,7 +53,7 @@ async fn a_model_is_described() {
     sidecar.stop_drained().await;
 }
 
-/// Each is that of its flag.
+/// Each limit is that of its flag.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_tells_its_limits() {
     let bytes = ["--max-message-bytes", "3MiB", "--max-text-bytes", "2000B", "--max-payload-bytes", "3000B"];
@@ -88,13 +88,13 @@ async fn pooling_activation_and_name_are_as_configured() {
     }
 }
 
-/// Three models in one process, under these names; the first is the default.
+/// Three models in one process with their names; the first is the default.
 const SERVED: [(&str, &str); 3] =
     [("tied", "bert-random-tied"), ("distil", "distilbert-random-untied"), ("a-sum", "bert-random-sum")];
 
 async fn with_three_models() -> Sidecar {
     let values = SERVED.map(|(name, model)| format!("{name}={}", model_dir(model).display()));
-    // Once by itself, twice in one value, as the environment variable has them.
+    // One flag with one model and one with a comma-separated list, as in the environment variable.
     Sidecar::start(&["--model", &values[0], "--model", &values[1..].join(",")]).await
 }
 
@@ -109,7 +109,7 @@ async fn each_model_encodes_under_its_name() {
         let request = EncodeRequest { model: name.to_owned(), ..Default::default() };
         sidecar.encode(request, &texts)
     });
-    // At once, so that batches hold texts of all three.
+    // Concurrently, so that batches contain texts of all three models.
     let (tied, distil, sum) = tokio::join!(tied, distil, sum);
     for ((_, model), encoded) in SERVED.iter().zip([&tied, &distil, &sum]) {
         let side = load_random_model(model).document;
@@ -134,7 +134,7 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     assert_eq!((sparse(&described).model.as_str(), described.point_count), ("distil", 10));
     let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
-    assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is who wrote it");
+    assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is not the model of the collection");
     let refused = Failure::from(sidecar.index_client().await.search(by("tied")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);
@@ -152,7 +152,7 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     let other = |ignore_fingerprint| IngestOptions { model: "tied".to_owned(), ignore_fingerprint, ..options("docs") };
     assert_indexed(&sidecar.ingest(other(true), number_documents(&sample_texts(12))).await);
     let described = get_collection(&sidecar, "docs").await;
-    assert_eq!(sparse(&described).model, "distil", "the collection is still the first writer's");
+    assert_eq!(sparse(&described).model, "distil", "the model of the collection changed");
     let messages = build_messages(other(false), encode_documents(number_documents(&sample_texts(1))), 1);
     let refused =
         sidecar.index_client().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;

@@ -1,4 +1,4 @@
-//! A text for which the model's output is not finite is an error, wherever it comes from: never a vector without terms.
+//! A text with a non-finite model output is an error in every call, never a vector without terms.
 
 use splade_sidecar::metrics;
 use splade_sidecar::proto::encode_stream_result::Outcome;
@@ -15,7 +15,7 @@ use crate::support::process::Process;
 use crate::support::queries::text_query;
 use crate::support::sidecar::MODEL;
 
-/// The one with a word whose embedding overflows is the second.
+/// The second text contains a word whose embedding overflows.
 const TEXTS: [&str; 3] = ["a wing in a slipstream", "the moon and the sea", "heat"];
 
 fn says(message: &str) {
@@ -34,7 +34,7 @@ fn is_status(status: &Status) {
     says(status.message());
 }
 
-/// Documents 1 to 3, and a fourth with the bad word in one of its windows.
+/// Returns documents 1 to 3, and a fourth with the word in one of its windows.
 fn documents() -> Vec<Document> {
     let mut documents: Vec<_> = (1..).zip(TEXTS).map(|(id, text)| document(num(id), text)).collect();
     documents.push(document(num(4), &format!("{} the moon and the sea", "a wing ".repeat(200))));
@@ -103,7 +103,7 @@ async fn what_is_not_finite_is_an_error_counted_and_logged() {
     };
     is_of_model(error);
 
-    // Two documents twice, a query, and a text twice; the word may be in two windows.
+    // Two documents twice, a query, and a text twice. Overlapping windows may both contain the word.
     let samples = process.samples().await;
     assert!(samples.get(&format!("{count}{{model=\"spoilt\"}}")) >= 7.0, "{samples:?}");
     assert_eq!(samples.get(metrics::ENCODER_FAILURES), 0.0);

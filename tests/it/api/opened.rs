@@ -1,4 +1,4 @@
-//! What a stream says first, and what it may expect of its collection.
+//! The `opened` response of a stream, and `expected_incarnation`.
 
 use splade_sidecar::proto::{DeleteRequest, GetModelRequest, IngestOpened, IngestOptions, UpsertRequest};
 use splade_sidecar::store::{CollectionCatalog, QdrantStore};
@@ -16,7 +16,7 @@ use crate::support::remote_stores::default_config;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 use crate::support::upload::Upload;
 
-/// Opens a stream, sends nothing, and ends it.
+/// Opens a stream and ends it without operations.
 async fn open(server: &Endpoint, options: IngestOptions) -> Result<IngestOpened, Status> {
     let mut upload = Upload::open(server.index_client().await, options).await?;
     let opened = upload.wait_opened().await?;
@@ -51,17 +51,17 @@ async fn it_tells_the_collection_the_model_and_the_server() {
         let server = created.server.unwrap();
         assert!(!server.features.is_empty() && server.limits.is_some(), "{server:?}");
 
-        // By its own name, also if it is asked for by another, and as it is now.
+        // The response has the name of the collection, also if the request used an alias, and its current state.
         assert_indexed(&sidecar.ingest(existing("docs"), number_documents(&sample_texts(3))).await);
         set_alias(sidecar, "alias", "docs").await.unwrap();
         let opened = open(sidecar, existing("alias")).await.unwrap().collection.unwrap();
         assert_eq!((opened.name.as_str(), opened.point_count), ("docs", 3));
-        assert_eq!(opened.incarnation, collection.incarnation, "it is the same creation");
+        assert_eq!(opened.incarnation, collection.incarnation, "the incarnation changed");
     })
     .await;
 }
 
-/// The model that encodes is not always the one that wrote the collection.
+/// The model that encodes may differ from the one that wrote the collection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_tells_the_model_that_encodes() {
     const OTHER: &str = "distilbert-random-untied";
@@ -75,7 +75,7 @@ async fn it_tells_the_model_that_encodes() {
     sidecar.stop_drained().await;
 }
 
-/// The features that it tells can be required, in every call that takes options.
+/// The reported features can be required in every call that has options.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn features_that_are_told_can_be_required() {
     let sidecar = Sidecar::start(&[]).await;
@@ -87,7 +87,7 @@ async fn features_that_are_told_can_be_required() {
     sidecar.stop_drained().await;
 }
 
-/// Tries every call that can expect an incarnation.
+/// Sends every call that accepts `expected_incarnation`.
 async fn calls(server: &Endpoint, collection: &str, incarnation: &str) -> Vec<Result<(), Status>> {
     let documents = encode_documents([document(num(1), "the moon")]);
     let upsert = UpsertRequest { options: Some(expecting(collection, incarnation)), documents };
@@ -105,7 +105,7 @@ async fn calls(server: &Endpoint, collection: &str, incarnation: &str) -> Vec<Re
     ]
 }
 
-/// Asserts that a call is refused because the collection was created again, and that it says so to programs.
+/// Asserts that a call is refused because the collection was recreated, with both incarnations in the error metadata.
 #[track_caller]
 fn assert_recreated(outcome: Result<(), Status>, collection: &str, incarnation: &str, expected: &str) {
     let failure = Failure::from(outcome.unwrap_err());
@@ -139,7 +139,7 @@ async fn an_incarnation_can_be_expected() {
                 }
             }
         }
-        // Without a collection there is none to be another.
+        // A missing collection has no incarnation to compare.
         let absent = open(sidecar, expecting("absent", &incarnation)).await.unwrap_err();
         assert_eq!(Failure::from(absent).reason, "COLLECTION_NOT_FOUND");
     })
@@ -151,7 +151,8 @@ async fn delete_collection(server: &QdrantServer, name: &str) {
     client.delete_collection(name).await.unwrap();
 }
 
-/// By whomever it is created again, and whatever the server remembers of it.
+/// The collection is recreated by this server, by another server or by another client, and the cache of the server is
+/// outdated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_that_was_created_again_is_another_one() {
     let qdrant = QdrantServer::start();
@@ -171,16 +172,16 @@ async fn a_collection_that_was_created_again_is_another_one() {
                 assert_recreated(outcome, "docs", &created, &before);
             }
         }
-        assert_eq!(get(&ours, "docs").await.point_count, 0, "nothing was written");
+        assert_eq!(get(&ours, "docs").await.point_count, 0, "documents were written");
         incarnations.push(created);
     }
-    // Who expects nothing is not disturbed.
+    // Calls without `expected_incarnation` succeed.
     assert_indexed(&ours.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     ours.stop_drained().await;
     other.stop_drained().await;
 }
 
-/// The embedded store is a folder, from which one can be taken away.
+/// A collection of the embedded store can be removed by removing its directory.
 #[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_store() {
@@ -189,7 +190,7 @@ async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_stor
     let before = get(&sidecar, "docs").await.incarnation;
     let (_, folder) = sidecar.stop().await;
 
-    // A restart changes nothing.
+    // A restart keeps the incarnation.
     let sidecar = Sidecar::start_in(folder, &[]).await;
     sidecar.wait_serving().await;
     assert_eq!(get(&sidecar, "docs").await.incarnation, before);
@@ -207,7 +208,7 @@ async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_stor
     sidecar.stop_drained().await;
 }
 
-/// One that another program created, or an earlier version, has no incarnation, and nothing to expect.
+/// A collection that was created by another program or an earlier version has no incarnation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_may_have_none() {
     let qdrant = QdrantServer::start();

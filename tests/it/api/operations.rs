@@ -1,4 +1,5 @@
-//! `Ingest`: operations of all kinds on one stream, their order, their numbers and their positions; heartbeats and flushes.
+//! `Ingest`: operations of all kinds on one stream, their order, sequence numbers and positions; heartbeats and
+//! flushes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,17 +29,17 @@ use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 use crate::support::upload::Upload;
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait in a test.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long nothing happens where nothing should.
+/// Duration after which a test assumes that nothing will happen.
 const STALL: Duration = Duration::from_secs(1);
 
-/// The operation that stores this document.
+/// Returns the operation that upserts a document.
 pub fn stores(document: &Document) -> Bytes {
     upsert(document.encode_to_vec().into())
 }
 
-/// The texts of all documents of a collection, by their ids.
+/// Returns the texts of all documents of a collection, by id.
 pub async fn stored_texts(server: &Endpoint, collection: &str) -> BTreeMap<String, String> {
     let text = |payload: prost_types::Struct| match payload.fields["text"].kind.clone() {
         Some(prost_types::value::Kind::StringValue(text)) => text,
@@ -65,7 +66,7 @@ async fn changes_of_one_document_are_applied_in_their_order() {
                 stores(&document(key("b"), "two")),
                 delete(key("b")),
                 stores(&document(key("b"), "two again")),
-                // It was never there.
+                // This document never existed.
                 delete(num(3)),
             ];
             let messages = build_operation_messages(options(&collection), operations, a_message);
@@ -80,7 +81,7 @@ async fn changes_of_one_document_are_applied_in_their_order() {
     .await;
 }
 
-/// Law: what is stored in the end is what the operations give one after another, however they are cut into messages and
+/// Property: the stored documents are those that sequential operations produce, for any division into messages and
 /// batches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_gives_what_its_operations_give_one_by_one() {
@@ -96,7 +97,7 @@ async fn a_stream_gives_what_its_operations_give_one_by_one() {
                     expected.remove(&format!("{id:?}"));
                     operations.push(delete(id));
                 } else {
-                    // Some are what was there before.
+                    // Some texts are equal to the stored ones.
                     let text = format!("text {}", if dice.below(4) == 0 { 0 } else { number });
                     expected.insert(format!("{id:?}"), text.clone());
                     operations.push(stores(&document(id, &text)));
@@ -113,7 +114,7 @@ async fn a_stream_gives_what_its_operations_give_one_by_one() {
     .await;
 }
 
-/// Also those of operations that are rejected, as far as they can be read.
+/// Rejected operations have them too, if they can be parsed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_and_positions_come_back() {
     on_both_stores(async |sidecar| {
@@ -133,7 +134,7 @@ async fn numbers_and_positions_come_back() {
             kinds.into_iter().zip(positions).map(|(kind, at)| encode_operation(kind, at)).collect();
         for first_sequence in [0, 1, 101, u64::from(u32::MAX) * 7] {
             let how = IngestOptions { first_sequence, ..options("docs") };
-            // What holds for `durable_through` and its position is asserted for every stream.
+            // `durable_through` and its position are checked for every stream in `ReceivedResults::record`.
             let results =
                 run_stream(&mut sidecar.index_client().await, build_operation_messages(how, operations.clone(), 2))
                     .await;
@@ -152,7 +153,7 @@ async fn numbers_and_positions_come_back() {
     .await;
 }
 
-/// An operation that is rejected: what it is, its bytes, the id of its result, the reason and the field.
+/// An invalid operation: a description, its bytes, the id in its result, the reason, and the field.
 struct Bad {
     what: &'static str,
     bytes: Bytes,
@@ -161,7 +162,7 @@ struct Bad {
     field: &'static str,
 }
 
-/// An operation of a kind that a later release has, with a position as every operation has it.
+/// Returns an operation of a kind that a later release may add, with a position.
 fn of_a_later_release() -> Bytes {
     let mut bytes = Operation { kind: None, position: "here".to_owned() }.encode_to_vec();
     encode_key(99, WireType::LengthDelimited, &mut bytes);
@@ -223,14 +224,15 @@ async fn each_is_rejected_alone() {
             assert_eq!(pair[0].position, position, "{what}");
             super::assert_indexed(&pair[1..]);
         }
-        // Nothing was done to the document that they were about.
+        // The document that the rejected operations address is unchanged.
         assert_eq!(stored_texts(sidecar, "docs").await[&format!("{:?}", num(7))], "the moon");
         assert_eq!(sidecar.point_count("docs").await, 1 + bad.len() as u64);
     })
     .await;
 }
 
-/// Options that come late end the stream, after the results of what came before, and what they came with is not applied.
+/// Options after the first message end the stream after the results of the earlier operations. The operations of that
+/// message are not applied.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_options_end_the_stream() {
     on_both_stores(async |sidecar| {
@@ -247,7 +249,7 @@ async fn late_options_end_the_stream() {
     .await;
 }
 
-/// For much longer than the timeout, and without any of them it ends.
+/// Heartbeats keep the streams open much longer than the idle timeout; without heartbeats the streams end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_keep_an_idle_stream_open() {
     const TIMEOUT: &str = "1s";
@@ -266,7 +268,7 @@ async fn heartbeats_keep_an_idle_stream_open() {
     }
     assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
     upload.read_results(1).await;
-    // A heartbeat is no operation.
+    // A heartbeat is not an operation.
     assert_eq!((upload.received.results[0].sequence, upload.received.durable_through), (1, 1));
     requests.send(EncodeStreamRequest { texts: vec!["the moon".into()], ..Default::default() }).await.unwrap();
     assert_eq!(encoded.message().await.unwrap().unwrap().results[0].sequence, 1);
@@ -279,7 +281,7 @@ async fn heartbeats_keep_an_idle_stream_open() {
     sidecar.stop_drained().await;
 }
 
-/// On both stores, with batches that wait for others for longer than any test.
+/// Runs a test on both stores, with batches that wait longer than any test runs.
 async fn with_patient_batches(test: impl AsyncFn(&Sidecar)) {
     let (qdrant, patience) = (QdrantServer::start(), ["--upsert-age", "1000s"]);
     let url = qdrant.url();
@@ -291,29 +293,29 @@ async fn with_patient_batches(test: impl AsyncFn(&Sidecar)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flush_writes_what_waits_for_others() {
+async fn a_flush_writes_waiting_points() {
     with_patient_batches(async |sidecar| {
         let mut upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
         upload.wait_opened().await.unwrap();
         let one = |id| vec![stores(&document(num(id), "the moon"))];
         assert!(upload.push_operations(one(1)).await);
-        timeout(STALL, upload.read()).await.expect_err("nothing makes it be written");
+        timeout(STALL, upload.read()).await.expect_err("no result without a flush");
         assert!(upload.send(IngestRequest { flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(1)).await.expect("it is not flushed");
-        // In the message that brings it.
+        timeout(PATIENCE, upload.read_results(1)).await.expect("a flush");
+        // A flush also covers the operations of its own message.
         assert!(upload.send(IngestRequest { operations: one(2), flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(2)).await.expect("it is not flushed");
-        // A flush is of what came before it.
+        timeout(PATIENCE, upload.read_results(2)).await.expect("a flush");
+        // A flush does not cover later operations.
         assert!(upload.push_operations(one(3)).await);
-        timeout(STALL, upload.read()).await.expect_err("an earlier flush made it be written");
-        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the end of the stream writes it");
+        timeout(STALL, upload.read()).await.expect_err("no result from an earlier flush");
+        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("a write at the end of the stream");
         end.unwrap();
         got.expect_one_each(3);
     })
     .await;
 }
 
-/// With the first message, where the collection is not even open.
+/// A flush in the first message arrives before the collection is open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_may_come_with_the_options() {
     with_patient_batches(async |sidecar| {
@@ -323,14 +325,15 @@ async fn a_flush_may_come_with_the_options() {
         let mut responses =
             sidecar.index_client().await.ingest(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         let durable = async { while responses.message().await.unwrap().unwrap().durable_through < 2 {} };
-        timeout(PATIENCE, durable).await.expect("it is not flushed");
+        timeout(PATIENCE, durable).await.expect("a flush");
         drop(requests);
         assert_eq!(responses.message().await.unwrap(), None);
     })
     .await;
 }
 
-/// Whatever waits: a document that is still encoded, one that waits for an earlier one of its id, a deletion.
+/// A flush covers documents that are being encoded, operations that wait for an earlier one with their id, and
+/// deletions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_reaches_every_operation_before_it() {
     with_patient_batches(async |sidecar| {
@@ -341,7 +344,7 @@ async fn a_flush_reaches_every_operation_before_it() {
         operations.extend((30..=40).map(|id| delete(num(id))));
         let count = operations.len();
         assert!(upload.send(IngestRequest { operations, flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(count)).await.expect("not everything is flushed");
+        timeout(PATIENCE, upload.read_results(count)).await.expect("results of all operations");
         assert_eq!(upload.received.durable_through, count as u64);
         assert_eq!(sidecar.point_count("docs").await, 39);
         let (got, end) = upload.finish_and_drain().await;
@@ -351,7 +354,7 @@ async fn a_flush_reaches_every_operation_before_it() {
     .await;
 }
 
-/// Only what went wrong is told, and the numbers still say how far everything is.
+/// Only problems are reported, and `durable_through` still covers all operations.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_of_problems_alone_are_sent_on_request() {
     use splade_sidecar::proto::ResultFilter;
@@ -371,7 +374,7 @@ async fn results_of_problems_alone_are_sent_on_request() {
         let (_, end) = upload.finish_and_drain().await;
         end.unwrap();
 
-        // Without any problem there is no result at all.
+        // A stream without problems has no results.
         let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
         assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
         while upload.received.durable_through < 1 {

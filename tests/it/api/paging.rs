@@ -1,4 +1,5 @@
-//! Lists, a page at a time: the pages of each make the whole, and a token is good for the list that it came from.
+//! Paged lists: the pages together are the complete list, and a page token is only valid for the list it was returned
+//! by.
 
 use splade_sidecar::proto::{ListAliasesRequest, ListCollectionsRequest, ListDocumentsRequest, ListModelsRequest};
 use tonic::{Code, Response, Status};
@@ -12,16 +13,16 @@ use crate::support::models::model_dir;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::Sidecar;
 
-/// Collections with documents.
+/// Collections that contain documents.
 const COLLECTIONS: [&str; 2] = ["docs", "other"];
-/// Models that are served.
+/// The served models.
 const MODELS: [&str; 3] = ["bert-random-tied", "bert-random-sum", "distilbert-random-tied"];
 const DOCUMENTS: usize = 12;
 const ALIASES: usize = 11;
-/// Collections in all.
+/// Total number of collections.
 const ALL_COLLECTIONS: usize = 7;
 
-/// A list that is paged through.
+/// A list with pages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum List {
     Documents(&'static str),
@@ -43,7 +44,7 @@ impl List {
         }
     }
 
-    /// One page: its items, and the token of the next.
+    /// Returns one page: its items and the token of the next page.
     async fn page(self, sidecar: &Sidecar, page_size: u32, token: &str) -> Result<(Vec<String>, String), Status> {
         let page_token = token.to_owned();
         let (mut index, mut encoder) = (sidecar.index_client().await, sidecar.encoder_client().await);
@@ -72,14 +73,14 @@ impl List {
         }
     }
 
-    /// All items, by pages of a size, and the tokens between them.
+    /// Returns all items, read in pages of `page_size`, and the tokens between the pages.
     async fn pages(self, sidecar: &Sidecar, page_size: u32) -> (Vec<String>, Vec<String>) {
         let (mut items, mut tokens) = (Vec::new(), Vec::new());
         let mut token = String::new();
         loop {
             let (page, next) = self.page(sidecar, page_size, &token).await.unwrap();
             assert!(page.len() <= page_size as usize || page_size == 0, "{self:?}: {page:?}");
-            // The last page may be empty only if there is nothing at all.
+            // The last page is empty only if the list is empty.
             assert!(!page.is_empty() || items.is_empty(), "{self:?}: a page without items");
             items.extend(page);
             if next.is_empty() {
@@ -91,7 +92,7 @@ impl List {
     }
 }
 
-/// On both stores, with something in every list.
+/// Runs a test on both stores, with items in every list.
 async fn with_full_lists(test: impl AsyncFn(&Sidecar)) {
     let qdrant = QdrantServer::start();
     let models = MODELS.map(|name| format!("{name}={}", model_dir(name).display()));
@@ -136,7 +137,7 @@ async fn pages_of_any_size_are_the_whole() {
     .await;
 }
 
-/// Also for another page size than it was made with.
+/// A token is also valid with another page size.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_goes_on_where_its_page_ended() {
     with_full_lists(async |sidecar| {
@@ -177,7 +178,7 @@ async fn tokens_of_other_lists_and_nonsense_are_refused() {
             }
             let half = &own[..own.len() / 2];
             for nonsense in ["x", "docs", "docs/7", " ", "AAAA", "é", half, &format!("{own}="), &format!("{own}A")] {
-                // Before the first slash the tokens of an earlier version had the collection: see the upgrade.
+                // Tokens of version 0.1.0 have the collection before the first slash: see the test below.
                 if nonsense == "docs/7" && list == List::Documents("docs") {
                     continue;
                 }
@@ -191,13 +192,13 @@ async fn tokens_of_other_lists_and_nonsense_are_refused() {
     .await;
 }
 
-/// Checkpoints of `reindex` keep the tokens of version 0.1.0 across an upgrade.
+/// Checkpoints of `reindex` keep page tokens of version 0.1.0 across an upgrade.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_of_documents_of_version_0_1_0_are_read() {
     with_full_lists(async |sidecar| {
         let list = List::Documents("docs");
         let (whole, _) = list.pages(sidecar, 0).await;
-        // Such a token is that of the first document of the page.
+        // Such a token is the id of the first document of the page.
         let (page, _) = list.page(sidecar, 0, "docs/1").await.unwrap();
         assert_eq!(page, whole[1..]);
         assert_refused(list.page(sidecar, 0, "other/1").await, "page_token", "a token of another collection");

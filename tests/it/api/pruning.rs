@@ -1,4 +1,4 @@
-//! Pruning as the server is set to do, and as a request asks instead; documents and queries apart.
+//! Pruning by the server's defaults and by options of a request, for documents and for queries.
 
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
@@ -15,14 +15,13 @@ use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::Sidecar;
 
-/// How the server of these tests is set: 20 terms of a document; of a query those that have 60 % of its weight, but no
-/// more than 9.
+/// Defaults of the server: 20 terms per document; per query the terms that have 60 % of the weight, at most 9.
 const FLAGS: [&str; 6] = ["--document-max-terms", "20", "--query-max-terms", "9", "--query-weight-share", "0.6"];
 const OF_DOCUMENTS: Pruning = Pruning { max_terms: Some(20), min_weight: Some(0.0), weight_share: Some(0.0) };
 const OF_QUERIES: Pruning = Pruning { max_terms: Some(9), min_weight: Some(0.0), weight_share: Some(0.6) };
-/// No limit of any kind, whatever the server is set to.
+/// Disables every limit, regardless of the server's defaults.
 const ALL: Pruning = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
-/// What leaves every limit to the server.
+/// Leaves every limit to the server's defaults.
 const NONE: Pruning = Pruning { max_terms: None, min_weight: None, weight_share: None };
 
 const QUERY: &str = "how far is the moon from the earth, and how long does a journey there take";
@@ -65,7 +64,7 @@ async fn a_request_replaces_the_servers_setting_field_by_field() {
             let sum = |encoded: &EncodedText| encoded.vector.as_ref().unwrap().values.iter().sum::<f32>();
             assert!(close(sum(kept) + stats(kept).pruned_weight, sum(full)), "{role:?}");
         }
-        // The server's other rules stay beside one of the request.
+        // A rule in the request replaces only the default of its own field.
         for light in [Pruning { min_weight: Some(1e-6), ..NONE }, Pruning { max_terms: Some(1_000), ..NONE }] {
             let merged = Pruning {
                 max_terms: light.max_terms.or(set.max_terms),
@@ -77,7 +76,7 @@ async fn a_request_replaces_the_servers_setting_field_by_field() {
         }
         let few = encode(&sidecar, role, Some(Pruning { min_weight: Some(1e-6), ..NONE }), &texts).await;
         assert!(few.iter().all(|kept| terms(kept) <= set.max_terms.unwrap() as usize));
-        // 0 takes one of them away.
+        // 0 disables a default.
         let more = encode(&sidecar, role, Some(Pruning { max_terms: Some(0), ..NONE }), &texts).await;
         let unlimited = Pruning { max_terms: Some(0), ..set };
         assert_eq!(more, encode(&sidecar, role, Some(unlimited), &texts).await);
@@ -86,7 +85,7 @@ async fn a_request_replaces_the_servers_setting_field_by_field() {
     sidecar.stop_drained().await;
 }
 
-/// The query, with as many terms as these rules keep.
+/// Returns the query with these pruning rules.
 fn query_of(pruning: Option<Pruning>) -> Option<Query> {
     pruning.map_or(Some(text_query(QUERY)), |pruning| encoded_query(QUERY, pruned(pruning)))
 }
@@ -97,7 +96,7 @@ async fn explain(sidecar: &Sidecar, document: Explained, pruning: Option<Pruning
     sidecar.index_client().await.explain(request).await.unwrap().into_inner()
 }
 
-/// Terms of the query and of the document.
+/// Returns the number of terms of the query and of the document.
 fn term_counts(explained: &ExplainResponse) -> [usize; 2] {
     [explained.query_stats, explained.document_stats].map(|counted| counted.unwrap().term_count as usize)
 }
@@ -123,7 +122,7 @@ async fn what_is_stored_searched_and_explained_is_pruned_alike() {
         }
         let query = encode(sidecar, Role::Query, None, &[QUERY.to_owned()]).await.remove(0);
         let hits = search(sidecar, SearchRequest { return_options: with_vectors(), ..by_text("docs", QUERY) }).await;
-        // A vector is taken as it is: it may be pruned already, as this one is.
+        // A vector without pruning rules is used unchanged.
         let query_terms = query.vector.as_ref().unwrap().indices.len();
         let by_vector = SearchRequest { query: Some(vector_query(query.vector.unwrap())), ..by_text("docs", "") };
         assert_same(&search(sidecar, by_vector).await, &hits);
@@ -131,14 +130,14 @@ async fn what_is_stored_searched_and_explained_is_pruned_alike() {
             let id = hit_id(hit).clone();
             let at = (1..).zip(&documents).position(|(number, _)| id == num(number)).unwrap();
             let vector = stored_vector(hit_document(hit));
-            assert_eq!(vector, documents[at].vector.as_ref(), "the stored vector is the pruned one");
+            assert_eq!(vector, documents[at].vector.as_ref(), "the stored vector is not the pruned one");
             let stored = explain(sidecar, Explained::DocumentId(id), None).await;
             assert!(close(stored.score, hit.score), "{} and {} in the search", stored.score, hit.score);
             assert_eq!(term_counts(&stored), [query_terms, 20]);
-            // A text is pruned as it would be on its way into the store.
+            // An explained text is pruned like a stored document.
             assert_eq!(explain(sidecar, Explained::DocumentText(texts[at].clone()), None).await.terms, stored.terms);
         }
-        // As asked instead.
+        // Pruning rules in the request replace the defaults.
         let pruning = Some(Pruning { max_terms: Some(30), ..ALL });
         let request = SearchRequest { query: query_of(pruning), ..by_text("docs", QUERY) };
         let response = sidecar.index_client().await.search(request).await.unwrap().into_inner();

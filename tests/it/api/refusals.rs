@@ -1,4 +1,4 @@
-//! Calls that are refused as a whole: the code, the reason, the field and what to do.
+//! Calls that are refused as a whole: code, reason, field and remedy.
 
 mod encoder;
 mod index;
@@ -30,7 +30,7 @@ enum Call {
 }
 
 impl Call {
-    /// Sends it and gives the status that it ends with.
+    /// Sends the call and returns its final status.
     async fn send(self, sidecar: &Sidecar) -> Result<(), Status> {
         let (mut encoder, mut index) = (sidecar.encoder_client().await, sidecar.index_client().await);
         match self {
@@ -56,14 +56,14 @@ async fn end<T>(responses: Result<Response<Streaming<T>>, Status>) -> Result<(),
     Ok(())
 }
 
-/// A call, its code, its reason and the field at fault.
+/// A call, and the code, the reason and the field of its error.
 type Case = (Call, Code, &'static str, &'static str);
 
 fn invalid(call: Call, field: &'static str) -> Case {
     (call, Code::InvalidArgument, "INVALID_ARGUMENT", field)
 }
 
-/// Each call is refused for its own reason, by the field, with a remedy; a retry is advised only where it can help.
+/// Checks that each call is refused with its reason, its field and a remedy. A retry is only advised if it can help.
 async fn check(sidecar: &Sidecar, cases: impl IntoIterator<Item = Case>) {
     for (call, code, reason, field) in cases {
         let outcome = call.send(sidecar).await;

@@ -1,4 +1,4 @@
-//! What a server finds that starts on the folder of another.
+//! A server that starts on the store of a previous one.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ async fn documents_are_still_searchable() {
     sidecar.stop_drained().await;
 }
 
-/// Asserts that a call is refused because another model wrote the collection, and says which.
+/// Asserts that a call is refused because another model wrote the collection, and that the error names this model.
 #[track_caller]
 fn assert_mismatch(outcome: Result<impl std::fmt::Debug, tonic::Status>, field: &str) {
     let failure = Failure::from(outcome.unwrap_err());
@@ -76,7 +76,7 @@ async fn is_refused_by_another_model(sidecar: &Sidecar) {
 
     let collection = get(sidecar, "docs").await;
     assert_eq!((collection.point_count, sparse(&collection).model.as_str()), (5, MODEL));
-    // A collection of its own is welcome.
+    // A new collection can be created with the other model.
     assert_indexed(&sidecar.ingest(options("other"), number_documents(&sample_texts(3))).await);
 }
 

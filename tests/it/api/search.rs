@@ -1,4 +1,4 @@
-//! `Search`: the documents of the highest dot products, as much of them as was asked for.
+//! `Search`: the documents with the highest dot products, with the requested fields.
 
 use serde_json::json;
 use splade_sidecar::proto::{
@@ -20,7 +20,7 @@ async fn encode(sidecar: &Sidecar, role: Role, texts: &[String]) -> Vec<EncodedT
     sidecar.encode(EncodeRequest { role: role.into(), ..Default::default() }, texts).await
 }
 
-/// Forty documents in `docs`.
+/// Indexes forty documents in `docs`.
 async fn fill(sidecar: &Sidecar) {
     assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(40))).await);
 }
@@ -65,7 +65,7 @@ async fn limit_offset_and_threshold_cut_the_whole() {
             let page = SearchRequest { limit, offset, ..by_text("docs", QUERY) };
             assert_same(&search(sidecar, page).await, expected);
         }
-        // Halfway between two, for a score may differ in its last bit from one search to the next.
+        // Between two scores, because the last bit of a score may differ between searches.
         let threshold = f32::midpoint(whole[9].score, whole[10].score);
         let above = SearchRequest { score_threshold: Some(threshold), ..by_text("docs", QUERY) };
         assert_same(&search(sidecar, above.clone()).await, &whole[..10]);
@@ -118,7 +118,7 @@ async fn a_vector_without_terms_finds_nothing() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         assert_eq!(search(sidecar, by_vector(SparseVector::default())).await, []);
-        // In any order; terms that no document has add nothing.
+        // Terms may be unordered, and terms that no document has contribute nothing.
         let unordered = SparseVector { indices: vec![40_000_000, 9, 5], values: vec![1.0, 2.0, 3.0] };
         let ordered = SparseVector { indices: vec![5, 9], values: vec![3.0, 2.0] };
         let found = search(sidecar, by_vector(unordered)).await;
@@ -127,7 +127,7 @@ async fn a_vector_without_terms_finds_nothing() {
     .await;
 }
 
-/// Of a text it tells how the text was encoded, and that it was cut; of a vector there is nothing to tell.
+/// A text query returns its encoding statistics, including truncation; a vector query has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn how_the_query_was_encoded_is_told() {
     let sidecar = Sidecar::start(&[]).await;
@@ -143,7 +143,7 @@ async fn how_the_query_was_encoded_is_told() {
     sidecar.stop_drained().await;
 }
 
-/// By its name, or without it.
+/// The vector may be addressed by its name or by default.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sparse_vector_can_be_named() {
     on_both_stores(async |sidecar| {

@@ -1,4 +1,4 @@
-//! Health, reflection, bounds on messages, many calls at once.
+//! Health, reflection, message size limits, and concurrent calls.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ async fn health_is_serving_for_each_service_once_it_has_started() {
     sidecar.stop_drained().await;
 }
 
-/// A server that listens and has neither its model nor its store yet.
+/// The server listens while its model and its store are still loading.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_it_has_started_it_says_so() {
     let folder = TempDir::new().unwrap();
@@ -58,7 +58,7 @@ async fn before_it_has_started_it_says_so() {
     assert_eq!(server.run(std::future::ready(())).await.unwrap(), ShutdownOutcome::Drained);
 }
 
-/// Asks for the list of services in one version of the reflection service.
+/// Requests the list of services from one version of the reflection service.
 macro_rules! reflected {
     ($version:ident, $channel:expr) => {{
         use tonic_reflection::pb::$version::ServerReflectionRequest;
@@ -95,13 +95,13 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     let sidecar = Sidecar::start(&["--max-message-bytes", "64KiB"]).await;
     let refused = |status: tonic::Status| {
         assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
-        assert!(status.message().contains("65536"), "it doesn't name the bound: {}", status.message());
+        assert!(status.message().contains("65536"), "the limit is not in the message: {}", status.message());
     };
     let text = "word ".repeat(20_000);
     let mut encoder = sidecar.encoder_client().await;
     refused(encoder.encode(EncodeRequest { texts: vec![text.clone()], ..Default::default() }).await.unwrap_err());
 
-    // What came before in a stream gets its results.
+    // Earlier operations of the stream get their results.
     let mut documents = number_documents(&sample_texts(4));
     documents.push(document(key("large"), &text));
     let mut index = sidecar.index_client().await;
@@ -110,7 +110,7 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     let mut results = Vec::new();
     let status = loop {
         match responses.message().await {
-            Ok(response) => results.extend(response.expect("the stream doesn't end OK").results),
+            Ok(response) => results.extend(response.expect("a response before the error").results),
             Err(status) => break status,
         }
     };
@@ -122,7 +122,7 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     sidecar.stop_drained().await;
 }
 
-/// Fifty calls of every kind at once, on one connection, with far fewer permits than texts.
+/// Fifty concurrent calls of every kind on one connection, with far fewer permits than texts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_calls_at_once_are_all_answered() {
     let sidecar = Sidecar::start(&["--queue-texts", "2", "--threads", "2"]).await;

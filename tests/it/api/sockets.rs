@@ -40,7 +40,7 @@ async fn it_serves_the_same_calls_and_goes_with_the_server() {
 
     assert!(path.exists());
     sidecar.stop_drained().await;
-    assert!(!path.exists(), "the socket's file is left behind");
+    assert!(!path.exists(), "the socket file was not removed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,7 +57,7 @@ async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
     assert!(!path.exists());
 }
 
-/// Stopped before it has its model, or without ever running.
+/// The server is stopped before its model is loaded, or before it runs at all.
 #[tokio::test]
 async fn its_file_goes_however_the_server_ends() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! `tei.v1`: what clients of text-embeddings-inference see.
+//! `tei.v1`: the API for clients of text-embeddings-inference.
 
 mod refusals;
 
@@ -23,14 +23,14 @@ use crate::support::documents::sample_texts;
 use crate::support::models::{load_random_model, model_dir};
 use crate::support::sidecar::{MODEL, Sidecar};
 
-/// As many tokens as the model takes.
+/// The maximum number of tokens of the model.
 const MAX_LENGTH: usize = 128;
 
 async fn client(sidecar: &Sidecar) -> EmbedClient<Channel> {
     EmbedClient::new(sidecar.channel().await)
 }
 
-/// A request as clients send it who set nothing but the text and the cut.
+/// Returns a request with default values except for the text and `truncate`.
 fn request(text: &str, truncate: bool) -> EmbedSparseRequest {
     EmbedSparseRequest { inputs: text.to_owned(), truncate, ..Default::default() }
 }
@@ -43,7 +43,7 @@ fn from_the_left(text: &str) -> EmbedSparseRequest {
     EmbedSparseRequest { truncation_direction: TruncationDirection::Left.into(), ..request(text, true) }
 }
 
-/// More tokens than the model takes, not the same ones at both ends.
+/// Returns a text with more tokens than the model's maximum, whose ends differ.
 fn long_text() -> String {
     sample_texts(20).join(" ")
 }
@@ -58,12 +58,12 @@ fn encoded(side: &RoleEncoder, ids: &[u32]) -> SparseVector {
     side.encoder.encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none()).unwrap().remove(0).unwrap()
 }
 
-/// The vector that a text has alone, cut at its end.
+/// Returns the vector of a single text, truncated on the right.
 fn expected(side: &RoleEncoder, text: &str) -> SparseVector {
     encoded(side, &side.tokenizer.tokenize(text).unwrap().ids)
 }
 
-/// Sends a stream; gives the answers and how it ended.
+/// Sends a stream and returns the responses and the final status.
 async fn stream(
     sidecar: &Sidecar,
     requests: Vec<EmbedSparseRequest>,
@@ -138,7 +138,7 @@ async fn a_text_has_the_models_own_vector_and_what_it_took() {
     sidecar.stop_drained().await;
 }
 
-/// The same tokens that the tokenizers library keeps, which text-embeddings-inference cuts with.
+/// The kept tokens are those of the tokenizers library, which text-embeddings-inference uses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_text_is_cut_at_either_end() {
     let (sidecar, model, text) = (Sidecar::start(&[]).await, load_random_model(MODEL), long_text());
@@ -154,7 +154,7 @@ async fn a_long_text_is_cut_at_either_end() {
         kept.push(ids);
     }
     assert_ne!(kept[0], kept[1]);
-    // A text that fits is the same whichever end would be cut.
+    // A text that fits is not affected by the truncation direction.
     let short = client(&sidecar).await.embed_sparse(from_the_left("the moon")).await.unwrap().into_inner();
     assert_eq!(vector(&short), expected(&model.document, "the moon"));
     sidecar.stop_drained().await;
@@ -182,7 +182,7 @@ async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
     sidecar.stop_drained().await;
 }
 
-/// Answers have no numbers: their order is all that tells whose they are. Each text may ask for something else.
+/// Responses have no ids, so their order is significant. Each text may have its own options.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_answers_in_its_order() {
     let sidecar = Sidecar::start(&["--threads", "2", "--batch-tokens", "64"]).await;
@@ -211,7 +211,8 @@ async fn a_stream_answers_in_its_order() {
     sidecar.stop_drained().await;
 }
 
-/// A client that doesn't read is held up itself, at a bound; nobody else is. When it reads, it misses nothing.
+/// A client that doesn't read is slowed down after a bounded number of texts, without effect on others. When it reads,
+/// it gets all responses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read_is_not_read_from() {
     const MANY: usize = 8_000;
@@ -224,7 +225,7 @@ async fn a_client_that_does_not_read_is_not_read_from() {
     while let Ok(outcome) = timeout(Duration::from_secs(3), requests.send(request(text(sent), true))).await {
         outcome.unwrap();
         sent += 1;
-        assert!(sent < MANY, "the server reads what its client takes no answers for");
+        assert!(sent < MANY, "the server reads without a bound although the client does not read responses");
     }
     client(&sidecar).await.embed_sparse(request("the moon", true)).await.unwrap();
     let rest = tokio::spawn(async move { drop(requests) });

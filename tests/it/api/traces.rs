@@ -1,4 +1,4 @@
-//! Traces reach a collector: an OTLP receiver on a real socket gets the spans of real calls.
+//! Trace export: an OTLP receiver on a real socket receives the spans of real calls.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -24,11 +24,11 @@ use crate::support::qdrant_server::QdrantServer;
 use crate::support::upload::{self, Upload, docs};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The example of the W3C's recommendation.
+/// The example of the W3C Trace Context recommendation.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// What takes traces.
+/// An OTLP receiver.
 struct Collector(mpsc::Sender<ExportTraceServiceRequest>);
 
 #[tonic::async_trait]
@@ -42,7 +42,7 @@ impl TraceService for Collector {
     }
 }
 
-/// Starts a collector; gives its URL and what it takes.
+/// Starts a collector and returns its URL and the received requests.
 async fn collector() -> (String, mpsc::Receiver<ExportTraceServiceRequest>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ fn hex(id: &[u8]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Spans until there is one of each of these names.
+/// Waits until a span of each of these names was received, and returns all spans.
 async fn spans(received: &mut mpsc::Receiver<ExportTraceServiceRequest>, names: &[&str]) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let all = async {
@@ -108,12 +108,12 @@ async fn a_call_is_one_trace_from_its_caller_to_the_store() {
     assert!(handed_over.contains(&expected), "{expected} in {handed_over:?}");
 }
 
-/// A batch of two calls is below one of them and linked to the other.
+/// A batch with points of two calls is a child of one of them and linked to the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_are_linked_to_all_their_calls() {
     let (url, mut received) = collector().await;
     let folder = tempfile::tempdir().unwrap();
-    // The points of two streams wait for each other.
+    // The points of two streams share a batch.
     let flags = ["--otlp-endpoint", &url, "--upsert-age", "100s"];
     let process = Process::start(folder.path(), &flags).await;
     let open = async || {
@@ -123,7 +123,7 @@ async fn batches_are_linked_to_all_their_calls() {
     let (mut first, mut second) = (open().await, open().await);
     first.push(docs([1])).await;
     second.push(docs([2])).await;
-    // Neither ends before both have their result: a writer without streams waits for nobody.
+    // Neither stream may end before both have their result, because a writer without streams flushes at once.
     tokio::join!(first.read_results(1), second.read_results(1));
     let (first, second) = tokio::join!(first.finish_and_drain(), second.finish_and_drain());
     assert_eq!((first.0.indexed().len(), second.0.indexed().len()), (1, 1));
@@ -139,10 +139,10 @@ async fn batches_are_linked_to_all_their_calls() {
     let upsert = named(&all, "upsert");
     let linked = upsert.links.iter().map(|link| link.span_id.clone()).chain([upsert.parent_span_id.clone()]);
     let linked: HashSet<_> = linked.map(|id| by_id[&id].trace_id.clone()).collect();
-    assert_eq!(linked.len(), 2, "both streams: {upsert:?}");
+    assert_eq!(linked.len(), 2, "not linked to both streams: {upsert:?}");
 }
 
-/// A log line of a call says which trace it is of, whether or not traces are sent.
+/// Log lines of a call contain its trace id, also if traces are not exported.
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_have_the_traces_id() {
     let store = QdrantServer::start();

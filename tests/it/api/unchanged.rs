@@ -1,4 +1,4 @@
-//! Documents that are stored already.
+//! `skip_unchanged`: documents that are stored already.
 
 use prost_types::value::Kind;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
         }
         assert_eq!(search(sidecar, by_text("docs", "the moon")).await.len(), COUNT);
 
-        // A text, a payload, an id that is new, a document that can't be read, and the same id twice.
+        // A new text, a new payload, a new id, a malformed document, and an id that occurs twice.
         texts[3] = "the sea".to_owned();
         let mut documents = with_payload(&texts);
         documents[5].payload = Some(to_payload(json!({"year": 1970, "of": []})));
@@ -58,7 +58,7 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
         let text = &hit_document(changed).payload.as_ref().unwrap().fields["text"];
         assert_eq!(text.kind, Some(Kind::StringValue("the sea".to_owned())));
 
-        // Another way to encode them.
+        // Other encoding options.
         let encoding = Some(pruned(Pruning { max_terms: Some(3), ..Default::default() }));
         let request = UpsertRequest {
             options: Some(IngestOptions { encoding, ..skipping() }),

@@ -1,5 +1,5 @@
-//! What this server doesn't know, or knows and doesn't implement, is refused and never dropped: a filter without one of its
-//! conditions, or a search without its tenant, would show what it should not.
+//! Unknown and unimplemented fields are refused instead of ignored: a filter without one of its conditions, or a search
+//! without its tenant, would return documents that it must not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use crate::support::raw_calls::call;
 use crate::support::sidecar::Sidecar;
 
 const PACKAGE: &str = "splade_sidecar.v1";
-/// The number of a field that no message has.
+/// A field number that no message uses.
 const UNKNOWN: u32 = 1_999;
 /// Fields whose elements are rejected one by one.
 const ITEMS: [&str; 2] = ["IngestRequest.operations", "UpsertRequest.documents"];
@@ -33,7 +33,7 @@ fn pool() -> DescriptorPool {
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap()
 }
 
-/// Every method of our services, with the message that it takes.
+/// Returns every method of the services with its request message.
 fn methods() -> Vec<(String, MessageDescriptor)> {
     let services: Vec<_> = pool().services().filter(|service| service.package_name() == PACKAGE).collect();
     let methods = services.iter().flat_map(|service| {
@@ -42,13 +42,13 @@ fn methods() -> Vec<(String, MessageDescriptor)> {
     methods.collect()
 }
 
-/// The ways from a message to each of those inside it, and to itself.
+/// Returns the paths from a message to each nested message and to itself.
 fn paths(message: &MessageDescriptor) -> Vec<Vec<FieldDescriptor>> {
     fn walk(message: &MessageDescriptor, path: &mut Vec<FieldDescriptor>, paths: &mut Vec<Vec<FieldDescriptor>>) {
         paths.push(path.clone());
         for field in message.fields() {
             let Some(inner) = inner(&field) else { continue };
-            // Filters have filters inside, and queries queries: once is enough.
+            // Filters and queries are recursive: one level is enough.
             let is_inside_itself = path.iter().any(|field| self::inner(field).as_ref() == Some(&inner));
             if inner.package_name() == PACKAGE && !is_inside_itself {
                 path.push(field);
@@ -62,7 +62,7 @@ fn paths(message: &MessageDescriptor) -> Vec<Vec<FieldDescriptor>> {
     paths
 }
 
-/// The message of a field, of a map's values.
+/// Returns the message type of a field, or of the values of a map field.
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {
         Kind::Message(entry) if field.is_map() => match entry.map_entry_value_field().kind() {
@@ -82,7 +82,7 @@ fn length_delimited(number: u32, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A message that has nothing but, at the end of the path, an unknown field of one of these kinds.
+/// Returns a message that contains only an unknown field of this wire type, at the end of the path.
 fn with_unknown(path: &[FieldDescriptor], wire_type: WireType) -> Vec<u8> {
     let mut unknown = Vec::new();
     match wire_type {
@@ -106,7 +106,7 @@ fn name(path: &[FieldDescriptor]) -> String {
     path.iter().map(|field| field.name().to_owned()).collect::<Vec<_>>().join(".")
 }
 
-/// `Message.field` of the first step of a path.
+/// Returns `Message.field` of the first step of a path.
 fn first_step(message: &MessageDescriptor, path: &[FieldDescriptor]) -> String {
     format!("{}.{}", message.name(), path.first().map_or("", FieldDescriptor::name))
 }
@@ -120,7 +120,7 @@ fn assert_unknown(status: Status, message: &str, what: &str) {
     assert!(!remedy.is_empty(), "{what}: {failure:?}");
 }
 
-/// Law: in every message that a client can send, an unknown field is refused by its number and the message's name.
+/// Property: in every request message, an unknown field is refused with its number and the name of its message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_fields_are_refused_in_every_request() {
     let sidecar = Sidecar::start(&[]).await;
@@ -137,7 +137,7 @@ async fn unknown_fields_are_refused_in_every_request() {
             }
         }
     }
-    // All that can be asked with, and nothing that is only answered.
+    // All messages that requests contain are covered, and none that only responses contain.
     for message in ["Condition", "DocumentId", "EncodingOptions", "Pruning", "ReturnOptions", "SparseVectorOptions"] {
         assert!(refused.contains(message), "{refused:?}");
     }
@@ -146,7 +146,7 @@ async fn unknown_fields_are_refused_in_every_request() {
     sidecar.stop_drained().await;
 }
 
-/// Law: in an item of a call the item alone is rejected, and the next one is stored.
+/// Property: an unknown field in an item rejects this item only, and the next one is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_fields_of_an_item_reject_it_alone() {
     let sidecar = Sidecar::start(&[]).await;
@@ -189,7 +189,7 @@ fn results_of(method: &str, responses: Vec<Bytes>) -> Vec<splade_sidecar::proto:
     responses.into_iter().flat_map(|response| IngestResponse::decode(response).unwrap().results).collect()
 }
 
-/// A request, and the field that it is refused for.
+/// A request and the field that it is refused for.
 struct Case {
     method: &'static str,
     request: Vec<u8>,
@@ -200,7 +200,8 @@ fn case(method: &'static str, request: &impl Message, field: &'static str) -> Ca
     Case { method, request: request.encode_to_vec(), field }
 }
 
-/// Options of a stream or of an upsert are its first field, and documents of an upsert its second.
+/// Encodes a request with these options. They are the first field of a stream or an upsert, and documents the second of
+/// an upsert.
 fn with_options(method: &'static str, options: &impl Message, field: &'static str) -> Case {
     let mut request = length_delimited(1, &options.encode_to_vec());
     if method.ends_with("/Upsert") {
@@ -217,7 +218,8 @@ fn some_ids() -> Vec<DocumentId> {
     vec![num(1), uuid("67e55044-10b1-426f-9247-bb680e5fe0c8")]
 }
 
-/// Requests that are well but for a field that is declared and not implemented. Operations are in operations.rs.
+/// Requests that are valid except for a field that is declared but not implemented. Operations are tested in
+/// operations.rs.
 fn unimplemented_fields() -> Vec<Case> {
     let tenant = || "ours".to_owned();
     let search = || by_text("docs", "the moon");
@@ -254,7 +256,7 @@ fn unimplemented_fields() -> Vec<Case> {
     ]
 }
 
-/// Requests that require a feature which there is not, after one that there is.
+/// Requests that require an unknown feature after a known one.
 fn unknown_features(known: &str) -> Vec<Case> {
     let required = || vec![known.to_owned(), "time_travel".to_owned()];
     let delete =
@@ -325,11 +327,11 @@ async fn what_is_not_implemented_is_refused_by_its_name() {
         let (problem, remedy) = failure.message.split_once("; ").unwrap_or_default();
         assert!(problem.starts_with(field) && !remedy.is_empty(), "{what}: {failure:?}");
     }
-    assert_eq!(sidecar.point_count("docs").await, 1, "nothing was deleted or written");
+    assert_eq!(sidecar.point_count("docs").await, 1, "documents were deleted or written");
     sidecar.stop_drained().await;
 }
 
-/// A deletion of everything is a mistake in every release.
+/// A deletion without conditions would delete everything, so it is invalid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_by_a_filter_without_conditions_is_invalid() {
     let sidecar = Sidecar::start(&[]).await;
@@ -343,7 +345,7 @@ async fn a_deletion_by_a_filter_without_conditions_is_invalid() {
     sidecar.stop_drained().await;
 }
 
-/// The fields that the contract says are not implemented are those that are tried here and in operations.rs.
+/// The fields that the proto files document as unimplemented are exactly those tested here and in operations.rs.
 #[test]
 fn all_that_is_not_implemented_is_tried() {
     const MESSAGES: i32 = 4;

@@ -1,4 +1,4 @@
-//! Versions of documents: the newest stays, whoever wrote it and in whichever order they come.
+//! Versions of documents: the newest version wins, for any writers and any order.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 use crate::support::upload;
 
-/// A document whose text says which change it is of.
+/// Returns a document whose text contains the change that wrote it.
 fn versioned(id: DocumentId, version: Option<i64>, change: &str) -> Document {
     Document { version, ..document(id, &format!("the change {change}")) }
 }
 
-/// The operation that deletes a document of this version or an older one.
+/// Returns the operation that deletes a document of this version or an older one.
 fn delete(id: DocumentId, version: Option<i64>) -> Bytes {
     encode_operation(Kind::DeleteDocument(DeleteDocument { id: Some(id), version }), "")
 }
@@ -39,7 +39,7 @@ fn delete(id: DocumentId, version: Option<i64>) -> Bytes {
 async fn apply(server: &Endpoint, operations: Vec<Bytes>) -> Vec<OperationResult> {
     let results =
         run_stream(&mut server.index_client().await, build_operation_messages(options("docs"), operations, 3)).await;
-    // A document that was not written was not encoded, as far as its client hears.
+    // A document that was not written has no encoding statistics.
     for result in &results {
         assert_eq!(result.stats.is_some(), result.status() == Indexed, "{result:?}");
     }
@@ -50,14 +50,14 @@ fn statuses(results: &[OperationResult]) -> Vec<OperationStatus> {
     results.iter().map(OperationResult::status).collect()
 }
 
-/// The change and the version of a stored document.
+/// Returns the change and the version of a stored document.
 fn stored(document: &StoredDocument) -> (String, Option<i64>) {
     let text = document.payload.as_ref().unwrap().fields["text"].kind.clone();
     let Some(prost_types::value::Kind::StringValue(text)) = text else { panic!("{text:?}") };
     (text.trim_start_matches("the change ").to_owned(), document.version)
 }
 
-/// All documents of a collection, by the texts of their ids.
+/// Returns all documents of a collection, by their ids as text.
 async fn all(server: &Endpoint) -> BTreeMap<String, (String, Option<i64>)> {
     let documents = list(server, "docs").await.into_iter();
     documents.map(|document| (format!("{:?}", document.id.as_ref().unwrap()), stored(&document))).collect()
@@ -69,7 +69,7 @@ fn expected(documents: &[(DocumentId, &str, Option<i64>)]) -> BTreeMap<String, (
     documents.iter().map(entry).collect()
 }
 
-/// In one stream, over streams, and by a call of another kind.
+/// In one stream, across streams, and with unary calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_version_stays() {
     on_both_stores(async |sidecar| {
@@ -79,7 +79,7 @@ async fn the_newest_version_stays() {
             upsert(num(1), 5, "a"),
             upsert(num(1), 7, "b"),
             upsert(num(1), 6, "c"),
-            // The same version is not newer.
+            // An equal version is not newer.
             upsert(num(1), 7, "d"),
             upsert(key("k"), -3, "e"),
             upsert(key("k"), -4, "f"),
@@ -101,7 +101,7 @@ async fn the_newest_version_stays() {
         assert_eq!(statuses(&results), [Indexed, Superseded]);
         let now = expected(&[(num(1), "j", Some(8)), (key("k"), "i", Some(-2)), (some_uuid(), "g", Some(0))]);
         assert_eq!(all(sidecar).await, now);
-        // A search tells it too.
+        // A search returns the version too.
         let hits = search(sidecar, by_text("docs", "the change j")).await;
         let versions: BTreeMap<_, _> =
             hits.iter().map(hit_document).map(|it| (format!("{:?}", it.id.as_ref().unwrap()), stored(it))).collect();
@@ -110,7 +110,7 @@ async fn the_newest_version_stays() {
     .await;
 }
 
-/// Every version of 64 bits is told from every other, whatever a double makes of it.
+/// All 64-bit versions are distinguished, also if they are equal as doubles.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neighbours_are_told_apart_over_the_whole_range() {
     on_both_stores(async |sidecar| {
@@ -126,7 +126,7 @@ async fn neighbours_are_told_apart_over_the_whole_range() {
     .await;
 }
 
-/// Without a version a document is written whatever is there, and any version comes after it.
+/// A document without a version is always written, and any version is newer than it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_without_a_version_is_always_written() {
     on_both_stores(async |sidecar| {
@@ -146,7 +146,7 @@ async fn a_document_without_a_version_is_always_written() {
     .await;
 }
 
-/// A deletion with a version is of that version and older ones, and leaves nothing behind.
+/// A deletion with a version applies to this version and older ones, and removes the document completely.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_spares_what_is_newer() {
     on_both_stores(async |sidecar| {
@@ -171,7 +171,7 @@ async fn a_deletion_spares_what_is_newer() {
         assert_eq!(statuses(&results), [Superseded, Superseded, Deleted, Deleted, Deleted], "{results:?}");
         assert_eq!(all(sidecar).await, expected(&[(num(1), "a", Some(5)), (num(2), "b", Some(5))]));
 
-        // An older version comes after the deletion, and without a version everything goes.
+        // After the deletion, an older version can be written; a deletion without a version always applies.
         let results =
             apply(sidecar, vec![upsert(3, Some(1), "e"), delete(num(1), None), delete(num(3), Some(0))]).await;
         assert_eq!(statuses(&results), [Indexed, Deleted, Superseded]);
@@ -180,20 +180,20 @@ async fn a_deletion_spares_what_is_newer() {
     .await;
 }
 
-/// What says nothing of versions is checked as ever; what is skipped for its content has none.
+/// Documents without a version are validated and skipped as usual; a skipped document has no version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn skipping_and_rejecting_stay_what_they_are() {
     on_both_stores(async |sidecar| {
         let skipping = || IngestOptions { skip_unchanged: true, ..options("docs") };
         let of = |version, change| vec![versioned(num(1), version, change)];
         assert_eq!(statuses(&sidecar.ingest(skipping(), of(Some(1), "a")).await), [Indexed]);
-        // The same content, with a newer version.
+        // Equal content with a newer version.
         assert_eq!(statuses(&sidecar.ingest(skipping(), of(Some(2), "a")).await), [Indexed]);
         assert_eq!(statuses(&sidecar.ingest(skipping(), of(Some(2), "a")).await), [Superseded]);
         let blank = Document { text: " ".to_owned(), ..versioned(num(1), Some(9), "b") };
         let results = sidecar.ingest(skipping(), vec![blank]).await;
         assert_eq!((statuses(&results), all(sidecar).await), (vec![Rejected], expected(&[(num(1), "a", Some(2))])));
-        // Not by a payload field: that is the client's own, or reserved.
+        // The version can't be set by a payload field, which belongs to the client or is reserved.
         let own = json!({ "version": 99 });
         let with_payload = Document { payload: Some(to_payload(own)), ..versioned(num(1), Some(1), "c") };
         assert_eq!(statuses(&sidecar.ingest(options("docs"), vec![with_payload]).await), [Superseded]);
@@ -215,7 +215,7 @@ async fn mixed_batches_are_written_by_the_rules_of_their_documents() {
         let first = documents(|id| (id % 3 != 0).then_some(10), "a");
         let results = sidecar.ingest(options("docs"), first).await;
         assert!(results.iter().all(|result| result.status() == Indexed && expect_stats(result).term_count > 0));
-        // Every second has a version, by turns older and newer than what is there.
+        // Every second document has a version, alternately older and newer than the stored one.
         let second = documents(|id| (id % 2 == 0).then_some(if id % 4 == 0 { 9 } else { 11 }), "b");
         let results = sidecar.ingest(options("docs"), second).await;
         let stored = all(sidecar).await;
@@ -229,7 +229,8 @@ async fn mixed_batches_are_written_by_the_rules_of_their_documents() {
     .await;
 }
 
-/// Law: whatever several servers on one store are sent at once, the newest version of each document is what stays.
+/// Property: for any concurrent writes through several servers on one store, the newest version of each document is
+/// stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_version_stays_over_all_servers() {
     const SERVERS: usize = 3;
@@ -248,7 +249,7 @@ async fn the_newest_version_stays_over_all_servers() {
         let documents: Vec<Document> = (0..CHANGES)
             .map(|_| {
                 let (id, version) = (num(dice.below(IDS)), dice.below(1_000_000) as i64);
-                // The text follows from the version, for two clients may draw the same.
+                // The text is derived from the version, because two clients may draw the same version.
                 let document = versioned(id.clone(), Some(version), &version.to_string());
                 let known = newest.entry(format!("{id:?}")).or_insert_with(|| (version.to_string(), Some(version)));
                 if known.1 < Some(version) {

@@ -9,7 +9,7 @@ use super::{Call, Case, check, invalid};
 use crate::api::{long_texts, pruned};
 use crate::support::sidecar::Sidecar;
 
-/// A call that is well but for this.
+/// Adds a text to a request, so that it is valid except for the tested field.
 fn with(request: EncodeRequest) -> Call {
     Call::Encode(EncodeRequest { texts: vec!["the moon".to_owned()], ..request })
 }
@@ -53,7 +53,7 @@ fn cases() -> Vec<Case> {
         (with(EncodeRequest { model: no_such(), ..Default::default() }), Code::NotFound, "UNKNOWN_MODEL", "model"),
         invalid(with(EncodeRequest { role: 3, ..Default::default() }), "role"),
         invalid(encoded(EncodingOptions { long_text: -1, ..Default::default() }), "encoding.long_text"),
-        // A window has room for 126 tokens beside [CLS] and [SEP].
+        // A window has 126 tokens in addition to [CLS] and [SEP].
         invalid(overlap(LongText::Window, 126), "encoding.window_overlap"),
         invalid(overlap(LongText::Window, u32::MAX), "encoding.window_overlap"),
         invalid(overlap(LongText::Truncate, 16), "encoding.window_overlap"),

@@ -1,4 +1,4 @@
-//! Calls that write, delete and describe.
+//! Calls that write, delete, read and describe.
 
 use splade_sidecar::proto::{
     CollectionOptions, CreateCollectionRequest, DeleteRequest, DenseVectorOptions, DocumentId, EncodingOptions,
@@ -17,12 +17,12 @@ use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const NOT_FOUND: (Code, &str) = (Code::NotFound, "COLLECTION_NOT_FOUND");
 
-/// A stream with these options and a document.
+/// Returns a stream with these options and one document.
 fn ingest(options: IngestOptions) -> Call {
     Call::Ingest(build_messages(options, encode_documents([document(num(1), "the moon")]), 1))
 }
 
-/// The options of a new collection.
+/// Returns a stream with options that create a collection.
 fn collection(collection_options: CollectionOptions) -> Call {
     ingest(IngestOptions { collection_options: Some(collection_options), ..options("new") })
 }
@@ -77,10 +77,10 @@ fn of_options() -> Vec<Case> {
         invalid(ingest(IngestOptions { batch_points: 10_001, ..options("docs") }), "options.batch_points"),
         invalid(text_field("_splade_text"), "options.text_field"),
         invalid(text_field(&"k".repeat(129)), "options.text_field"),
-        // It is not created, so they would be dropped.
+        // The collection is not created, so its options would be ignored.
         invalid(ingest(uncreated), "options.collection_options"),
         invalid(ingest(IngestOptions { first_sequence: u64::MAX, ..options("docs") }), "options.first_sequence"),
-        // The collection would have another incarnation.
+        // The collection is created by this call, with a new incarnation.
         invalid(ingest(expecting), "options.expected_incarnation"),
         invalid(ingest(unfit), "options.result_filter"),
         invalid(collection(two), "options.collection_options.sparse_vectors"),
@@ -93,7 +93,7 @@ fn of_options() -> Vec<Case> {
             sparse("splade", SparseVectorOptions { datatype: 9, ..Default::default() }),
             "options.collection_options.sparse_vectors.splade.datatype",
         ),
-        // What the server would write is not what is said here.
+        // The specified model is not the one that the server would write with.
         invalid(
             sparse("splade", SparseVectorOptions { model: "another".to_owned(), ..Default::default() }),
             "options.collection_options.sparse_vectors.splade.model",
@@ -221,14 +221,14 @@ async fn each_says_what_is_wrong() {
         check(sidecar, of_deletes_and_descriptions()).await;
         check(sidecar, of_reads()).await;
         check(sidecar, of_creations()).await;
-        // Nothing of that made a collection.
+        // None of the calls created a collection.
         let new = Call::GetCollection(GetCollectionRequest { collection: "new".to_owned() });
         assert_eq!(new.send(sidecar).await.unwrap_err().code(), Code::NotFound);
     })
     .await;
 }
 
-/// What came before the mistake has its results, which come before the refusal.
+/// Operations before the invalid message get their results before the error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_breaks_the_contract_gets_the_results_of_what_came_before() {
     let sidecar = Sidecar::start(&[]).await;
@@ -239,7 +239,7 @@ async fn a_stream_that_breaks_the_contract_gets_the_results_of_what_came_before(
     let status = loop {
         match responses.message().await {
             Ok(response) => {
-                let response = response.expect("the stream doesn't end OK");
+                let response = response.expect("a response before the error");
                 durable = response.durable_through;
                 results.extend(response.results);
             }

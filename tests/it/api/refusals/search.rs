@@ -25,7 +25,7 @@ fn by_vector(indices: &[u32], values: &[f32]) -> Call {
     Call::Search(SearchRequest { query: Some(vector_query(vector)), ..search() })
 }
 
-/// A search by a text that is encoded like this.
+/// Returns a search by text with these encoding options.
 fn encoded(encoding: EncodingOptions) -> Call {
     Call::Search(SearchRequest { query: encoded_query("the moon", encoding), ..search() })
 }
@@ -56,7 +56,7 @@ fn of_searches() -> Vec<Case> {
         invalid(by_vector(&[1, 2], &[0.5]), "query.sparse_vector"),
         invalid(by_vector(&[1, 2, 1], &[0.5; 3]), "query.sparse_vector"),
         invalid(by_vector(&[1, 2], &[0.5, f32::NAN]), "query.sparse_vector"),
-        // A vector is not encoded, but it is pruned.
+        // A vector is pruned, but not encoded.
         invalid(of(windowed), "query.encoding"),
         invalid(of(pruned_vector), "query.encoding.pruning.weight_share"),
         invalid(of(elsewhere), "query.vector_name"),
@@ -122,7 +122,7 @@ fn of_filters() -> Vec<Case> {
         invalid(field("", is_red()), "filter.must[0].path"),
         invalid(field("", Some(Test::IsEmpty(true))), "filter.must[0].path"),
         invalid(field(&"k".repeat(513), is_red()), "filter.must[0].path"),
-        // A path is of a field, and these are not about one.
+        // These conditions are not about a field, so a path is invalid.
         invalid(field("color", Some(Test::HasId(DocumentIds { ids: vec![num(1)] }))), "filter.must[0].path"),
         invalid(field("color", filter()), "filter.must[0].path"),
         invalid(field("color", Some(Test::Match(MatchValue { kind: None }))), "filter.must[0].match"),
@@ -166,7 +166,7 @@ fn of_explanations() -> Vec<Case> {
         invalid(explain("", "the moon", one()), "collection"),
         (explain("absent", "the moon", one()), Code::NotFound, "COLLECTION_NOT_FOUND", "collection"),
         (not_there(num(2)), Code::NotFound, "DOCUMENT_NOT_FOUND", "document_id"),
-        // An id of another kind is another id.
+        // Ids of different kinds are different.
         (not_there(key("1")), Code::NotFound, "DOCUMENT_NOT_FOUND", "document_id"),
         invalid(not_there(uuid("no")), "document_id.uuid"),
         invalid(not_there(key("")), "document_id.key"),
@@ -190,7 +190,7 @@ async fn each_says_what_is_wrong() {
     .await;
 }
 
-/// The store finds this one; both say it alike.
+/// The store detects this error; both stores return equal messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_no_path_is_named() {
     on_both_stores(async |sidecar| {

@@ -1,4 +1,4 @@
-//! What a call says whose store is at fault.
+//! Errors of calls whose store fails.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::support::qdrant_server::{Call as StoreCall, QdrantServer};
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
-/// A call of each kind that needs the store, on a collection that it has not been asked for before.
+/// Returns one call of each kind that needs the store, on a collection that is not cached.
 fn calls() -> Vec<Call> {
     let collection = || "docs".to_owned();
     let (query, document) = (Some(text_query("the moon")), Some(Explained::DocumentId(num(1))));

@@ -1,4 +1,4 @@
-//! What is refused: by field, with a remedy; and the calls that there are only for their names.
+//! Refused requests, with field and remedy, and the unsupported calls of the API.
 
 use splade_sidecar::proto::tei::embed_client::EmbedClient;
 use splade_sidecar::proto::tei::predict_client::PredictClient;
@@ -17,7 +17,7 @@ use crate::support::failure::Failure;
 use crate::support::models::load_random_model;
 use crate::support::sidecar::{MODEL, Sidecar};
 
-/// Requests that are refused, with the reason, the field and a part of the remedy.
+/// Returns invalid requests, with the reason, the field and a part of the remedy.
 fn bad() -> Vec<(EmbedSparseRequest, &'static str, &'static str, &'static str)> {
     let sideways = EmbedSparseRequest { truncation_direction: 2, ..request("the moon", false) };
     vec![
@@ -49,7 +49,7 @@ async fn a_bad_text_is_refused() {
     sidecar.stop_drained().await;
 }
 
-/// The answers of the texts before it come first.
+/// The responses to earlier texts are sent first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_text_ends_its_stream_after_the_answers_before_it() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(40));
@@ -67,7 +67,7 @@ async fn a_bad_text_ends_its_stream_after_the_answers_before_it() {
 }
 
 fn unimplemented<T>(outcome: Result<T, Status>, instead: &str) {
-    let Err(status) = outcome else { panic!("it is implemented") };
+    let Err(status) = outcome else { panic!("the call is implemented") };
     let failure = Failure::from(status);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unimplemented, "UNIMPLEMENTED"), "{failure:?}");
     let (_, remedy) = failure.message.split_once("; use ").unwrap_or_default();
