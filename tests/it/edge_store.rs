@@ -89,7 +89,7 @@ async fn count(store: &EdgeStore, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_store_that_was_closed_opens_as_it_was() {
+async fn a_closed_store_reopens_with_its_data() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     for run in 0..3 {
         let store = open(folder.path());
@@ -107,7 +107,7 @@ async fn a_store_that_was_closed_opens_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_folder_in_use_is_refused_until_it_is_free() {
+async fn a_directory_in_use_is_refused_until_it_is_released() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let first = open(folder.path());
     let second = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err("the directory is locked").to_string();
@@ -119,7 +119,7 @@ async fn a_folder_in_use_is_refused_until_it_is_free() {
 
 /// Dropping doesn't block; the remaining threads release the directory.
 #[tokio::test]
-async fn a_store_that_is_dropped_ends_by_itself() {
+async fn a_dropped_store_releases_its_directory() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
@@ -130,7 +130,7 @@ async fn a_store_that_is_dropped_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_name_that_would_leave_the_folder_is_refused() {
+async fn a_name_outside_the_directory_is_refused() {
     let parent = tempfile::tempdir().expect("a temporary directory");
     let store = open(&parent.path().join("store"));
     for name in ["../escaped", "/tmp/escaped", "..", ".", "", ".hidden", "a/b", "a\\b", "a\0b"] {
@@ -150,7 +150,7 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
 
 /// The error at the start names the collection, regardless of which of its files is damaged.
 #[tokio::test]
-async fn a_collection_that_is_damaged_is_named() {
+async fn a_damaged_collection_is_named_in_the_error() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
@@ -175,7 +175,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// The engine would open such a file and silently miss points.
 #[tokio::test]
-async fn a_file_that_is_cut_short_or_gone_is_named() {
+async fn a_truncated_or_missing_file_is_named_in_the_error() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
@@ -211,7 +211,7 @@ async fn a_file_that_is_cut_short_or_gone_is_named() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
+async fn a_directory_that_cannot_be_created_is_named_in_the_error() {
     let parent = tempfile::tempdir().expect("a temporary directory");
     let file = parent.path().join("file");
     fs::write(&file, "in the way").expect("a file");
@@ -221,7 +221,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
 
 /// Searches and writes in flight complete before the store closes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_waits_for_what_is_under_way() {
+async fn closing_waits_for_calls_in_flight() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = Arc::new(open(folder.path()));
     store.create_collection("docs", &spec()).await.expect("a collection");

@@ -89,7 +89,7 @@ fn without_writer() -> CollectionSpec {
 }
 
 #[tokio::test]
-async fn a_collection_keeps_who_writes_it() {
+async fn the_writer_of_a_collection_is_stored() {
     for (store, _remote) in remote_stores() {
         for spec in [spec(), without_writer()] {
             let name = fresh_name("metadata");
@@ -101,7 +101,7 @@ async fn a_collection_keeps_who_writes_it() {
 }
 
 #[tokio::test]
-async fn a_server_without_metadata_is_good_enough() {
+async fn a_server_without_metadata_support_works() {
     let server = QdrantServer::start_with(Options { forget_metadata: true, ..Options::default() });
     let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_collection_without_a_sparse_vector_is_refused() {
 }
 
 #[tokio::test]
-async fn the_api_key_decides_and_is_never_shown() {
+async fn the_api_key_is_required_and_never_in_an_error() {
     let server = QdrantServer::start_with(Options { api_key: Some("r1ght".to_owned()), ..Options::default() });
     let with_key = |key: Option<&str>| {
         let mut config = default_config(&server.url());
@@ -146,7 +146,7 @@ async fn the_api_key_decides_and_is_never_shown() {
 }
 
 #[tokio::test]
-async fn a_refused_point_stands_for_its_whole_batch() {
+async fn a_refused_point_fails_its_whole_batch() {
     let (server, store) = docs().await;
     server.faults().refuse_point(2);
     let error = store.upsert("docs", "terms", &[point(1), point(2)]).await.unwrap_err();
@@ -174,7 +174,7 @@ async fn a_batch_with_a_wrong_vector_is_not_written() {
 
 /// Protobuf messages are decoded to a depth of 100, and each nested object adds three levels.
 #[tokio::test]
-async fn a_payload_may_be_nested_deep_but_not_without_end() {
+async fn nested_payloads_work_up_to_the_recursion_limit() {
     for (store, _remote) in remote_stores() {
         let name = fresh_name("nested");
         store.create_collection(&name, &spec()).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_payload_may_be_nested_deep_but_not_without_end() {
 
 /// A page that contains an unreadable point of another writer is still returned.
 #[tokio::test]
-async fn a_payload_that_cannot_be_read_is_left_out_alone() {
+async fn an_unreadable_payload_is_omitted_alone() {
     let (server, store) = docs().await;
     for id in 1..=20 {
         let payload = [("n".to_owned(), json!(id))].into_iter().collect();
@@ -236,7 +236,7 @@ async fn a_payload_that_cannot_be_read_is_left_out_alone() {
 }
 
 #[tokio::test]
-async fn calls_are_made_at_once_and_none_in_vain() {
+async fn calls_are_concurrent_and_empty_ones_are_not_sent() {
     let (server, store) = docs().await;
     server.faults().hang(&[Call::Upsert]);
     for id in 1..=3 {
@@ -258,7 +258,7 @@ async fn calls_are_made_at_once_and_none_in_vain() {
 }
 
 #[tokio::test]
-async fn points_can_be_counted_instead_of_kept() {
+async fn the_test_server_can_discard_points() {
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
@@ -271,7 +271,7 @@ async fn points_can_be_counted_instead_of_kept() {
 }
 
 #[tokio::test]
-async fn collections_are_created_as_a_cluster_needs_them() {
+async fn sharding_options_are_sent_on_creation() {
     let server = QdrantServer::start();
     let store = store(default_config(&server.url()));
     let sharding = Sharding { shards: 6, replicas: 3, write_consistency: 2, shard_keys: Vec::new() };

@@ -45,7 +45,7 @@ fn existing(collection: &str) -> IngestOptions {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_takes_an_alias() {
+async fn every_rpc_accepts_an_alias() {
     on_both_stores(async |sidecar| {
         let texts = sample_texts(20);
         assert_indexed(&sidecar.ingest(options("docs-v1"), number_documents(&texts[..10])).await);
@@ -198,7 +198,7 @@ async fn a_switch_by_another_process_is_harmless() {
 
 /// A document without an id gets one that depends on its text only, for every name of every collection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ids_that_are_made_are_made_of_the_text_alone() {
+async fn derived_ids_depend_on_the_text_only() {
     let sidecar = Sidecar::start(&[]).await;
     let unnamed = || vec![Document { text: "the moon is full".to_owned(), ..Default::default() }];
     let mut ids = Vec::new();
@@ -232,7 +232,7 @@ async fn an_alias_survives_a_kill() {
 
 /// A page token of one collection is refused for the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_by_an_alias_are_of_one_collection() {
+async fn page_tokens_of_an_alias_belong_to_one_collection() {
     let sidecar = Sidecar::start(&[]).await;
     for collection in ["docs-v1", "docs-v2"] {
         assert_indexed(&sidecar.ingest(options(collection), number_documents(&sample_texts(5))).await);

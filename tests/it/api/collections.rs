@@ -47,7 +47,7 @@ fn written(datatype: VectorDatatype, on_disk_index: bool) -> SparseVectorOptions
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_is_described_as_it_was_created() {
+async fn get_collection_returns_the_options_of_its_creation() {
     let dense = |size, distance: Distance| DenseVectorOptions { size, distance: distance.into() };
     let made = |sparse| CollectionOptions {
         dense_vectors: [
@@ -158,7 +158,7 @@ async fn all_collections_are_listed_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_deleted_is_gone_and_the_rest_stays() {
+async fn deleted_documents_are_gone_and_the_others_stay() {
     let some_uuid = || uuid("67e55044-10b1-426f-9247-bb680e5fe0c8");
     on_both_stores(async |sidecar| {
         let mut documents = number_documents(&sample_texts(4));
@@ -179,7 +179,7 @@ async fn what_is_deleted_is_gone_and_the_rest_stays() {
 /// are accepted.
 #[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_embedded_store_takes_no_options_of_a_cluster() {
+async fn the_embedded_store_rejects_cluster_options() {
     let sidecar = Sidecar::start(&[]).await;
     let spread = |shard_count, replication_factor, write_consistency_factor| CollectionOptions {
         shard_count,
@@ -208,7 +208,7 @@ async fn the_embedded_store_takes_no_options_of_a_cluster() {
 
 /// The sharding options are sent to the Qdrant cluster, and returned by later calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_is_spread_as_it_was_asked_for() {
+async fn sharding_options_reach_the_cluster() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url(), "--qdrant-shard-key", "b"]).await;
     let spread = CollectionOptions {

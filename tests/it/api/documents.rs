@@ -48,7 +48,7 @@ async fn fill(server: &Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_come_in_the_order_of_the_request() {
+async fn documents_are_returned_in_the_order_of_the_request() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let listed = list(sidecar, "docs").await;
@@ -71,7 +71,7 @@ async fn they_come_in_the_order_of_the_request() {
 
 /// Missing ids are reported in the order of the request. Ids of different kinds are different.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_that_are_not_there_are_told() {
+async fn missing_ids_are_reported() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let absent = [num(8), key("7"), uuid("00000000-0000-0000-0000-000000000000"), key("page/2")];
@@ -106,7 +106,7 @@ async fn an_id_may_come_twice() {
 /// The size of a response is bounded: the ids of the omitted documents are returned, and the client requests them
 /// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_no_room_remains() {
+async fn ids_beyond_the_response_size_are_returned_as_remaining() {
     on_both_stores(async |sidecar| {
         let large = |number| Document {
             payload: Some(to_payload(json!({ "large": "x".repeat(1_000_000) }))),
@@ -138,7 +138,7 @@ async fn what_has_no_room_remains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_document_has_what_was_asked_for() {
+async fn a_document_has_the_requested_fields() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let text = sample_texts(1).remove(0);

@@ -49,7 +49,7 @@ fn assert_stopping(status: Status) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_half_closes_loses_nothing_and_ends_well() {
+async fn a_client_that_half_closes_gets_all_results_and_ok() {
     on_both_stores("30s", async |mut sidecar: Sidecar| {
         let mut upload = open_with(&sidecar, 1, 10).await;
         let mut numbered = open_with(&sidecar, 101, 0).await;
@@ -79,7 +79,7 @@ async fn a_client_that_half_closes_loses_nothing_and_ends_well() {
 
 /// The grace period is at most half of the deadline.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
+async fn a_client_that_keeps_sending_is_disconnected_after_the_grace_period() {
     on_both_stores("2s", async |mut sidecar: Sidecar| {
         let mut upload = open_with(&sidecar, 1, 5).await;
         let mut idle = open_with(&sidecar, 1, 0).await;

@@ -27,7 +27,7 @@ fn long_text() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn vectors_are_the_models_own_in_order() {
+async fn vectors_are_those_of_the_model_in_order() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(300));
     let encoded = sidecar.encode(EncodeRequest::default(), &texts).await;
     assert_eq!(encoded.len(), texts.len());
@@ -47,7 +47,7 @@ async fn vectors_are_the_models_own_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_come_on_request_for_either_role() {
+async fn tokens_are_returned_on_request_for_both_roles() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(3));
     for role in [Role::Unspecified, Role::Document, Role::Query] {
         let request = EncodeRequest { with_tokens: true, role: role.into(), ..Default::default() };
@@ -63,7 +63,7 @@ async fn tokens_come_on_request_for_either_role() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_text_is_cut_and_said_to_be() {
+async fn a_long_text_is_truncated_and_reported() {
     let sidecar = Sidecar::start(&[]).await;
     let encoded = sidecar.encode(EncodeRequest::default(), &[long_text(), "the moon".to_owned()]).await;
     let counts = |encoded: &EncodedText| (stats(encoded).token_count, stats(encoded).truncated);
@@ -83,7 +83,7 @@ fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pruning_keeps_the_heaviest_terms() {
+async fn pruning_keeps_the_terms_with_the_highest_weights() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, sample_texts(5));
     let full = sidecar.encode(EncodeRequest::default(), &texts).await;
     // A maximum number of terms; the weight of the term of a rank as the minimum weight; the share of the total weight
@@ -150,7 +150,7 @@ fn requests(options: EncodeStreamOptions, texts: &[Bytes], a_message: usize) -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_gives_what_single_calls_give_to_the_bit() {
+async fn streamed_vectors_are_bit_identical_to_unary_ones() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, sample_texts(500));
     let pruning = Pruning { max_terms: Some(100), min_weight: Some(0.01), weight_share: Some(0.9) };
     let encoding = Some(pruned(pruning));
@@ -163,7 +163,7 @@ async fn a_stream_gives_what_single_calls_give_to_the_bit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_text_of_a_stream_is_refused_alone() {
+async fn an_invalid_text_of_a_stream_is_rejected_alone() {
     let sidecar = Sidecar::start(&[]).await;
     let bad: [(Bytes, &str); 5] = [
         ("".into(), "EMPTY_TEXT"),
@@ -187,7 +187,7 @@ async fn a_bad_text_of_a_stream_is_refused_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_without_texts_ends_well() {
+async fn a_stream_without_texts_ends_with_ok() {
     let sidecar = Sidecar::start(&[]).await;
     assert_eq!(stream(&sidecar, Vec::new()).await, []);
     assert_eq!(stream(&sidecar, requests(EncodeStreamOptions::default(), &[], 1)).await, []);

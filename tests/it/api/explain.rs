@@ -120,7 +120,7 @@ fn origins(explained: &ExplainResponse) -> HashSet<TermOrigin> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn origins_are_known_where_the_text_was_kept() {
+async fn origins_are_known_if_the_text_was_stored() {
     on_both_stores(async |sidecar| {
         for (text_field, expected) in [("text", both()), ("body", both()), ("", [TermOrigin::Unspecified].into())] {
             let collection = format!("kept-{text_field}");
@@ -137,7 +137,7 @@ async fn origins_are_known_where_the_text_was_kept() {
 
 /// A query vector has terms, but no text that they could originate from.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_vector_is_explained_as_its_text_is() {
+async fn a_query_vector_is_explained_like_its_text() {
     on_both_stores(async |sidecar| {
         assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(3))).await);
         let (vector, stats) = encode(sidecar, Role::Query, QUERY).await;
@@ -156,7 +156,7 @@ async fn a_vector_is_explained_as_its_text_is() {
 
 /// Truncation is reported for the query and for the document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_is_told() {
+async fn truncation_is_reported() {
     let sidecar = Sidecar::start(&[]).await;
     let long = sample_texts(20).join(" ");
     let document = || Explained::DocumentText(long.clone());

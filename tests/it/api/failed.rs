@@ -41,7 +41,7 @@ fn assert_away(result: &OperationResult, seconds: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_holds_durable_through() {
+async fn a_failed_operation_holds_durable_through() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
@@ -86,7 +86,7 @@ async fn what_failed_holds_durable_through() {
 
 /// The retry delay of the store is longer than the retry deadline of the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_delay_is_the_stores_own() {
+async fn the_retry_delay_is_that_of_the_store() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     ingest(sidecar.index_client().await, options(), docs([0])).await;
@@ -102,7 +102,7 @@ async fn the_delay_is_the_stores_own() {
 
 /// Reads of the store fail in the same way.
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_can_not_be_compared_failed() {
+async fn documents_fail_if_their_digests_cannot_be_read() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     let skipping = || IngestOptions { skip_unchanged: true, ..options() };
@@ -118,7 +118,7 @@ async fn documents_that_can_not_be_compared_failed() {
 
 /// Failures are sent with `results=PROBLEMS` too, because the client needs them to know what to send again.
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_are_problems() {
+async fn failures_are_reported_as_problems() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     let problems = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options() };
@@ -140,7 +140,7 @@ async fn failures_are_problems() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unary_calls_tell_it_too() {
+async fn unary_calls_report_failures_too() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     ingest(sidecar.index_client().await, options(), docs(1..=3)).await;

@@ -141,7 +141,7 @@ async fn passing(sidecar: &Sidecar, filter: Filter) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_mean_what_they_say() {
+async fn filters_match_the_expected_documents() {
     on_both_stores(async |sidecar| {
         assert_indexed(&sidecar.ingest(options("docs"), documents()).await);
         let single = conditions().into_iter().map(|(condition, passes)| (must(vec![condition]), passes));
@@ -153,7 +153,7 @@ async fn they_mean_what_they_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_deep_and_a_thousand_conditions_are_taken() {
+async fn sixteen_levels_and_a_thousand_conditions_are_accepted() {
     on_both_stores(async |sidecar| {
         assert_indexed(&sidecar.ingest(options("docs"), documents()).await);
         let deeper = |filter, _| must(vec![condition(Test::Filter(filter))]);

@@ -16,7 +16,7 @@ fn made_of(text: &str) -> DocumentId {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_kind_comes_back_from_results_and_searches() {
+async fn every_kind_of_id_is_returned_by_results_and_searches() {
     let given = [
         num(0),
         num(u64::MAX),

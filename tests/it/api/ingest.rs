@@ -41,7 +41,7 @@ async fn many_documents_are_indexed_once() {
 
 /// Concurrent streams create the collection once, share its writer, and each gets its own results.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_at_once_are_told_apart() {
+async fn concurrent_streams_get_their_own_results() {
     on_both_stores(async |sidecar| {
         let index = sidecar.index_client().await;
         let mut streams = JoinSet::new();
@@ -63,7 +63,7 @@ async fn streams_at_once_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_has_as_many_points_as_asked_for() {
+async fn a_batch_has_the_requested_number_of_points() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
     let ingest = IngestOptions { batch_points: 10, ..options("small") };
@@ -75,7 +75,7 @@ async fn a_batch_has_as_many_points_as_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_text_is_cut_or_refused_as_asked() {
+async fn a_long_text_is_truncated_or_rejected_by_policy() {
     let sidecar = Sidecar::start(&[]).await;
     let documents = || vec![document(num(1), &"the moon and the sea ".repeat(50)), document(num(2), "the moon")];
     let cut = sidecar.ingest(options("long"), documents()).await;
@@ -112,7 +112,7 @@ async fn a_pruned_vector_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_text_is_kept_where_asked_beside_the_payload() {
+async fn the_text_is_stored_in_the_requested_payload_field() {
     on_both_stores(async |sidecar| {
         let fields = || json!({ "year": 1969, "who": { "names": ["neil", "buzz", null] }, "ok": true, "share": 0.5 });
         let document = || Document { payload: Some(to_payload(fields())), ..document(num(1), "the moon") };
@@ -149,7 +149,7 @@ async fn a_payload_field_is_not_replaced_by_the_text() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn upsert_answers_in_order_and_the_later_of_two_wins() {
+async fn upsert_returns_results_in_order_and_the_later_duplicate_wins() {
     on_both_stores(async |sidecar| {
         let mut documents = number_documents(&sample_texts(40));
         documents.insert(20, document(num(50), " "));

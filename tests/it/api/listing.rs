@@ -51,7 +51,7 @@ pub async fn list(server: &Endpoint, collection: &str) -> Vec<StoredDocument> {
 
 /// Documents are listed with their ids, payloads and dense vectors, and without internal fields.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn documents_are_listed_as_they_were_given() {
+async fn listed_documents_equal_the_ingested_ones() {
     let image = DenseVectorOptions { size: 2, distance: Distance::Dot.into() };
     let collection_options =
         CollectionOptions { dense_vectors: [("image".to_owned(), image)].into(), ..Default::default() };
@@ -120,7 +120,7 @@ async fn every_document_is_on_one_page() {
 
 /// The size of a page is bounded, unless a single document exceeds the bound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_documents_make_short_pages() {
+async fn pages_of_large_documents_are_short() {
     on_both_stores(async |sidecar| {
         let large = |number| Document {
             payload: Some(to_payload(json!({ "large": "x".repeat(1_000_000) }))),

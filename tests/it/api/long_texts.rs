@@ -65,7 +65,7 @@ fn to_vector(vector: proto::SparseVector) -> SparseVector {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
+async fn a_windowed_vector_is_bit_identical_to_the_maximum_of_its_windows() {
     let (sidecar, side, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL).document, mixed());
     let cut = sidecar.encode(EncodeRequest::default(), &texts).await;
     // The default overlap is a quarter of the window here, because that is less than 32.
@@ -90,7 +90,7 @@ async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_chapter_is_one_point_that_its_last_words_find() {
+async fn a_long_document_is_one_point_that_its_last_words_find() {
     on_both_stores(async |sidecar| {
         let mut texts = mixed();
         // Only windows find the end of a long text. It is explained as it was stored.
@@ -174,7 +174,7 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
 
 /// A query encoder without attention weighs each token separately, so windows are equal to the whole text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn windows_of_an_inference_free_query_are_the_whole() {
+async fn windows_of_an_inference_free_query_equal_the_whole_text() {
     let model = model_dir("router-random-static");
     let sidecar = Sidecar::start(&["--model", model.to_str().unwrap()]).await;
     let text = sample_texts(20).join(" ");

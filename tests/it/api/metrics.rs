@@ -58,7 +58,7 @@ async fn traffic(channel: Channel) -> i64 {
 const STORE: &str = if cfg!(feature = "embedded") { "embedded" } else { "qdrant" };
 
 #[tokio::test]
-async fn the_page_tells_what_happened() {
+async fn the_metrics_page_counts_the_traffic() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]).await;
     let tokens = traffic(connect(&process).await).await as f64;
@@ -152,7 +152,7 @@ async fn gauges_fall_back_to_zero() {
 
 /// The metrics page and the table of metrics, from which docs and dashboards are generated, list equal metrics.
 #[tokio::test]
-async fn every_metric_is_of_the_table() {
+async fn the_metrics_page_and_the_table_are_equal() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]).await;
     traffic(connect(&process).await).await;

@@ -23,7 +23,7 @@ async fn get(sidecar: &Sidecar, name: &str) -> Model {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_model_is_described() {
+async fn get_model_describes_a_model() {
     let sidecar = Sidecar::start(&[]).await;
     let expected = Model {
         name: MODEL.to_owned(),
@@ -55,7 +55,7 @@ async fn a_model_is_described() {
 
 /// Each limit is that of its flag.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_tells_its_limits() {
+async fn the_server_reports_its_limits() {
     let bytes = ["--max-message-bytes", "3MiB", "--max-text-bytes", "2000B", "--max-payload-bytes", "3000B"];
     let counts = ["--max-payload-depth", "7", "--max-id-bytes", "33", "--max-unary-documents", "44"];
     let others = ["--max-dense-dimensions", "55", "--stream-idle-timeout", "66s"];

@@ -42,7 +42,7 @@ fn documents() -> Vec<Document> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_finite_is_an_error_counted_and_logged() {
+async fn a_non_finite_output_is_an_error_counted_and_logged() {
     let bad = find_distinct_token(&load_random_model(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
     let model = create_modified_model(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
     let folder = tempfile::tempdir().unwrap();

@@ -32,7 +32,7 @@ fn expecting(collection: &str, incarnation: &str) -> IngestOptions {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_tells_the_collection_the_model_and_the_server() {
+async fn opened_reports_the_collection_the_model_and_the_server() {
     on_both_stores(async |sidecar| {
         let created = open(sidecar, options("docs")).await.unwrap();
         assert_eq!(created.collection, Some(get(sidecar, "docs").await));
@@ -63,7 +63,7 @@ async fn it_tells_the_collection_the_model_and_the_server() {
 
 /// The model that encodes may differ from the one that wrote the collection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_tells_the_model_that_encodes() {
+async fn opened_reports_the_model_that_encodes() {
     const OTHER: &str = "distilbert-random-untied";
     let models = [MODEL, OTHER].map(|name| format!("{name}={}", model_dir(name).display()));
     let sidecar = Sidecar::start(&["--model", &models[0], "--model", &models[1]]).await;
@@ -77,7 +77,7 @@ async fn it_tells_the_model_that_encodes() {
 
 /// The reported features can be required in every call that has options.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn features_that_are_told_can_be_required() {
+async fn reported_features_can_be_required() {
     let sidecar = Sidecar::start(&[]).await;
     let features = open(&sidecar, options("docs")).await.unwrap().server.unwrap().features;
     let required_features = features.clone();
@@ -154,7 +154,7 @@ async fn delete_collection(server: &QdrantServer, name: &str) {
 /// The collection is recreated by this server, by another server or by another client, and the cache of the server is
 /// outdated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_that_was_created_again_is_another_one() {
+async fn a_recreated_collection_has_a_new_incarnation() {
     let qdrant = QdrantServer::start();
     let url = qdrant.url();
     let flags = ["--qdrant-url", url.as_str()];
@@ -184,7 +184,7 @@ async fn a_collection_that_was_created_again_is_another_one() {
 /// A collection of the embedded store can be removed by removing its directory.
 #[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_store() {
+async fn a_recreated_collection_has_a_new_incarnation_in_the_embedded_store() {
     let sidecar = Sidecar::start(&[]).await;
     assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     let before = get(&sidecar, "docs").await.incarnation;
@@ -210,7 +210,7 @@ async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_stor
 
 /// A collection that was created by another program or an earlier version has no incarnation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_may_have_none() {
+async fn a_collection_may_have_no_incarnation() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
     open(&sidecar, options("docs")).await.unwrap();

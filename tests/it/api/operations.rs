@@ -84,7 +84,7 @@ async fn changes_of_one_document_are_applied_in_their_order() {
 /// Property: the stored documents are those that sequential operations produce, for any division into messages and
 /// batches.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_gives_what_its_operations_give_one_by_one() {
+async fn a_stream_is_equivalent_to_sequential_operations() {
     const COUNT: u64 = 400;
     const IDS: u64 = 9;
     on_both_stores(async |sidecar| {
@@ -116,7 +116,7 @@ async fn a_stream_gives_what_its_operations_give_one_by_one() {
 
 /// Rejected operations have them too, if they can be parsed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_and_positions_come_back() {
+async fn sequence_numbers_and_positions_are_returned() {
     on_both_stores(async |sidecar| {
         let longest = "ü".repeat(128);
         let positions = ["0/16B3748", "", "0/16B3790", "\"{}\n", &longest, "last"];
@@ -335,7 +335,7 @@ async fn a_flush_may_come_with_the_options() {
 /// A flush covers documents that are being encoded, operations that wait for an earlier one with their id, and
 /// deletions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flush_reaches_every_operation_before_it() {
+async fn a_flush_covers_every_earlier_operation() {
     with_patient_batches(async |sidecar| {
         let mut upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
         let mut operations: Vec<_> =
@@ -356,7 +356,7 @@ async fn a_flush_reaches_every_operation_before_it() {
 
 /// Only problems are reported, and `durable_through` still covers all operations.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn results_of_problems_alone_are_sent_on_request() {
+async fn only_problems_are_reported_on_request() {
     use splade_sidecar::proto::ResultFilter;
     on_both_stores(async |sidecar| {
         let how = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options("docs") };

@@ -119,7 +119,7 @@ async fn with_full_lists(test: impl AsyncFn(&Sidecar)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_of_any_size_are_the_whole() {
+async fn pages_of_any_size_make_up_the_list() {
     with_full_lists(async |sidecar| {
         for list in LISTS {
             let (whole, tokens) = list.pages(sidecar, 0).await;
@@ -139,7 +139,7 @@ async fn pages_of_any_size_are_the_whole() {
 
 /// A token is also valid with another page size.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_goes_on_where_its_page_ended() {
+async fn a_token_continues_after_its_page() {
     with_full_lists(async |sidecar| {
         for list in LISTS {
             let (whole, tokens) = list.pages(sidecar, 1).await;
@@ -165,7 +165,7 @@ fn assert_refused(outcome: Result<(Vec<String>, String), Status>, field: &str, w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_of_other_lists_and_nonsense_are_refused() {
+async fn foreign_and_malformed_tokens_are_refused() {
     with_full_lists(async |sidecar| {
         let mut tokens = Vec::new();
         for list in LISTS {
@@ -194,7 +194,7 @@ async fn tokens_of_other_lists_and_nonsense_are_refused() {
 
 /// Checkpoints of `reindex` keep page tokens of version 0.1.0 across an upgrade.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_of_documents_of_version_0_1_0_are_read() {
+async fn page_tokens_of_version_0_1_0_are_accepted() {
     with_full_lists(async |sidecar| {
         let list = List::Documents("docs");
         let (whole, _) = list.pages(sidecar, 0).await;

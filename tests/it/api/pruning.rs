@@ -46,7 +46,7 @@ fn terms(encoded: &EncodedText) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_replaces_the_servers_setting_field_by_field() {
+async fn a_request_overrides_the_defaults_field_by_field() {
     let (sidecar, texts) = (Sidecar::start(&FLAGS).await, sample_texts(5));
     for (role, set) in [(Role::Document, OF_DOCUMENTS), (Role::Query, OF_QUERIES), (Role::Unspecified, OF_DOCUMENTS)] {
         let full = encode(&sidecar, role, Some(ALL), &texts).await;
@@ -110,7 +110,7 @@ fn assert_same(found: &[Hit], expected: &[Hit]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stored_searched_and_explained_is_pruned_alike() {
+async fn stored_searched_and_explained_vectors_are_pruned_alike() {
     on_both_stores(async |sidecar| {
         let texts = sample_texts(12);
         let results = sidecar.ingest(options("docs"), number_documents(&texts)).await;

@@ -54,7 +54,7 @@ async fn scores_are_dot_products_best_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limit_offset_and_threshold_cut_the_whole() {
+async fn limit_offset_and_threshold_select_a_slice() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let whole = search(sidecar, by_text("docs", QUERY)).await;
@@ -77,7 +77,7 @@ async fn limit_offset_and_threshold_cut_the_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hit_brings_what_was_asked_for() {
+async fn a_hit_has_the_requested_fields() {
     on_both_stores(async |sidecar| {
         let text = sample_texts(1).remove(0);
         assert_indexed(&sidecar.ingest(options("docs"), vec![document(key("a key"), &text)]).await);
@@ -97,7 +97,7 @@ async fn a_hit_brings_what_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pruned_query_is_one_of_its_heaviest_terms() {
+async fn a_pruned_query_keeps_its_terms_with_the_highest_weights() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let encoding = pruned(Pruning { max_terms: Some(3), ..Default::default() });
@@ -129,7 +129,7 @@ async fn a_vector_without_terms_finds_nothing() {
 
 /// A text query returns its encoding statistics, including truncation; a vector query has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_the_query_was_encoded_is_told() {
+async fn the_encoding_of_the_query_is_reported() {
     let sidecar = Sidecar::start(&[]).await;
     fill(&sidecar).await;
     for text in [QUERY.to_owned(), sample_texts(20).join(" ")] {
@@ -145,7 +145,7 @@ async fn how_the_query_was_encoded_is_told() {
 
 /// The vector may be addressed by its name or by default.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_sparse_vector_can_be_named() {
+async fn the_sparse_vector_can_be_addressed_by_name() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
         let query = Some(Query { vector_name: "splade".to_owned(), ..text_query(QUERY) });
@@ -156,7 +156,7 @@ async fn the_sparse_vector_can_be_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hit_has_the_payload_fields_that_were_asked_for() {
+async fn a_hit_has_the_requested_payload_fields() {
     on_both_stores(async |sidecar| {
         let fields = json!({ "year": 1969, "by": { "name": "Ann" }, "tags": ["a"] });
         let stored =

@@ -44,7 +44,7 @@ async fn health_is_serving_for_each_service_once_it_has_started() {
 
 /// The server listens while its model and its store are still loading.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_it_has_started_it_says_so() {
+async fn health_is_not_serving_before_the_start() {
     let folder = TempDir::new().unwrap();
     let server = Server::bind(parse_config(folder.path(), &[])).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{}", server.grpc_address())).unwrap().connect().await.unwrap();
@@ -91,7 +91,7 @@ async fn reflection_lists_the_services_in_both_versions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_over_the_bound_ends_its_call_alone() {
+async fn an_oversized_message_ends_only_its_call() {
     let sidecar = Sidecar::start(&["--max-message-bytes", "64KiB"]).await;
     let refused = |status: tonic::Status| {
         assert_eq!(status.code(), Code::OutOfRange, "{status:?}");

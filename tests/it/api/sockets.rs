@@ -20,7 +20,7 @@ async fn connect(socket: &str) -> Channel {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_serves_the_same_calls_and_goes_with_the_server() {
+async fn the_socket_serves_all_calls_and_is_removed_at_the_end() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("s");
     let socket = path.to_str().unwrap();
@@ -44,7 +44,7 @@ async fn it_serves_the_same_calls_and_goes_with_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
+async fn a_stale_socket_file_is_replaced() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("s");
     drop(UnixListener::bind(&path).unwrap());
@@ -59,7 +59,7 @@ async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
 
 /// The server is stopped before its model is loaded, or before it runs at all.
 #[tokio::test]
-async fn its_file_goes_however_the_server_ends() {
+async fn the_socket_file_is_always_removed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("s");
     let bind = || Server::bind(parse_config(folder.path(), &["--unix-socket", path.to_str().unwrap()]));
@@ -73,7 +73,7 @@ async fn its_file_goes_however_the_server_ends() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_left_alone() {
+async fn foreign_files_are_not_removed() {
     let folder = TempDir::new().unwrap();
     let (file, taken) = (folder.path().join("file"), folder.path().join("taken"));
     std::fs::write(&file, "precious").unwrap();

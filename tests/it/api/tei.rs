@@ -81,7 +81,7 @@ async fn stream(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn info_is_that_of_the_default_model_and_of_the_flags() {
+async fn info_reports_the_default_model_and_the_flags() {
     let (model, other) = (model_dir(MODEL), model_dir("distilbert-random-tied"));
     let models = ["--model", model.to_str().unwrap(), "--model", other.to_str().unwrap()];
     let bounds = ["--threads", "3", "--batch-tokens", "300", "--max-interactive", "40", "--max-unary-documents", "20"];
@@ -107,7 +107,7 @@ async fn info_is_that_of_the_default_model_and_of_the_flags() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_text_has_the_models_own_vector_and_what_it_took() {
+async fn a_text_has_the_vector_of_the_model_and_timing_headers() {
     let (sidecar, model) = (Sidecar::start(&[]).await, load_random_model(MODEL));
     let mut client = client(&sidecar).await;
     for text in sample_texts(10).iter().map(String::as_str).chain(["Überschall – ééé"]) {
@@ -140,7 +140,7 @@ async fn a_text_has_the_models_own_vector_and_what_it_took() {
 
 /// The kept tokens are those of the tokenizers library, which text-embeddings-inference uses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_text_is_cut_at_either_end() {
+async fn a_long_text_is_truncated_at_either_end() {
     let (sidecar, model, text) = (Sidecar::start(&[]).await, load_random_model(MODEL), long_text());
     let mut library = tokenizers::Tokenizer::from_file(model_dir(MODEL).join("tokenizer.json")).unwrap();
     library.with_padding(None);
@@ -161,7 +161,7 @@ async fn a_long_text_is_cut_at_either_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
+async fn prompt_name_selects_the_role_and_its_pruning() {
     let name = "router-random-static";
     let (model, path, text) = (load_random_model(name), model_dir(name), &sample_texts(1)[0]);
     let pruning = ["--query-max-terms", "5", "--document-max-terms", "9"];
@@ -184,7 +184,7 @@ async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
 
 /// Responses have no ids, so their order is significant. Each text may have its own options.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_answers_in_its_order() {
+async fn a_stream_responds_in_order() {
     let sidecar = Sidecar::start(&["--threads", "2", "--batch-tokens", "64"]).await;
     let (model, long) = (load_random_model(MODEL), long_text());
     let of_each_kind = |(number, text): (usize, &String)| match number % 5 {
@@ -214,7 +214,7 @@ async fn a_stream_answers_in_its_order() {
 /// A client that doesn't read is slowed down after a bounded number of texts, without effect on others. When it reads,
 /// it gets all responses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_does_not_read_is_not_read_from() {
+async fn a_client_that_does_not_read_is_slowed_down() {
     const MANY: usize = 8_000;
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(50));
     let (requests, receiver) = mpsc::channel(1);

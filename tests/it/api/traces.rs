@@ -79,7 +79,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_is_one_trace_from_its_caller_to_the_store() {
+async fn a_call_is_one_trace_from_the_caller_to_the_store() {
     let (url, mut received) = collector().await;
     let store = QdrantServer::start();
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +144,7 @@ async fn batches_are_linked_to_all_their_calls() {
 
 /// Log lines of a call contain its trace id, also if traces are not exported.
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_have_the_traces_id() {
+async fn log_lines_have_the_trace_id() {
     let store = QdrantServer::start();
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["--qdrant-url", &store.url()]).await;

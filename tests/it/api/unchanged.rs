@@ -17,7 +17,7 @@ fn skipping() -> IngestOptions {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_would_be_the_same_point_is_left_as_it_is() {
+async fn unchanged_documents_are_skipped() {
     on_both_stores(async |sidecar: &Sidecar| {
         let with_payload = |texts: &[String]| {
             let mut documents = number_documents(texts);

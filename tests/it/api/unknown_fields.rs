@@ -299,7 +299,7 @@ fn unknown_features(known: &str) -> Vec<Case> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_implemented_is_refused_by_its_name() {
+async fn unimplemented_fields_are_refused_by_name() {
     let sidecar = Sidecar::start(&[]).await;
     super::assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await);
     let channel = sidecar.channel().await;
@@ -347,7 +347,7 @@ async fn a_deletion_by_a_filter_without_conditions_is_invalid() {
 
 /// The fields that the proto files document as unimplemented are exactly those tested here and in operations.rs.
 #[test]
-fn all_that_is_not_implemented_is_tried() {
+fn all_unimplemented_fields_are_tested() {
     const MESSAGES: i32 = 4;
     const FIELDS: i32 = 2;
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();

@@ -112,7 +112,7 @@ async fn the_newest_version_stays() {
 
 /// All 64-bit versions are distinguished, also if they are equal as doubles.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn neighbours_are_told_apart_over_the_whole_range() {
+async fn adjacent_versions_are_distinguished_over_the_whole_range() {
     on_both_stores(async |sidecar| {
         for low in [i64::MIN, -(1 << 53) - 1, -(1 << 32), -1, 0, (1 << 32) - 1, 1 << 53, i64::MAX - 1] {
             let id = key(&low.to_string());
@@ -148,7 +148,7 @@ async fn a_document_without_a_version_is_always_written() {
 
 /// A deletion with a version applies to this version and older ones, and removes the document completely.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deletion_spares_what_is_newer() {
+async fn a_deletion_keeps_newer_versions() {
     on_both_stores(async |sidecar| {
         let upsert = |id, version, change| stores(&versioned(num(id), version, change));
         let results = apply(
@@ -182,7 +182,7 @@ async fn a_deletion_spares_what_is_newer() {
 
 /// Documents without a version are validated and skipped as usual; a skipped document has no version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn skipping_and_rejecting_stay_what_they_are() {
+async fn versions_do_not_change_validation_and_skipping() {
     on_both_stores(async |sidecar| {
         let skipping = || IngestOptions { skip_unchanged: true, ..options("docs") };
         let of = |version, change| vec![versioned(num(1), version, change)];
@@ -207,7 +207,7 @@ async fn skipping_and_rejecting_stay_what_they_are() {
 
 /// Documents with and without versions share a batch, and each is written by its own rule.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mixed_batches_are_written_by_the_rules_of_their_documents() {
+async fn documents_of_mixed_batches_are_written_by_their_own_rules() {
     on_both_stores(async |sidecar| {
         let documents = |version: fn(u64) -> Option<i64>, change: &str| -> Vec<Document> {
             (0..60).map(|id| versioned(num(id), version(id), change)).collect()
@@ -232,7 +232,7 @@ async fn mixed_batches_are_written_by_the_rules_of_their_documents() {
 /// Property: for any concurrent writes through several servers on one store, the newest version of each document is
 /// stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_version_stays_over_all_servers() {
+async fn the_newest_version_wins_across_servers() {
     const SERVERS: usize = 3;
     const CHANGES: u64 = 150;
     const IDS: u64 = 4;

@@ -62,7 +62,7 @@ async fn expect_calm(process: &Process, before: u64) {
 
 /// Each client announces a message of 31 MiB and sends it in frames of one byte.
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_send_a_byte_at_a_time() {
+async fn clients_that_send_single_bytes() {
     const CLIENTS: usize = 100;
     let folder = TempDir::new().unwrap();
     let process = start(&folder).await;

@@ -79,7 +79,7 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
 
 /// HTTP/2 servers limit small frames, which is what one document per message produces.
 #[tokio::test(flavor = "multi_thread")]
-async fn small_messages_that_wait_break_no_connection() {
+async fn queued_small_messages_do_not_break_the_connection() {
     const STREAMS: u64 = 4;
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let sidecar = remote(&server, &["--max-documents", "64", "--qdrant-timeout", "3s"]).await;

@@ -87,7 +87,7 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
 /// A lagging replica still has the old version of a deleted or changed point, so the document is not reported as
 /// UNCHANGED.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_lags_behind_confirms_nothing() {
+async fn a_lagging_replica_does_not_confirm_unchanged_documents() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
     assert_indexed(&ingest(sidecar.index_client().await, options(), docs(1..=10)).await, 10);

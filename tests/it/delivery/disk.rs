@@ -83,7 +83,7 @@ fn expect_full(got: &ReceivedResults, documents: u64) {
 
 /// Each document fails with the remedy. Once space is available, the process continues without a restart.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_is_full() {
+async fn a_full_disk() {
     let folder = TempDir::new().unwrap();
     let Some(_disk) = Mount::mount_tmpfs(folder.path(), DISK_MIB) else { return };
     let process = start(folder.path()).await;
@@ -123,7 +123,7 @@ async fn a_disk_that_is_full() {
 
 /// Another process fills the disk between two writes. The server may exit, but confirmed documents are intact.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_fills_up_under_an_ingest() {
+async fn a_disk_that_fills_up_during_an_ingest() {
     let folder = TempDir::new().unwrap();
     let Some(_disk) = Mount::mount_tmpfs(folder.path(), DISK_MIB) else { return };
     let ballast = folder.path().join("ballast");
@@ -147,7 +147,7 @@ async fn a_disk_that_fills_up_under_an_ingest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_can_not_be_written_to() {
+async fn a_read_only_directory() {
     let folder = TempDir::new().unwrap();
     filled(folder.path()).await;
     let Some(read_only) = Mount::mount_read_only(&folder.path().join("store")) else { return };
@@ -158,7 +158,7 @@ async fn a_folder_that_can_not_be_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_another_process_has() {
+async fn a_directory_in_use_by_another_process() {
     let folder = TempDir::new().unwrap();
     filled(folder.path()).await;
     let first = start(folder.path()).await;
@@ -178,7 +178,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// After a kill, each file in turn is truncated to nothing or to half. A start fails with the collection and the
 /// remedy, or serves all confirmed documents; it never serves fewer.
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_cut_short_after_a_kill() {
+async fn files_truncated_after_a_kill() {
     let origin = TempDir::new().unwrap();
     let process = start(origin.path()).await;
     assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);

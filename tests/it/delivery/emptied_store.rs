@@ -11,7 +11,7 @@ use crate::support::queries::text_query;
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_told_and_a_new_stream_begins_anew() {
+async fn lost_data_is_reported_and_a_new_stream_recreates_the_collection() {
     let mut store = QdrantServer::start();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &store, &[]).await;

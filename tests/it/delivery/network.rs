@@ -123,7 +123,7 @@ async fn connections_break_in_the_middle_of_calls() {
 
 /// Sent data is lost while the connection stays open.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_wire_swallows_everything() {
+async fn the_network_drops_everything() {
     let half_open = async |scene: &Scene| {
         scene.wire.blackhole(Blackhole::All);
         scene.wire.wait_dropped_bytes().await;
@@ -135,7 +135,7 @@ async fn the_wire_swallows_everything() {
 
 /// Writes are applied but their responses are lost: the sidecar writes again.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_wire_swallows_answers() {
+async fn the_network_drops_responses() {
     let scene = Scene::new(&["--qdrant-timeout", "3s"]).await;
     let half_open = async |scene: &Scene| {
         scene.wire.blackhole(Blackhole::Responses);
@@ -159,12 +159,12 @@ async fn the_store_is_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_wire_is_narrow() {
+async fn the_network_is_slow() {
     Scene::new(&[]).await.survives(async |scene| scene.wire.throttle(400_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_refuses_for_now() {
+async fn the_store_refuses_temporarily() {
     let refusals = async |scene: &Scene| {
         let mut limited = Status::resource_exhausted("Rate limiting exceeded");
         limited.metadata_mut().insert("retry-after", "1".parse().unwrap());

@@ -53,7 +53,7 @@ async fn wait_idle(process: &Process) {
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_was_given_up_does_not_land_on_the_next() {
+async fn a_cancelled_write_does_not_overwrite_the_next() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &[]).await;
     ingest(process.index_client().await, options(), vec![doc(7, "zero")]).await;
@@ -91,7 +91,7 @@ async fn streams_of_different_batch_sizes_keep_the_order() {
 
 /// The point of a cancelled call waits in a batch together with points of an open stream.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
+async fn a_delete_is_not_undone_by_a_batched_upsert() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &["--upsert-age", "60s"]).await;
     let mut stream = Upload::open(process.index_client().await, options()).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_delete_waits_for_the_upsert_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delete_is_retried_as_an_upsert_is() {
+async fn a_delete_is_retried_like_an_upsert() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
     ingest(sidecar.index_client().await, options(), vec![doc(5, "five")]).await;

@@ -20,7 +20,7 @@ fn small_batches() -> IngestOptions {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_vanishes_for_a_while_costs_nothing() {
+async fn a_short_outage_loses_nothing() {
     const COUNT: u64 = 3_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
@@ -50,7 +50,7 @@ async fn a_store_that_vanishes_for_a_while_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_stays_away_fails_what_is_on_the_way() {
+async fn a_lasting_outage_fails_the_documents_in_flight() {
     const COUNT: u64 = 2_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
@@ -83,7 +83,7 @@ async fn a_store_that_stays_away_fails_what_is_on_the_way() {
 }
 
 #[tokio::test]
-async fn the_time_that_the_store_asks_for_is_honoured() {
+async fn the_retry_delay_of_the_store_is_honoured() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
@@ -100,7 +100,7 @@ async fn the_time_that_the_store_asks_for_is_honoured() {
 /// A delay that overflows the clock is ignored: the documents are stored at the next attempt, and the stream continues.
 /// The same applies to a delay that a read asks for.
 #[tokio::test]
-async fn a_pause_without_end_costs_no_document() {
+async fn an_infinite_retry_delay_is_ignored() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
     let limited = || {
@@ -125,7 +125,7 @@ async fn a_pause_without_end_costs_no_document() {
 
 /// A delay longer than the retry deadline is not waited for: the client gets the error at once, with the store's delay.
 #[tokio::test]
-async fn a_pause_beyond_the_deadline_is_not_waited_for() {
+async fn a_retry_delay_beyond_the_deadline_is_not_waited_for() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--retry-deadline", "60s"]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
@@ -141,7 +141,7 @@ async fn a_pause_beyond_the_deadline_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_asked_again() {
+async fn a_call_that_times_out_is_retried() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;
     server.faults().hang(&[Call::Upsert]);
@@ -156,7 +156,7 @@ async fn a_store_that_does_not_answer_is_asked_again() {
 
 /// A refused batch is split, and then the store stops. The parts share one retry deadline.
 #[tokio::test]
-async fn the_parts_of_a_batch_share_its_time() {
+async fn the_parts_of_a_split_batch_share_its_deadline() {
     let mut server = QdrantServer::start();
     let sidecar = remote(&server, &["--retry-deadline", "2s"]).await;
     server.faults().refuse_point(1);

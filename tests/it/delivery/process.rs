@@ -58,7 +58,7 @@ async fn a_drain_that_takes_too_long_ends_with_status_1() {
 /// Documents reported as INDEXED before a kill are stored at the next start, and sending the rest completes the
 /// collection.
 #[tokio::test(flavor = "multi_thread")]
-async fn sigkill_loses_nothing_that_was_reported() {
+async fn sigkill_loses_no_reported_document() {
     const COUNT: u64 = 2_000;
     let folder = TempDir::new().unwrap();
     let process = start(folder.path()).await;
@@ -153,7 +153,7 @@ async fn sigterm_under_full_load_drains() {
 /// Documents that can't be finished in time are not reported, reported ones are stored, and the exit status shows the
 /// incomplete drain.
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_under_a_load_that_the_store_does_not_take() {
+async fn sigterm_under_load_while_the_store_hangs() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
     let folder = TempDir::new().unwrap();

@@ -71,7 +71,7 @@ fn count(mut results: Streaming<EncodeStreamResponse>) -> (Arc<AtomicUsize>, Joi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
+async fn a_query_overtakes_bulk_work() {
     const COUNT: usize = 2_000;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
@@ -88,7 +88,7 @@ async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_is_answered_before_the_documents_that_came_first() {
+async fn a_search_overtakes_documents() {
     const COUNT: usize = 2_000;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
@@ -106,7 +106,7 @@ async fn a_search_is_answered_before_the_documents_that_came_first() {
 
 /// A rejected text occupies its tokenizing thread longer than many encoded ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_does_not_wait_for_texts_that_are_refused() {
+async fn a_query_overtakes_rejected_texts() {
     const COUNT: usize = 60;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
     let mut encoder = sidecar.encoder_client().await;
@@ -122,7 +122,7 @@ async fn a_query_does_not_wait_for_texts_that_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_does_not_answer_stops_no_encoder() {
+async fn a_store_that_does_not_answer_does_not_block_the_encoder() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--max-documents", "16", "--max-interactive", "16"]).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
@@ -146,7 +146,7 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
 
 /// A unary call without a free permit is refused with a retry delay, and blocks nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
+async fn a_call_without_a_free_permit_is_refused_at_once() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--max-interactive", "4"]).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;

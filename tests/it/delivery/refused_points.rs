@@ -43,7 +43,7 @@ async fn expect_alone(got: &ReceivedResults, server: &QdrantServer) {
 }
 
 #[tokio::test]
-async fn by_its_id() {
+async fn one_point_refused_by_its_id() {
     let server = QdrantServer::start();
     let sidecar = start(&server).await;
     server.faults().refuse_point(ODD);
@@ -57,7 +57,7 @@ async fn by_its_id() {
 
 /// The collection was recreated without one of its vectors while the stream was open.
 #[tokio::test]
-async fn for_a_vector_that_the_collection_has_no_more() {
+async fn one_point_refused_for_a_removed_vector() {
     let server = QdrantServer::start();
     let sidecar = start(&server).await;
     let dense = DenseVectorOptions { size: 2, ..Default::default() };
@@ -96,7 +96,7 @@ async fn delete_collection(server: &QdrantServer) {
 
 /// The payload exceeds the maximum message size of the server; so does the whole batch.
 #[tokio::test]
-async fn for_its_size() {
+async fn one_point_refused_for_its_size() {
     let server = QdrantServer::start_with(Options { max_message_bytes: Some(1 << 20), ..Options::default() });
     let sidecar = start(&server).await;
     let large = to_payload(serde_json::json!({ "page": "x".repeat(2 << 20) }));
@@ -109,7 +109,7 @@ async fn for_its_size() {
 
 /// The store fails every upsert with the point: the other documents are indexed before the retry deadline passes.
 #[tokio::test]
-async fn for_a_failure_of_the_store() {
+async fn one_point_on_which_the_store_fails() {
     let server = QdrantServer::start();
     let sidecar = start(&server).await;
     server.faults().break_on_point(ODD);

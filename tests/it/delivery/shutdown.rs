@@ -37,7 +37,7 @@ fn assert_stopping(status: &Status) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_finished() {
+async fn documents_that_were_read_are_finished() {
     const COUNT: u64 = 100_000;
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(300));
@@ -75,7 +75,7 @@ async fn what_was_read_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_had_said_all_ends_ok() {
+async fn a_half_closed_stream_ends_with_ok() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(500));
     let mut sidecar = remote(&server, &[]).await;
@@ -91,7 +91,7 @@ async fn a_stream_that_had_said_all_ends_ok() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deadline_holds() {
+async fn the_shutdown_deadline_is_kept() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--drain-deadline", "2s"]).await;
     server.faults().hang(&[Call::Upsert]);
@@ -107,7 +107,7 @@ async fn the_deadline_holds() {
 /// Idle streams, calls of other services and connections without a call don't delay the end beyond the grace period of
 /// streams, here one second.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_idle_does_not_hold_the_end() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let mut sidecar = Sidecar::start(&["--drain-deadline", "2s"]).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
 

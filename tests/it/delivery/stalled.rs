@@ -47,7 +47,7 @@ fn assert_stalled(status: Status) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_that_never_read_leave_room_for_others_and_end() {
+async fn many_clients_that_never_read_do_not_block_others() {
     const CLIENTS: usize = 40;
     /// Maximum number of waiting results of a single stream.
     const EACH: u64 = 8_192;
@@ -91,7 +91,7 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
 
 /// The timeout applies between two results that the client reads, not to the whole stream.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_that_reads_is_not_ended() {
+async fn a_slow_client_that_reads_is_not_disconnected() {
     const COUNT: usize = 6_000;
     const TIMEOUT: Duration = Duration::from_secs(10);
     const EACH: Duration = Duration::from_millis(3);
@@ -116,7 +116,7 @@ async fn a_slow_client_that_reads_is_not_ended() {
 
 /// The client has only the end of its stream left to read.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_leaves_its_last_results_ends_too() {
+async fn a_client_that_does_not_read_the_last_results_is_disconnected() {
     let server = store();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--stream-idle-timeout", "1s"]).await;
@@ -130,7 +130,7 @@ async fn one_that_leaves_its_last_results_ends_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_of_texts_end_too() {
+async fn stalled_encode_streams_are_closed() {
     let server = store();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--stream-idle-timeout", "2s"]).await;
@@ -173,7 +173,7 @@ async fn end<T>(mut responses: Streaming<T>) -> Status {
 
 #[cfg(feature = "http")]
 #[tokio::test(flavor = "multi_thread")]
-async fn uploads_of_lines_end_too() {
+async fn stalled_line_uploads_are_closed() {
     let server = store();
     let folder = TempDir::new().unwrap();
     let flags = ["--stream-idle-timeout", "2s", "--http-listen", "127.0.0.1:0"];

@@ -44,7 +44,7 @@ async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
 /// The document of stream A is applied and its flush is slow; stream B sends a durable document and then that of stream
 /// A.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flush_that_takes_long() {
+async fn a_slow_flush() {
     let Some(faults) = SyncFaults::new() else { return };
     let folder = TempDir::new().unwrap();
     let process = faults.start(folder.path(), &FLAGS).await;
@@ -72,7 +72,7 @@ async fn a_flush_that_takes_long() {
 
 /// After a failed flush nothing is confirmed until a restart, even if the disk works again; health reports it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flush_that_fails() {
+async fn a_failed_flush() {
     let Some(faults) = SyncFaults::new() else { return };
     for is_killed in [true, false] {
         let folder = TempDir::new().unwrap();

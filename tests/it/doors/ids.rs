@@ -46,7 +46,7 @@ async fn check(sidecar: &Sidecar, collection: &str, rows: &[(String, Value)], re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_json_lines() {
+async fn json_lines_files() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
         let rows = rows(r#""values""#);

@@ -64,7 +64,7 @@ async fn search(sidecar: &Sidecar, collection: &str, format: PayloadFormat) -> S
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn are_exact_through_every_door() {
+async fn integers_are_exact_through_every_interface() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
@@ -127,7 +127,7 @@ async fn are_exact_through_every_door() {
 
 /// Equal payloads in both formats are one document, if the format can represent the values.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_forms_of_a_payload_are_one_document() {
+async fn both_payload_formats_store_one_document() {
     on_both_stores(async |sidecar: &Sidecar| {
         let fields =
             json!({"year": 1967, "x": 0.1, "tags": ["a", null, true], "by": {"n": -5.0, "": {}}, "large": 1e17});
@@ -144,7 +144,7 @@ async fn both_forms_of_a_payload_are_one_document() {
 
 /// An integer out of the 64-bit range rejects its document with the path, and is never rounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_does_not_fit_is_rejected_by_its_path() {
+async fn out_of_range_integers_are_rejected_with_their_path() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;

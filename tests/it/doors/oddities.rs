@@ -47,7 +47,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_door_refuses_all_do() {
+async fn invalid_documents_are_rejected_by_every_interface() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
@@ -83,7 +83,7 @@ async fn what_one_door_refuses_all_do() {
 
 /// A payload that is not an object is rejected with its path, also in a request of several documents.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_payload_that_is_no_object_is_refused() {
+async fn a_payload_that_is_not_an_object_is_rejected() {
     on_both_stores(async |sidecar: &Sidecar| {
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for payload in ["[1]", "\"{}\"", "7", "true"] {
@@ -104,7 +104,7 @@ async fn a_payload_that_is_no_object_is_refused() {
 
 /// The rule also applies to the texts of queries and of `Encode`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
+async fn blank_texts_are_rejected_by_every_call() {
     let sidecar = Sidecar::start(&[]).await;
     for text in ["", " ", "\u{feff}\u{200b}", "\u{3164}", "\u{2800}"] {
         let request = EncodeRequest { texts: vec!["a".to_owned(), text.to_owned()], ..EncodeRequest::default() };
@@ -117,7 +117,7 @@ async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
 
 /// The vector of such a text would consist of the special tokens only, and match every document equally.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken() {
+async fn texts_that_the_normalizer_removes_are_rejected_by_every_call() {
     let sidecar = Sidecar::start(&[]).await;
     sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await;
     let refused = |status: Status, field: &str| {
@@ -146,7 +146,7 @@ async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken(
 
 /// The same holds for a trained model.
 #[test]
-fn splade_tiny_leaves_nothing_of_such_texts() {
+fn splade_tiny_removes_such_texts() {
     let Some(folder) = find_splade_tiny() else { return };
     let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
     for role in [Role::Document, Role::Query] {
@@ -189,7 +189,7 @@ async fn empty_keys_are_kept() {
 
 /// The payload field that stores the text must not hold another value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_text() {
+async fn a_payload_text_field_that_differs_from_the_text_is_rejected() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
         let with = |payload: Value| Document { payload_json: payload.to_string(), ..document(num(1), "a text") };
@@ -213,7 +213,7 @@ async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_te
 
 /// A vector with cosine distance is stored normalized, also if its length is extreme; a non-finite vector is rejected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dense_vectors_of_any_length_have_their_direction() {
+async fn dense_vectors_of_any_length_are_normalized() {
     on_both_stores(async |sidecar: &Sidecar| {
         let dense_vectors = [("d".to_owned(), DenseVectorOptions { size: 2, ..DenseVectorOptions::default() })].into();
         let collection_options = Some(CollectionOptions { dense_vectors, ..CollectionOptions::default() });

@@ -124,7 +124,7 @@ fn only_segment(collection: &Path) -> PathBuf {
 /// A kill during a merge can leave the old segments beside the merged one. The test simulates that with an old copy of
 /// the only segment.
 #[tokio::test]
-async fn what_a_merge_left_half_done_is_put_in_order() {
+async fn an_interrupted_merge_is_repaired() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let docs = folder.path().join("collections/docs");
     let old = folder.path().join("old");
@@ -172,7 +172,7 @@ async fn what_a_merge_left_half_done_is_put_in_order() {
 
 /// The engine never truncates its WAL, so the store must.
 #[tokio::test]
-async fn the_log_stays_bounded_and_its_numbers_go_on() {
+async fn the_wal_stays_bounded_and_its_sequence_numbers_continue() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let log = folder.path().join("collections/docs/wal");
     let size = || -> u64 {

@@ -55,7 +55,7 @@ async fn apply(store: &EdgeStore, operation: u64) {
     }
 }
 
-/// Child process of `nothing_confirmed_is_lost_undone_or_doubled`.
+/// Child process of `no_confirmed_operation_is_lost_undone_or_duplicated`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "child process of another test"]
 async fn changes_points_until_it_is_killed() {
@@ -105,7 +105,7 @@ async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; make kills"]
-async fn nothing_confirmed_is_lost_undone_or_doubled() {
+async fn no_confirmed_operation_is_lost_undone_or_duplicated() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let store = open(folder.path());
     store.create_collection("docs", &spec()).await.expect("a collection");

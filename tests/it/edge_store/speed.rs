@@ -80,7 +80,7 @@ async fn search(store: Arc<EdgeStore>, times: Arc<Mutex<Vec<Duration>>>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
-async fn points_a_second_with_and_without_merges() {
+async fn points_per_second_with_and_without_merges() {
     let points: u64 = env::var("POINTS").map_or(60_000, |points| points.parse().expect("a number"));
     for merge_every in [usize::MAX, 10_000] {
         println!("merge_every {merge_every}");

@@ -17,7 +17,7 @@ use crate::support::qdrant_server::{Call, Faults};
 use crate::support::remote_stores::default_config;
 
 #[tokio::test]
-async fn each_status_comes_through_as_what_can_be_done_about_it() {
+async fn each_status_maps_to_a_store_error() {
     let (server, store) = docs().await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
@@ -51,7 +51,7 @@ async fn each_status_comes_through_as_what_can_be_done_about_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up() {
+async fn calls_time_out_if_the_server_does_not_answer() {
     let (server, _) = docs().await;
     let mut config = default_config(&server.url());
     config.timeout = Duration::from_secs(1);
@@ -69,7 +69,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_outage_ends_every_call_until_it_is_over() {
+async fn every_call_fails_during_an_outage() {
     let (server, store) = docs().await;
     server.faults().fail(Call::ALL, Status::unavailable("Shard temporarily unavailable: down"));
     for outcome in every_call(&store).await {
@@ -91,7 +91,7 @@ async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
 }
 
 #[tokio::test]
-async fn a_server_that_vanishes_is_found_again() {
+async fn the_store_reconnects_to_a_restarted_server() {
     let (mut server, store) = docs().await;
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
 
@@ -127,7 +127,7 @@ async fn a_server_that_vanishes_is_found_again() {
 
 /// The response is lost although the write was applied: the outcome of an upsert or a delete is unknown.
 #[tokio::test]
-async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
+async fn a_write_without_a_response_has_an_unknown_outcome() {
     let (server, _) = docs().await;
     let proxy = Proxy::start(server.address()).await;
     let mut config = default_config(&proxy.url());

@@ -15,7 +15,7 @@ fn made_of(id: u64, digest: &str) -> Point {
 
 /// A digest is only returned if all replicas have it, so a replica that missed a delete or an update prevents it.
 #[tokio::test]
-async fn digests_are_what_all_replicas_have() {
+async fn only_digests_on_all_replicas_are_returned() {
     let (server, store) = docs().await;
     let digest = |digest: &str| Digest::from_payload(&made_of(0, digest).payload).unwrap();
     let all = [1, 2, 3, 4].map(PointId::Num);
@@ -35,7 +35,7 @@ async fn digests_are_what_all_replicas_have() {
 
 /// Qdrant's error while a replica is down. No digest is known then, and documents are still accepted.
 #[tokio::test]
-async fn nothing_is_known_of_points_while_a_replica_is_away() {
+async fn no_digest_is_returned_while_a_replica_is_down() {
     let (server, store) = docs().await;
     store.upsert("docs", "terms", &[made_of(1, "old")]).await.unwrap();
     let message = "Service internal error: The replica set for shard 0 on peer 1 does not have enough active replicas";

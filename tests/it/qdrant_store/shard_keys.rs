@@ -40,7 +40,7 @@ async fn half_created(store: &QdrantStore, server: &QdrantServer) {
 
 /// A store with a shard key creates and writes only collections that include this key.
 #[tokio::test]
-async fn a_collection_with_shard_keys_is_written_with_one() {
+async fn a_sharded_collection_requires_the_stores_shard_key() {
     let (server, plain) = docs().await;
     let store = tenant(&server, "tenant-1");
     for (store, keys) in [(&store, &[][..]), (&store, &["tenant-2"]), (&plain, &["tenant-1"])] {
@@ -63,7 +63,7 @@ async fn a_collection_with_shard_keys_is_written_with_one() {
 }
 
 #[tokio::test]
-async fn a_shard_key_that_is_not_there_yet_is_waited_for() {
+async fn writes_wait_for_a_missing_shard_key() {
     let server = QdrantServer::start();
     let (creator, writer) = (tenant(&server, "tenant-1"), tenant(&server, "tenant-1"));
     server.faults().hold_shard_keys();
@@ -87,7 +87,7 @@ async fn a_shard_key_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_collection_that_lacks_its_shard_key_is_completed() {
+async fn a_missing_shard_key_is_created() {
     let server = QdrantServer::start();
     let (first, second) = (tenant(&server, "tenant-1"), tenant(&server, "tenant-2"));
     half_created(&first, &server).await;
@@ -110,7 +110,7 @@ async fn a_collection_that_lacks_its_shard_key_is_completed() {
 
 /// Two processes find the collection without its shard key at the same time.
 #[tokio::test]
-async fn a_shard_key_may_be_created_twice_at_once() {
+async fn concurrent_creations_of_a_shard_key_succeed() {
     let server = QdrantServer::start();
     let stores = [tenant(&server, "tenant-1"), tenant(&server, "tenant-1")];
     half_created(&stores[0], &server).await;
@@ -125,7 +125,7 @@ async fn a_shard_key_may_be_created_twice_at_once() {
 }
 
 #[tokio::test]
-async fn a_shard_key_that_can_not_be_created_is_explained() {
+async fn a_failed_shard_key_creation_names_the_cause() {
     let (server, plain) = docs().await;
     let store = tenant(&server, "tenant-1");
     let info = plain.get_collection("docs").await.unwrap().unwrap();

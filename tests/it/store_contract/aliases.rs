@@ -17,7 +17,7 @@ async fn aliases(store: &Arc<dyn VectorStore>, names: &[&String]) -> BTreeMap<St
 }
 
 /// Every call accepts an alias, and returns the name of the collection.
-pub async fn an_alias_can_be_named_wherever_a_collection_can(store: Arc<dyn VectorStore>) {
+pub async fn every_call_accepts_an_alias(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let alias = fresh_name();
     store.set_alias(&alias, &name).await.expect("an alias is set");
@@ -67,7 +67,7 @@ pub async fn an_alias_is_switched_in_one_step(store: Arc<dyn VectorStore>) {
 }
 
 /// A refused call changes nothing.
-pub async fn no_name_is_an_alias_and_a_collection(store: Arc<dyn VectorStore>) {
+pub async fn an_alias_and_a_collection_cannot_share_a_name(store: Arc<dyn VectorStore>) {
     let (first, second) = (create(&store, &spec()).await, create(&store, &spec()).await);
     let (alias, absent) = (fresh_name(), fresh_name());
     store.set_alias(&alias, &first).await.expect("an alias is set");

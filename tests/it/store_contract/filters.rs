@@ -145,7 +145,7 @@ fn filters() -> Vec<(Filter, Vec<u64>)> {
     ]
 }
 
-pub async fn filters_mean_what_they_say(store: Arc<dyn VectorStore>) {
+pub async fn filters_select_the_expected_points(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &points()).await;
     let single = conditions().into_iter().map(|(condition, passes)| (must(vec![condition]), passes));
     for (filter, passes) in single.chain(filters()) {
@@ -157,7 +157,7 @@ pub async fn filters_mean_what_they_say(store: Arc<dyn VectorStore>) {
 }
 
 /// The best matching points, with the scores that they have without the filter.
-pub async fn a_filter_narrows_a_search_and_keeps_its_scores(store: Arc<dyn VectorStore>) {
+pub async fn a_filter_does_not_change_scores(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=200).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
     let filter = must(vec![numbers_in("n", FieldRange { lte: Some(50.0), ..any_bound() })]);
@@ -167,7 +167,7 @@ pub async fn a_filter_narrows_a_search_and_keeps_its_scores(store: Arc<dyn Vecto
     assert_eq!(hits.iter().map(|hit| hit.score).collect::<Vec<_>>(), [12.25, 12.0, 11.75]);
 }
 
-pub async fn a_key_that_is_no_path_is_refused(store: Arc<dyn VectorStore>) {
+pub async fn an_invalid_field_path_is_refused(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &points()).await;
     let filter = Some(must(vec![is("a[", "x")]));
     let outcome = store.search(&name, SearchQuery { filter, ..query(&[(1, 1.0)]) }).await;

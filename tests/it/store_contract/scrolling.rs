@@ -32,7 +32,7 @@ async fn all(store: &Arc<dyn VectorStore>, name: &str, limit: usize) -> Vec<Stor
 
 /// Each point is on exactly one page for every page size: numeric ids first, then UUIDs; with its payload and the
 /// client's id, and without internal fields.
-pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn VectorStore>) {
+pub async fn scrolling_returns_every_point_in_id_order(store: Arc<dyn VectorStore>) {
     let document = |id: DocumentId| {
         let text = format!("text of {id:?}");
         Document {
@@ -74,7 +74,7 @@ pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn Vecto
 }
 
 /// A page contains the requested vectors that a point has.
-pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
+pub async fn scrolling_returns_the_requested_dense_vectors(store: Arc<dyn VectorStore>) {
     let dense = |size, distance| DenseSpec { size, distance };
     let vectors = [("image".to_owned(), dense(2, Distance::Dot)), ("voice".to_owned(), dense(3, Distance::Euclid))];
     let name = create(&store, &CollectionSpec { dense: vectors.into(), ..spec() }).await;
@@ -98,7 +98,7 @@ pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn 
 }
 
 /// Search, retrieve and scroll return equal vectors of a point: sparse, dense, or none.
-pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
+pub async fn every_read_returns_the_requested_vectors(store: Arc<dyn VectorStore>) {
     let dense = |size| DenseSpec { size, distance: Distance::Dot };
     let dense = [("image".to_owned(), dense(2)), ("voice".to_owned(), dense(1))].into();
     let name = create(&store, &CollectionSpec { dense, ..spec() }).await;
@@ -123,7 +123,7 @@ pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn Ve
     }
 }
 
-pub async fn there_are_no_pages_of_nothing(store: Arc<dyn VectorStore>) {
+pub async fn scrolling_nothing_returns_an_empty_page(store: Arc<dyn VectorStore>) {
     let scroll = || ScrollQuery { from: None, limit: 10, vectors: WithVectors::default() };
     let absent = fresh_name();
     assert_eq!(store.scroll(&absent, scroll()).await, Err(StoreError::CollectionNotFound(absent.clone())));

@@ -53,7 +53,7 @@ pub async fn points_without_a_shared_term_are_not_found(store: Arc<dyn VectorSto
 }
 
 /// Every combination of limit and offset returns a slice of the complete result list.
-pub async fn pages_are_the_pieces_of_the_whole(store: Arc<dyn VectorStore>) {
+pub async fn search_pages_are_slices_of_one_result_list(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=20).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
     let whole: Vec<u64> = (1..=20).rev().collect();
@@ -65,7 +65,7 @@ pub async fn pages_are_the_pieces_of_the_whole(store: Arc<dyn VectorStore>) {
 }
 
 /// The threshold is inclusive.
-pub async fn the_score_threshold_is_the_least_that_passes(store: Arc<dyn VectorStore>) {
+pub async fn the_score_threshold_is_inclusive(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=8).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
     for (threshold, expected) in [(0.5, vec![8, 7, 6, 5, 4]), (0.51, vec![8, 7, 6, 5]), (1.0, vec![8]), (1.1, vec![])] {
@@ -80,7 +80,7 @@ pub async fn an_empty_query_finds_nothing(store: Arc<dyn VectorStore>) {
 }
 
 /// Payload and vectors are returned on request, the client's id always.
-pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
+pub async fn hits_contain_the_requested_fields(store: Arc<dyn VectorStore>) {
     let kept = payload(json!({ "title": "A", "nested": { "n": 1 } }));
     let vector = sparse(&[(1, 0.5), (4, 2.0)]);
     let id = DocumentId::Key("a key".into());
@@ -106,7 +106,7 @@ pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
 }
 
 /// Lossy datatypes and an on-disk index find the same points, with approximately equal scores.
-pub async fn every_number_format_finds(store: Arc<dyn VectorStore>) {
+pub async fn every_datatype_finds_the_points(store: Arc<dyn VectorStore>) {
     for (datatype, tolerance) in [(Datatype::Float32, 0.0), (Datatype::Float16, 0.01), (Datatype::Uint8, 0.1)] {
         for on_disk_index in [false, true] {
             let name = create(&store, &CollectionSpec { datatype, on_disk_index, ..spec() }).await;
@@ -121,7 +121,7 @@ pub async fn every_number_format_finds(store: Arc<dyn VectorStore>) {
     }
 }
 
-pub async fn a_vector_that_is_not_there_is_refused(store: Arc<dyn VectorStore>) {
+pub async fn searching_an_unknown_vector_is_refused(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
     let searched = store.search(&name, SearchQuery { vector_name: "other".into(), ..query(&[(1, 1.0)]) }).await;
     assert!(matches!(searched, Err(StoreError::Refused(_))), "{searched:?}");

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The information about a collection consists of its specification and its number of points.
-pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
+pub async fn a_collection_returns_its_specification(store: Arc<dyn VectorStore>) {
     let dense = |size, distance| DenseSpec { size, distance };
     let rich = CollectionSpec {
         vector_name: "my terms".into(),
@@ -89,7 +89,7 @@ pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
 }
 
 /// Every call to a missing collection returns `CollectionNotFound`.
-pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStore>) {
+pub async fn calls_to_a_missing_collection_return_not_found(store: Arc<dyn VectorStore>) {
     let name = fresh_name();
     let absent = StoreError::CollectionNotFound(name.clone());
     assert_eq!(store.get_collection(&name).await, Ok(None));
@@ -122,7 +122,7 @@ pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore
 }
 
 /// Digests are returned by id; missing points and points without a digest are omitted.
-pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
+pub async fn digests_are_stored_with_points(store: Arc<dyn VectorStore>) {
     let document = |number| Document {
         id: DocumentId::Num(number),
         text: format!("text {number}"),
@@ -148,7 +148,7 @@ pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
 }
 
 /// Ids of each kind, bit-exact floats, and typed payloads are returned; missing ids are omitted.
-pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>) {
+pub async fn upserted_points_are_retrieved_exactly(store: Arc<dyn VectorStore>) {
     let awkward = payload(json!({
         "whole": 3.0, "tenth": 0.1, "huge": 1e300, "negative": -0.5,
         "integers": [i64::MIN, -1, 0, 1, 9_007_199_254_740_993_i64, i64::MAX],
@@ -207,7 +207,7 @@ pub async fn a_deleted_point_is_gone(store: Arc<dyn VectorStore>) {
     assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [3, 2]);
 }
 
-pub async fn no_points_are_no_trouble(store: Arc<dyn VectorStore>) {
+pub async fn empty_batches_succeed(store: Arc<dyn VectorStore>) {
     let name = create(&store, &spec()).await;
     assert_eq!(store.upsert(&name, VECTOR, &[]).await, Ok(()));
     assert_eq!(store.delete(&name, &[]).await, Ok(()));
@@ -218,7 +218,7 @@ pub async fn no_points_are_no_trouble(store: Arc<dyn VectorStore>) {
 
 /// A dense vector that the collection does not have, or of a wrong size: the batch is refused, the invalid point is not
 /// written, and the others can be written without it. (A Qdrant server may have written some of them.)
-pub async fn a_batch_with_a_misfit_is_refused(store: Arc<dyn VectorStore>) {
+pub async fn a_batch_with_an_invalid_vector_is_refused(store: Arc<dyn VectorStore>) {
     const MISFIT: u64 = 100;
     let name = create(&store, &spec_with_dense("title", 3)).await;
     let with_dense = |id, vector: &str, size| {

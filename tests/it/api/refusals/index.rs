@@ -230,7 +230,7 @@ async fn each_says_what_is_wrong() {
 
 /// Operations before the invalid message get their results before the error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_breaks_the_contract_gets_the_results_of_what_came_before() {
+async fn an_invalid_message_ends_the_stream_after_the_earlier_results() {
     let sidecar = Sidecar::start(&[]).await;
     let mut stream = build_messages(options("docs"), encode_documents(number_documents(&sample_texts(6))), 2);
     stream[2].options = Some(options("docs"));

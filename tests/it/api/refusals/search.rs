@@ -192,7 +192,7 @@ async fn each_says_what_is_wrong() {
 
 /// The store detects this error; both stores return equal messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_is_no_path_is_named() {
+async fn an_invalid_field_path_is_named() {
     on_both_stores(async |sidecar| {
         sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await;
         let status = field("a[", is_red()).send(sidecar).await.unwrap_err();

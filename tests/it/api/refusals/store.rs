@@ -42,7 +42,7 @@ async fn failures(sidecar: &Sidecar) -> Vec<Failure> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_fails_for_now_is_worth_a_retry() {
+async fn a_temporary_store_error_is_retryable() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
     assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await);
@@ -69,7 +69,7 @@ async fn a_store_that_fails_for_now_is_worth_a_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_denies_access_is_the_operators_business() {
+async fn denied_access_to_the_store_is_reported_to_the_operator() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url(), "--qdrant-api-key", "s3cret"]).await;
     qdrant.faults().fail(StoreCall::ALL, Status::unauthenticated("Invalid API key s3cret"));

@@ -51,7 +51,7 @@ async fn a_bad_text_is_refused() {
 
 /// The responses to earlier texts are sent first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bad_text_ends_its_stream_after_the_answers_before_it() {
+async fn an_invalid_text_ends_its_stream_after_the_earlier_responses() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(40));
     for (bad, reason, field, remedy) in bad() {
         let mut requests: Vec<_> = texts.iter().map(|text| request(text, true)).collect();
@@ -76,7 +76,7 @@ fn unimplemented<T>(outcome: Result<T, Status>, instead: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_implemented_says_what_to_use_instead() {
+async fn unsupported_calls_name_the_alternative() {
     let sidecar = Sidecar::start(&[]).await;
     let channel = sidecar.channel().await;
     let mut embed = EmbedClient::new(channel.clone());
