@@ -45,25 +45,25 @@ const STREAMS: &str = "splade_streams_open{call=\"ingest\"}";
 const RECEIVED: &str = "splade_documents_received_total{call=\"ingest\"}";
 
 /// Starts a server on a Qdrant server, with additional flags.
-async fn remote(store: &QdrantServer, flags: &[&str]) -> Sidecar {
+async fn start_remote(store: &QdrantServer, flags: &[&str]) -> Sidecar {
     let url = store.url();
     let mut all = vec!["--qdrant-url", url.as_str()];
     all.extend(flags);
     Sidecar::start(&all).await
 }
 
-/// Like [`remote`], as a separate process, whose metrics no other test changes.
-async fn remote_process(folder: &TempDir, store: &QdrantServer, flags: &[&str]) -> Process {
-    remote_process_at(folder, &store.url(), flags).await
+/// Like [`start_remote`], as a separate process, whose metrics no other test changes.
+async fn start_remote_process(dir: &TempDir, store: &QdrantServer, flags: &[&str]) -> Process {
+    start_remote_process_at(dir, &store.url(), flags).await
 }
 
-/// Like [`remote_process`], through a proxy at `url`.
-async fn remote_process_at(folder: &TempDir, url: &str, flags: &[&str]) -> Process {
-    Process::start(folder.path(), &[&["--qdrant-url", url], flags].concat()).await
+/// Like [`start_remote_process`], through a proxy at `url`.
+async fn start_remote_process_at(dir: &TempDir, url: &str, flags: &[&str]) -> Process {
+    Process::start(dir.path(), &[&["--qdrant-url", url], flags].concat()).await
 }
 
 /// Returns which of these documents are in the store.
-async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
+async fn fetch_stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
     let client = QdrantStore::new(default_config(&store.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
     let found = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
@@ -75,7 +75,7 @@ async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) ->
 }
 
 /// Returns the texts of these documents that a search finds, and asserts that each is found once.
-async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, String> {
+async fn search_documents(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, String> {
     let mut index = server.index_client().await;
     let mut found = BTreeMap::new();
     let numbers: Vec<u64> = numbers.iter().copied().collect();

@@ -26,7 +26,7 @@ async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
 }
 
 /// Returns all documents of a collection, with their payloads in `format`.
-async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> Vec<StoredDocument> {
+async fn fetch_documents(server: &Endpoint, collection: &str, format: PayloadFormat) -> Vec<StoredDocument> {
     let request = ListDocumentsRequest {
         collection: collection.to_owned(),
         page_size: 1_000,
@@ -39,8 +39,8 @@ async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> V
 }
 
 /// Returns the payload of the document with this text.
-async fn payload_of(server: &Endpoint, collection: &str, text: &str) -> Value {
-    let documents = stored(server, collection, PayloadFormat::Json).await;
+async fn fetch_payload(server: &Endpoint, collection: &str, text: &str) -> Value {
+    let documents = fetch_documents(server, collection, PayloadFormat::Json).await;
     let mut payloads = documents.iter().map(|document| serde_json::from_str::<Value>(&document.payload_json).unwrap());
     let mut payload = payloads.rfind(|payload| payload["text"] == text).unwrap();
     payload.as_object_mut().unwrap().remove("text");
@@ -48,18 +48,18 @@ async fn payload_of(server: &Endpoint, collection: &str, text: &str) -> Value {
 }
 
 /// Runs `ingest` on a file and returns its exit status and the rejected lines.
-async fn ingest(server: &Endpoint, folder: &Path, file: &str, content: &str, flags: &[&str]) -> (i32, Vec<Value>) {
-    std::fs::write(folder.join(file), content).unwrap();
+async fn ingest(server: &Endpoint, dir: &Path, file: &str, content: &str, flags: &[&str]) -> (i32, Vec<Value>) {
+    std::fs::write(dir.join(file), content).unwrap();
     let address = format!("http://{}", server.address);
     let arguments = [&["ingest", file, "--create-collection"], flags].concat();
-    let run = crate::cli::run(folder, &address, &arguments).await;
+    let run = crate::cli::run(dir, &address, &arguments).await;
     assert!(run.code < 2, "{}", run.stderr);
-    let rejects = std::fs::read_to_string(folder.join(format!("{file}.rejects.jsonl"))).unwrap_or_default();
+    let rejects = std::fs::read_to_string(dir.join(format!("{file}.rejects.jsonl"))).unwrap_or_default();
     (run.code, rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Converts an id to the format of the table of ids.
-fn written(id: &DocumentId) -> Value {
+fn id_to_json(id: &DocumentId) -> Value {
     match id.kind.as_ref().unwrap() {
         Kind::Num(num) => serde_json::json!({ "num": num.to_string() }),
         Kind::Uuid(uuid) => serde_json::json!({ "uuid": uuid }),

@@ -27,21 +27,21 @@ mod contract {
 }
 
 /// Creates a store in a temporary directory.
-fn temporary() -> [(Arc<dyn VectorStore>, TempDir); 1] {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store: Arc<dyn VectorStore> = Arc::new(open(folder.path()));
-    [(store, folder)]
+fn temporary_store() -> [(Arc<dyn VectorStore>, TempDir); 1] {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store: Arc<dyn VectorStore> = Arc::new(open(dir.path()));
+    [(store, dir)]
 }
 
-fn open(folder: &Path) -> EdgeStore {
-    EdgeStore::open(folder, EdgeOptions::default()).expect("a store")
+fn open(dir: &Path) -> EdgeStore {
+    EdgeStore::open(dir, EdgeOptions::default()).expect("a store")
 }
 
 /// Opens a directory that the threads of a previous store may still have locked.
-fn open_when_free(folder: &Path, options: EdgeOptions) -> EdgeStore {
+fn open_when_free(dir: &Path, options: EdgeOptions) -> EdgeStore {
     let give_up = Instant::now() + Duration::from_secs(600);
     loop {
-        match EdgeStore::open(folder, options) {
+        match EdgeStore::open(dir, options) {
             Ok(store) => return store,
             Err(error) => assert!(Instant::now() < give_up, "{error}"),
         }
@@ -90,9 +90,9 @@ async fn count(store: &EdgeStore, name: &str) -> u64 {
 
 #[tokio::test]
 async fn a_closed_store_reopens_with_its_data() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     for run in 0..3 {
-        let store = open(folder.path());
+        let store = open(dir.path());
         if run == 0 {
             store.create_collection("docs", &spec()).await.expect("a collection");
             store.create_collection("other", &spec()).await.expect("a collection");
@@ -108,24 +108,24 @@ async fn a_closed_store_reopens_with_its_data() {
 
 #[tokio::test]
 async fn a_directory_in_use_is_refused_until_it_is_released() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let first = open(folder.path());
-    let second = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err("the directory is locked").to_string();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let first = open(dir.path());
+    let second = EdgeStore::open(dir.path(), EdgeOptions::default()).expect_err("the directory is locked").to_string();
     assert!(second.contains("in use by another process") && second.contains("--store-dir"), "{second}");
-    assert!(second.contains(&folder.path().display().to_string()), "{second}");
+    assert!(second.contains(&dir.path().display().to_string()), "{second}");
     first.close().await.expect("the store closes");
-    open(folder.path());
+    open(dir.path());
 }
 
 /// Dropping doesn't block; the remaining threads release the directory.
 #[tokio::test]
 async fn a_dropped_store_releases_its_directory() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = open(folder.path());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.upsert("docs", VECTOR, &[point(1, 7)]).await.expect("an upsert");
     drop(store);
-    let store = open_when_free(folder.path(), EdgeOptions::default());
+    let store = open_when_free(dir.path(), EdgeOptions::default());
     assert_eq!(count(&store, "docs").await, 1);
 }
 
@@ -151,41 +151,41 @@ async fn a_name_outside_the_directory_is_refused() {
 /// The error at the start names the collection, regardless of which of its files is damaged.
 #[tokio::test]
 async fn a_damaged_collection_is_named_in_the_error() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = open(folder.path());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.close().await.expect("the store closes");
-    let docs = folder.path().join("collections/docs");
+    let docs = dir.path().join("collections/docs");
     for file in ["splade.json", "edge_config.json"] {
         let path = docs.join(file);
         let whole = fs::read(&path).expect("the file");
         fs::write(&path, "{").expect("a writable file");
-        let error = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err(file).to_string();
+        let error = EdgeStore::open(dir.path(), EdgeOptions::default()).expect_err(file).to_string();
         assert!(error.contains(&docs.display().to_string()) && error.contains("move it out"), "{error}");
         fs::write(&path, whole).expect("a writable file");
     }
-    open(folder.path());
+    open(dir.path());
 }
 
 /// Lists the files of a directory recursively.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+fn list_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { list_files(&path) } else { vec![path] }).collect()
 }
 
 /// The engine would open such a file and silently miss points.
 #[tokio::test]
 async fn a_truncated_or_missing_file_is_named_in_the_error() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = open(folder.path());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     let points: Vec<_> = (0..100).map(|id| point(id, 7)).collect();
     store.upsert("docs", VECTOR, &points).await.expect("an upsert");
     store.close().await.expect("the store closes");
-    let docs = folder.path().join("collections/docs");
-    let kept = tempfile::tempdir_in(folder.path()).expect("a temporary directory");
+    let docs = dir.path().join("collections/docs");
+    let kept = tempfile::tempdir_in(dir.path()).expect("a temporary directory");
     let mut cuts = 0;
-    for file in files(&docs) {
+    for file in list_files(&docs) {
         let length = fs::metadata(&file).expect("metadata of the file").len();
         let aside = kept.path().join("file");
         fs::rename(&file, &aside).expect("a rename");
@@ -196,7 +196,7 @@ async fn a_truncated_or_missing_file_is_named_in_the_error() {
             if let Some(cut) = cut {
                 fs::File::create(&file).expect("a file").set_len(cut).expect("a truncation");
             }
-            let opened = EdgeStore::open(folder.path(), EdgeOptions::default());
+            let opened = EdgeStore::open(dir.path(), EdgeOptions::default());
             let error = opened.err().unwrap_or_else(|| panic!("{} cut to {cut:?}", file.display())).to_string();
             let name = file.file_name().expect("a name").to_str().expect("a name");
             for part in [name, docs.to_str().expect("a path"), "move it out of the store"] {
@@ -207,7 +207,7 @@ async fn a_truncated_or_missing_file_is_named_in_the_error() {
         fs::rename(&aside, &file).expect("a rename");
     }
     println!("{cuts} truncations were detected");
-    assert_eq!(count(&open(folder.path()), "docs").await, 100);
+    assert_eq!(count(&open(dir.path()), "docs").await, 100);
 }
 
 #[tokio::test]
@@ -222,8 +222,8 @@ async fn a_directory_that_cannot_be_created_is_named_in_the_error() {
 /// Searches and writes in flight complete before the store closes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_waits_for_calls_in_flight() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = Arc::new(open(folder.path()));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = Arc::new(open(dir.path()));
     store.create_collection("docs", &spec()).await.expect("a collection");
     let writes: Vec<_> = (0..40)
         .map(|id| {
@@ -240,5 +240,5 @@ async fn closing_waits_for_calls_in_flight() {
             Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}"),
         }
     }
-    assert_eq!(count(&open(folder.path()), "docs").await, confirmed);
+    assert_eq!(count(&open(dir.path()), "docs").await, confirmed);
 }

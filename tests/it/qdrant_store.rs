@@ -64,7 +64,7 @@ fn store(config: QdrantConfig) -> Arc<QdrantStore> {
 }
 
 /// Returns a store on a new server that has the collection `docs`.
-async fn docs() -> (QdrantServer, Arc<QdrantStore>) {
+async fn store_with_docs() -> (QdrantServer, Arc<QdrantStore>) {
     let server = QdrantServer::start();
     let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
@@ -83,7 +83,7 @@ fn fresh_name(of: &str) -> String {
 }
 
 /// Returns a collection specification without metadata about the writer and the creation.
-fn without_writer() -> CollectionSpec {
+fn spec_without_writer() -> CollectionSpec {
     let (model, dtype, incarnation) = Default::default();
     CollectionSpec { model, fingerprint: None, dtype, incarnation, ..spec() }
 }
@@ -91,7 +91,7 @@ fn without_writer() -> CollectionSpec {
 #[tokio::test]
 async fn the_writer_of_a_collection_is_stored() {
     for (store, _remote) in remote_stores() {
-        for spec in [spec(), without_writer()] {
+        for spec in [spec(), spec_without_writer()] {
             let name = fresh_name("metadata");
             store.create_collection(&name, &spec).await.unwrap();
             let info = store.get_collection(&name).await.unwrap().unwrap();
@@ -107,7 +107,7 @@ async fn a_server_without_metadata_support_works() {
     store.create_collection("docs", &spec()).await.unwrap();
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
     let info = store.get_collection("docs").await.unwrap().unwrap();
-    assert_eq!(info.spec, without_writer());
+    assert_eq!(info.spec, spec_without_writer());
     assert_eq!(info.point_count, 1);
 }
 
@@ -147,7 +147,7 @@ async fn the_api_key_is_required_and_never_in_an_error() {
 
 #[tokio::test]
 async fn a_refused_point_fails_its_whole_batch() {
-    let (server, store) = docs().await;
+    let (server, store) = store_with_docs().await;
     server.faults().refuse_point(2);
     let error = store.upsert("docs", "terms", &[point(1), point(2)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
@@ -157,7 +157,7 @@ async fn a_refused_point_fails_its_whole_batch() {
 
 #[tokio::test]
 async fn a_batch_with_a_wrong_vector_is_not_written() {
-    let (_server, store) = docs().await;
+    let (_server, store) = store_with_docs().await;
     let with_dense = |name: &str, values: Vec<f32>| Point { dense: [(name.to_owned(), values)].into(), ..point(2) };
     for (wrong, reason) in [
         (with_dense("image", vec![1.0]), "expected dim: 2, got 1"),
@@ -192,7 +192,7 @@ async fn nested_payloads_work_up_to_the_recursion_limit() {
 /// A page that contains an unreadable point of another writer is still returned.
 #[tokio::test]
 async fn an_unreadable_payload_is_omitted_alone() {
-    let (server, store) = docs().await;
+    let (server, store) = store_with_docs().await;
     for id in 1..=20 {
         let payload = [("n".to_owned(), json!(id))].into_iter().collect();
         store.upsert("docs", "terms", &[Point { payload, ..point(id) }]).await.unwrap();
@@ -237,7 +237,7 @@ async fn an_unreadable_payload_is_omitted_alone() {
 
 #[tokio::test]
 async fn calls_are_concurrent_and_empty_ones_are_not_sent() {
-    let (server, store) = docs().await;
+    let (server, store) = store_with_docs().await;
     server.faults().hang(&[Call::Upsert]);
     for id in 1..=3 {
         let store = store.clone();
@@ -285,7 +285,7 @@ async fn sharding_options_are_sent_on_creation() {
 
 #[tokio::test]
 async fn a_closed_store_refuses() {
-    let (_server, store) = docs().await;
+    let (_server, store) = store_with_docs().await;
     store.close().await.unwrap();
     for error in [store.check_ready().await, store.upsert("docs", "terms", &[point(1)]).await] {
         assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");

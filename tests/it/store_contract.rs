@@ -119,7 +119,7 @@ async fn create(store: &Arc<dyn VectorStore>, spec: &CollectionSpec) -> String {
 }
 
 /// Creates a collection with these points.
-async fn filled(store: &Arc<dyn VectorStore>, points: &[Point]) -> String {
+async fn create_with_points(store: &Arc<dyn VectorStore>, points: &[Point]) -> String {
     let name = create(store, &spec()).await;
     store.upsert(&name, VECTOR, points).await.expect("points are upserted");
     name

@@ -218,14 +218,14 @@ async fn derived_ids_depend_on_the_text_only() {
 /// In the embedded store, a confirmed alias survives a kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_survives_a_kill() {
-    let folder = TempDir::new().unwrap();
-    let process = Process::start(folder.path(), &[]).await;
+    let dir = TempDir::new().unwrap();
+    let process = Process::start(dir.path(), &[]).await;
     assert_indexed(&process.ingest(options("docs-v1"), number_documents(&sample_texts(3))).await);
     set(&process, "docs", "docs-v1").await.unwrap();
     set(&process, "gone", "docs-v1").await.unwrap();
     process.index_client().await.delete_alias(DeleteAliasRequest { alias: "gone".to_owned() }).await.unwrap();
     process.kill().await;
-    let process = Process::start(folder.path(), &[]).await;
+    let process = Process::start(dir.path(), &[]).await;
     assert_eq!(aliases(&process).await, [pair("docs", "docs-v1")]);
     assert_eq!(process.point_count("docs").await, 3);
 }

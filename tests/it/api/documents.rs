@@ -60,7 +60,10 @@ async fn documents_are_returned_in_the_order_of_the_request() {
                 let got = get(sidecar, "docs", asked.clone(), options()).await;
                 assert_eq!(ids_of(&got.documents), asked);
                 assert_eq!((got.missing, got.remaining), (vec![], vec![]));
-                assert!(got.documents.iter().all(|document| listed.contains(document)), "not equal to the document in a listing");
+                assert!(
+                    got.documents.iter().all(|document| listed.contains(document)),
+                    "not equal to the document in a listing"
+                );
             }
         }
         set_alias(sidecar, "alias", "docs").await.unwrap();

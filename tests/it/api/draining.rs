@@ -13,7 +13,7 @@ use crate::support::sidecar::Sidecar;
 use crate::support::upload::{Upload, docs, options};
 
 /// Timeout of each wait in a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs a test on both stores, with this deadline for the shutdown.
 async fn on_both_stores(deadline: &str, test: impl AsyncFn(Sidecar)) {
@@ -38,7 +38,10 @@ async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload
 
 async fn wait_draining(upload: &mut Upload) {
     while upload.received.draining.is_none() {
-        assert!(timeout(PATIENCE, upload.read()).await.expect("an announcement of the drain").unwrap(), "the stream ended");
+        assert!(
+            timeout(TEST_TIMEOUT, upload.read()).await.expect("an announcement of the drain").unwrap(),
+            "the stream ended"
+        );
     }
 }
 
@@ -70,9 +73,13 @@ async fn a_client_that_half_closes_gets_all_results_and_ok() {
         got.expect_one_each(20);
         assert_eq!(got.indexed().len(), 20);
         numbered.finish_and_drain().await.1.unwrap();
-        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("the server stops");
+        let (ended, _dir) = timeout(TEST_TIMEOUT, sidecar.stop()).await.expect("the server stops");
         assert_eq!(ended, ShutdownOutcome::Drained);
-        assert!(began.elapsed() < Duration::from_secs(5), "the server waited without an open stream: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "the server waited without an open stream: {:?}",
+            began.elapsed()
+        );
     })
     .await;
 }
@@ -92,7 +99,7 @@ async fn a_client_that_keeps_sending_is_disconnected_after_the_grace_period() {
         let end = loop {
             upload.push(docs([next])).await;
             next += 1;
-            match timeout(PATIENCE, upload.read()).await.expect("the stream ends") {
+            match timeout(TEST_TIMEOUT, upload.read()).await.expect("the stream ends") {
                 Ok(is_open) => assert!(is_open, "the stream ended with OK although not all was read"),
                 Err(status) => break status,
             }
@@ -107,14 +114,14 @@ async fn a_client_that_keeps_sending_is_disconnected_after_the_grace_period() {
         assert_eq!(got.indexed().len(), read, "a document that was read has no result");
 
         let end = loop {
-            match timeout(PATIENCE, idle.read()).await.expect("the idle stream ends") {
+            match timeout(TEST_TIMEOUT, idle.read()).await.expect("the idle stream ends") {
                 Ok(is_open) => assert!(is_open, "the idle stream ended with OK"),
                 Err(status) => break status,
             }
         };
         assert_stopping(end);
         assert!(idle.received.draining.is_some() && idle.received.results.is_empty(), "{:?}", idle.received);
-        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("the server stops");
+        let (ended, _dir) = timeout(TEST_TIMEOUT, sidecar.stop()).await.expect("the server stops");
         assert_eq!(ended, ShutdownOutcome::Drained);
     })
     .await;

@@ -19,7 +19,7 @@ use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, id, ingest, options};
 
 /// Timeout of each wait in a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts a server with a short retry deadline.
 async fn start(store: &QdrantServer) -> Sidecar {
@@ -125,7 +125,7 @@ async fn failures_are_reported_as_problems() {
     let mut upload = Upload::open(sidecar.index_client().await, problems).await.unwrap();
     upload.push(docs(1..=10)).await;
     while upload.received.durable_through < 10 {
-        assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
+        assert!(timeout(TEST_TIMEOUT, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
     }
     store.faults().fail(&[Call::Upsert], away());
     upload.push(docs(11..=15)).await;
@@ -160,12 +160,12 @@ async fn unary_calls_report_failures_too() {
 }
 
 /// Returns random operations on a few documents, and the expected documents after all of them.
-fn random_operations(count: u64, dice: &mut SeededRng) -> (Vec<Bytes>, BTreeMap<String, String>) {
+fn random_operations(count: u64, rng: &mut SeededRng) -> (Vec<Bytes>, BTreeMap<String, String>) {
     const IDS: u64 = 12;
     let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
     for number in 0..count {
-        let id = num(dice.below(IDS));
-        if dice.below(4) == 0 {
+        let id = num(rng.below(IDS));
+        if rng.below(4) == 0 {
             expected.remove(&format!("{id:?}"));
             operations.push(delete(id));
         } else {
@@ -186,35 +186,35 @@ async fn a_client_that_resumes_loses_nothing() {
     let store = QdrantServer::start();
     // Operations on an id are sequential, so each failure delays the next one by the retry deadline.
     let sidecar = Sidecar::start(&["--qdrant-url", &store.url(), "--retry-deadline", "50ms"]).await;
-    let mut dice = SeededRng::from_env("SPLADE_FAILED_SEED");
-    let (operations, expected) = random_operations(COUNT, &mut dice);
+    let mut rng = SeededRng::from_env("SPLADE_FAILED_SEED");
+    let (operations, expected) = random_operations(COUNT, &mut rng);
     let (mut durable, mut outages, mut streams) = (0, 0, 0);
     while durable < COUNT {
         let how = IngestOptions { batch_points: 7, first_sequence: durable + 1, ..options() };
         let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
-        let mut rest = operations[durable as usize..].chunks(1 + dice.below(20) as usize);
+        let mut rest = operations[durable as usize..].chunks(1 + rng.below(20) as usize);
         // Some messages succeed first.
-        for chunk in rest.by_ref().take(dice.below(6) as usize) {
+        for chunk in rest.by_ref().take(rng.below(6) as usize) {
             assert!(upload.push_operations(chunk.to_vec()).await);
         }
         if outages < OUTAGES {
             outages += 1;
-            store.faults().fail([&[Call::Upsert][..], &[Call::Upsert, Call::Delete]][dice.below(2) as usize], away());
+            store.faults().fail([&[Call::Upsert][..], &[Call::Upsert, Call::Delete]][rng.below(2) as usize], away());
         }
         // Then the client sends until it receives the first failure.
         for chunk in rest {
             assert!(upload.push_operations(chunk.to_vec()).await);
-            let Ok(read) = timeout(Duration::from_millis(dice.below(30)), upload.read()).await else { continue };
+            let Ok(read) = timeout(Duration::from_millis(rng.below(30)), upload.read()).await else { continue };
             assert!(read.unwrap());
             if !upload.received.failed().is_empty() {
                 break;
             }
         }
         // The operations sent so far may be stored or not; none is lost.
-        if dice.below(2) == 0 {
+        if rng.below(2) == 0 {
             store.faults().clear();
         }
-        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the stream ends");
+        let (got, end) = timeout(TEST_TIMEOUT, upload.finish_and_drain()).await.expect("the stream ends");
         end.unwrap();
         assert_eq!(got.rejected().len(), 0, "{:?}", got.rejected());
         assert!(got.durable_through >= durable);

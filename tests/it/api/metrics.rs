@@ -59,8 +59,8 @@ const STORE: &str = if cfg!(feature = "embedded") { "embedded" } else { "qdrant"
 
 #[tokio::test]
 async fn the_metrics_page_counts_the_traffic() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &[]).await;
     let tokens = traffic(connect(&process).await).await as f64;
     let samples = process.samples().await;
     let labelled = |name: &str, label: &str, value: &str| format!("{name}{{{label}=\"{value}\"}}");
@@ -138,8 +138,8 @@ async fn the_page_is_in_prometheus_format() {
 /// The gauges decrease shortly after the last result was sent.
 #[tokio::test]
 async fn gauges_fall_back_to_zero() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &[]).await;
     traffic(connect(&process).await).await;
     let gauges = [
         metrics::UPSERTS_IN_FLIGHT.to_owned(),
@@ -153,8 +153,8 @@ async fn gauges_fall_back_to_zero() {
 /// The metrics page and the table of metrics, from which docs and dashboards are generated, list equal metrics.
 #[tokio::test]
 async fn the_metrics_page_and_the_table_are_equal() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &[]).await;
     traffic(connect(&process).await).await;
     let samples = process.samples().await;
     let bare = |sample: &str| sample.split('{').next().unwrap().to_owned();
@@ -178,8 +178,8 @@ async fn the_metrics_page_and_the_table_are_equal() {
 
 #[tokio::test]
 async fn the_metrics_port_has_a_page_a_status_and_metrics() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &[]).await;
     let page = process.get_page("/", "text/html").await;
     assert!(page.contains("\r\ncontent-security-policy: default-src 'none';"), "{page}");
     assert!(page.contains("<!doctype html>"), "{page}");

@@ -134,7 +134,11 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     assert_eq!((sparse(&described).model.as_str(), described.point_count), ("distil", 10));
     let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
-    assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is not the model of the collection");
+    assert_eq!(
+        search(&sidecar, by("")).await,
+        search(&sidecar, by("distil")).await,
+        "the default is not the model of the collection"
+    );
     let refused = Failure::from(sidecar.index_client().await.search(by("tied")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);

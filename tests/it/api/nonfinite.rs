@@ -45,9 +45,9 @@ fn documents() -> Vec<Document> {
 async fn a_non_finite_output_is_an_error_counted_and_logged() {
     let bad = find_distinct_token(&load_random_model(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
     let model = create_modified_model(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let flag = format!("spoilt={}", model.path().display());
-    let process = Process::start(folder.path(), &["--model", &flag]).await;
+    let process = Process::start(dir.path(), &["--model", &flag]).await;
     let count = metrics::NONFINITE_VECTORS;
     let samples = process.samples().await;
     assert!(samples.names().any(|name| name == format!("{count}{{model=\"spoilt\"}}")), "{samples:?}");

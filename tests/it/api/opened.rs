@@ -151,8 +151,7 @@ async fn delete_collection(server: &QdrantServer, name: &str) {
     client.delete_collection(name).await.unwrap();
 }
 
-/// The collection is recreated by this server, by another server or by another client, and the cache of the server is
-/// outdated.
+/// The collection is recreated by this server or by another one, while both servers have cached the old one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recreated_collection_has_a_new_incarnation() {
     let qdrant = QdrantServer::start();
@@ -188,17 +187,17 @@ async fn a_recreated_collection_has_a_new_incarnation_in_the_embedded_store() {
     let sidecar = Sidecar::start(&[]).await;
     assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     let before = get(&sidecar, "docs").await.incarnation;
-    let (_, folder) = sidecar.stop().await;
+    let (_, dir) = sidecar.stop().await;
 
     // A restart keeps the incarnation.
-    let sidecar = Sidecar::start_in(folder, &[]).await;
+    let sidecar = Sidecar::start_in(dir, &[]).await;
     sidecar.wait_serving().await;
     assert_eq!(get(&sidecar, "docs").await.incarnation, before);
     calls(&sidecar, "docs", &before).await.into_iter().for_each(Result::unwrap);
-    let (_, folder) = sidecar.stop().await;
+    let (_, dir) = sidecar.stop().await;
 
-    std::fs::remove_dir_all(folder.path().join("store/collections/docs")).unwrap();
-    let sidecar = Sidecar::start_in(folder, &[]).await;
+    std::fs::remove_dir_all(dir.path().join("store/collections/docs")).unwrap();
+    let sidecar = Sidecar::start_in(dir, &[]).await;
     sidecar.wait_serving().await;
     let created = create(&sidecar, "docs", None).await.unwrap().incarnation;
     assert_ne!(created, before);

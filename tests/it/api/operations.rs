@@ -30,7 +30,7 @@ use crate::support::sidecar::{Sidecar, on_both_stores};
 use crate::support::upload::Upload;
 
 /// Timeout of each wait in a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Duration after which a test assumes that nothing will happen.
 const STALL: Duration = Duration::from_secs(1);
 
@@ -88,24 +88,24 @@ async fn a_stream_is_equivalent_to_sequential_operations() {
     const COUNT: u64 = 400;
     const IDS: u64 = 9;
     on_both_stores(async |sidecar| {
-        let mut dice = SeededRng::from_env("SPLADE_OPERATIONS_SEED");
+        let mut rng = SeededRng::from_env("SPLADE_OPERATIONS_SEED");
         for (batch_points, skip_unchanged) in [(1, false), (7, true), (1_000, false)] {
             let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
             for number in 0..COUNT {
-                let id = num(dice.below(IDS));
-                if dice.below(3) == 0 {
+                let id = num(rng.below(IDS));
+                if rng.below(3) == 0 {
                     expected.remove(&format!("{id:?}"));
                     operations.push(delete(id));
                 } else {
                     // Some texts are equal to the stored ones.
-                    let text = format!("text {}", if dice.below(4) == 0 { 0 } else { number });
+                    let text = format!("text {}", if rng.below(4) == 0 { 0 } else { number });
                     expected.insert(format!("{id:?}"), text.clone());
                     operations.push(stores(&document(id, &text)));
                 }
             }
             let collection = format!("docs-{batch_points}");
             let how = IngestOptions { batch_points, skip_unchanged, ..options(&collection) };
-            let messages = build_operation_messages(how, operations, 1 + dice.below(50) as usize);
+            let messages = build_operation_messages(how, operations, 1 + rng.below(50) as usize);
             let results = run_stream(&mut sidecar.index_client().await, messages).await;
             assert!(results.iter().all(|result| result.error.is_none()), "{results:?}");
             assert_eq!(stored_texts(sidecar, &collection).await, expected);
@@ -273,9 +273,9 @@ async fn heartbeats_keep_an_idle_stream_open() {
     requests.send(EncodeStreamRequest { texts: vec!["the moon".into()], ..Default::default() }).await.unwrap();
     assert_eq!(encoded.message().await.unwrap().unwrap().results[0].sequence, 1);
 
-    let ended = timeout(PATIENCE, upload.read()).await.unwrap().unwrap_err();
+    let ended = timeout(TEST_TIMEOUT, upload.read()).await.unwrap().unwrap_err();
     assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
-    let ended = timeout(PATIENCE, encoded.message()).await.unwrap().unwrap_err();
+    let ended = timeout(TEST_TIMEOUT, encoded.message()).await.unwrap().unwrap_err();
     assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
     drop(requests);
     sidecar.stop_drained().await;
@@ -301,14 +301,15 @@ async fn a_flush_writes_waiting_points() {
         assert!(upload.push_operations(one(1)).await);
         timeout(STALL, upload.read()).await.expect_err("no result without a flush");
         assert!(upload.send(IngestRequest { flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(1)).await.expect("a flush");
+        timeout(TEST_TIMEOUT, upload.read_results(1)).await.expect("a flush");
         // A flush also covers the operations of its own message.
         assert!(upload.send(IngestRequest { operations: one(2), flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(2)).await.expect("a flush");
+        timeout(TEST_TIMEOUT, upload.read_results(2)).await.expect("a flush");
         // A flush does not cover later operations.
         assert!(upload.push_operations(one(3)).await);
         timeout(STALL, upload.read()).await.expect_err("no result from an earlier flush");
-        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("a write at the end of the stream");
+        let (got, end) =
+            timeout(TEST_TIMEOUT, upload.finish_and_drain()).await.expect("a write at the end of the stream");
         end.unwrap();
         got.expect_one_each(3);
     })
@@ -325,7 +326,7 @@ async fn a_flush_may_come_with_the_options() {
         let mut responses =
             sidecar.index_client().await.ingest(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         let durable = async { while responses.message().await.unwrap().unwrap().durable_through < 2 {} };
-        timeout(PATIENCE, durable).await.expect("a flush");
+        timeout(TEST_TIMEOUT, durable).await.expect("a flush");
         drop(requests);
         assert_eq!(responses.message().await.unwrap(), None);
     })
@@ -344,7 +345,7 @@ async fn a_flush_covers_every_earlier_operation() {
         operations.extend((30..=40).map(|id| delete(num(id))));
         let count = operations.len();
         assert!(upload.send(IngestRequest { operations, flush: true, ..Default::default() }).await);
-        timeout(PATIENCE, upload.read_results(count)).await.expect("results of all operations");
+        timeout(TEST_TIMEOUT, upload.read_results(count)).await.expect("results of all operations");
         assert_eq!(upload.received.durable_through, count as u64);
         assert_eq!(sidecar.point_count("docs").await, 39);
         let (got, end) = upload.finish_and_drain().await;
@@ -367,7 +368,7 @@ async fn only_problems_are_reported_on_request() {
         operations.push(delete(num(1)));
         assert!(upload.push_operations(operations).await);
         while upload.received.durable_through < 101 {
-            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
+            assert!(timeout(TEST_TIMEOUT, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
         }
         assert_eq!(upload.received.rejected(), BTreeMap::from([(51, "EMPTY_TEXT")]));
         assert_eq!(upload.received.results.len(), 1);
@@ -378,7 +379,7 @@ async fn only_problems_are_reported_on_request() {
         let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
         assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
         while upload.received.durable_through < 1 {
-            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
+            assert!(timeout(TEST_TIMEOUT, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
         }
         let (got, end) = upload.finish_and_drain().await;
         end.unwrap();

@@ -27,9 +27,9 @@ async fn documents_are_still_searchable() {
     assert_indexed(&sidecar.ingest(options("docs"), documents).await);
     let before = (get(&sidecar, "docs").await, search(&sidecar, by_text("docs", "the moon")).await);
     assert_eq!((before.0.point_count, before.1.len()), (61, 61));
-    let (_, folder) = sidecar.stop().await;
+    let (_, dir) = sidecar.stop().await;
 
-    let sidecar = Sidecar::start_in(folder, &[]).await;
+    let sidecar = Sidecar::start_in(dir, &[]).await;
     sidecar.wait_serving().await;
     let after = (get(&sidecar, "docs").await, search(&sidecar, by_text("docs", "the moon")).await);
     assert_eq!(after, before);

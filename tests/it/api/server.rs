@@ -45,8 +45,8 @@ async fn health_is_serving_for_each_service_once_it_has_started() {
 /// The server listens while its model and its store are still loading.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_is_not_serving_before_the_start() {
-    let folder = TempDir::new().unwrap();
-    let server = Server::bind(parse_config(folder.path(), &[])).await.unwrap();
+    let dir = TempDir::new().unwrap();
+    let server = Server::bind(parse_config(dir.path(), &[])).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{}", server.grpc_address())).unwrap().connect().await.unwrap();
     for service in SERVICES.into_iter().chain([""]) {
         assert_eq!(health(channel.clone(), service).await, Ok(ServingStatus::NotServing), "{service}");

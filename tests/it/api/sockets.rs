@@ -21,8 +21,8 @@ async fn connect(socket: &str) -> Channel {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_socket_serves_all_calls_and_is_removed_at_the_end() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("s");
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("s");
     let socket = path.to_str().unwrap();
     let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
     let channel = connect(socket).await;
@@ -45,8 +45,8 @@ async fn the_socket_serves_all_calls_and_is_removed_at_the_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_socket_file_is_replaced() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("s");
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("s");
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists());
     let socket = path.to_str().unwrap();
@@ -60,9 +60,9 @@ async fn a_stale_socket_file_is_replaced() {
 /// The server is stopped before its model is loaded, or before it runs at all.
 #[tokio::test]
 async fn the_socket_file_is_always_removed() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("s");
-    let bind = || Server::bind(parse_config(folder.path(), &["--unix-socket", path.to_str().unwrap()]));
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("s");
+    let bind = || Server::bind(parse_config(dir.path(), &["--unix-socket", path.to_str().unwrap()]));
     let server = bind().await.unwrap();
     assert!(path.exists());
     drop(server);
@@ -74,14 +74,13 @@ async fn the_socket_file_is_always_removed() {
 
 #[tokio::test]
 async fn foreign_files_are_not_removed() {
-    let folder = TempDir::new().unwrap();
-    let (file, taken) = (folder.path().join("file"), folder.path().join("taken"));
+    let dir = TempDir::new().unwrap();
+    let (file, taken) = (dir.path().join("file"), dir.path().join("taken"));
     std::fs::write(&file, "precious").unwrap();
     let _other = UnixListener::bind(&taken).unwrap();
     for (path, problem) in [(&file, "is no socket"), (&taken, "can't listen")] {
         let path = path.to_str().unwrap();
-        let error =
-            Server::bind(parse_config(&folder.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
+        let error = Server::bind(parse_config(&dir.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
         let error = format!("{error:#}");
         assert!(error.starts_with("--unix-socket") && error.contains(problem) && error.contains(path), "{error}");
         assert!(error.contains("choose another path"), "{error}");

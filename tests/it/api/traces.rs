@@ -23,7 +23,7 @@ use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::upload::{self, Upload, docs};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// The example of the W3C Trace Context recommendation.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -70,7 +70,7 @@ async fn spans(received: &mut mpsc::Receiver<ExportTraceServiceRequest>, names: 
             }
         }
     };
-    timeout(PATIENCE, all).await.expect("spans");
+    timeout(TEST_TIMEOUT, all).await.expect("spans");
     spans
 }
 
@@ -82,8 +82,8 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 async fn a_call_is_one_trace_from_the_caller_to_the_store() {
     let (url, mut received) = collector().await;
     let store = QdrantServer::start();
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &["--otlp-endpoint", &url, "--qdrant-url", &store.url()]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &["--otlp-endpoint", &url, "--qdrant-url", &store.url()]).await;
     let mut index = IndexServiceClient::new(connect(process.address).await);
     let documents = encode_documents(sample_texts(3).iter().zip(1..).map(|(text, id)| document(num(id), text)));
     let traced = |message| {
@@ -112,10 +112,10 @@ async fn a_call_is_one_trace_from_the_caller_to_the_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_are_linked_to_all_their_calls() {
     let (url, mut received) = collector().await;
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     // The points of two streams share a batch.
     let flags = ["--otlp-endpoint", &url, "--upsert-age", "100s"];
-    let process = Process::start(folder.path(), &flags).await;
+    let process = Process::start(dir.path(), &flags).await;
     let open = async || {
         let options = IngestOptions { batch_points: 2, ..upload::options() };
         Upload::open(process.index_client().await, options).await.unwrap()
@@ -146,8 +146,8 @@ async fn batches_are_linked_to_all_their_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_lines_have_the_trace_id() {
     let store = QdrantServer::start();
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), &["--qdrant-url", &store.url()]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let process = Process::start(dir.path(), &["--qdrant-url", &store.url()]).await;
     let mut index = IndexServiceClient::new(connect(process.address).await);
     store.faults().refuse_point(1);
     let documents = encode_documents([document(num(1), "boundary layers")]);

@@ -237,7 +237,7 @@ async fn the_newest_version_wins_across_servers() {
     const CHANGES: u64 = 150;
     const IDS: u64 = 4;
     let qdrant = QdrantServer::start();
-    let mut dice = SeededRng::from_env("SPLADE_VERSIONS_SEED");
+    let mut rng = SeededRng::from_env("SPLADE_VERSIONS_SEED");
     let mut sidecars = Vec::new();
     for _ in 0..SERVERS {
         sidecars.push(Sidecar::start(&["--qdrant-url", &qdrant.url()]).await);
@@ -248,7 +248,7 @@ async fn the_newest_version_wins_across_servers() {
     for sidecar in &sidecars {
         let documents: Vec<Document> = (0..CHANGES)
             .map(|_| {
-                let (id, version) = (num(dice.below(IDS)), dice.below(1_000_000) as i64);
+                let (id, version) = (num(rng.below(IDS)), rng.below(1_000_000) as i64);
                 // The text is derived from the version, because two clients may draw the same version.
                 let document = versioned(id.clone(), Some(version), &version.to_string());
                 let known = newest.entry(format!("{id:?}")).or_insert_with(|| (version.to_string(), Some(version)));
@@ -258,7 +258,7 @@ async fn the_newest_version_wins_across_servers() {
                 document
             })
             .collect();
-        let (endpoint, batch_points) = (**sidecar, 1 + dice.below(20) as u32);
+        let (endpoint, batch_points) = (**sidecar, 1 + rng.below(20) as u32);
         clients.spawn(async move {
             let how = IngestOptions { batch_points, ..options("docs") };
             let results = endpoint.ingest(how, documents).await;

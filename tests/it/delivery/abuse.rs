@@ -20,13 +20,13 @@ use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options, upsert_message};
 
 /// Timeout of the calls of other clients.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Maximum increase of memory.
 const MEMORY_KIB: u64 = 48 << 10;
 
 /// Starts a server with an embedded store, few permits, and some indexed documents.
-async fn start(folder: &TempDir) -> Process {
-    let process = Process::start(folder.path(), &["--max-documents", "200", "--upsert-age", "20ms"]).await;
+async fn start(dir: &TempDir) -> Process {
+    let process = Process::start(dir.path(), &["--max-documents", "200", "--upsert-age", "20ms"]).await;
     serve_others(*process).await;
     process
 }
@@ -48,11 +48,11 @@ async fn serve_others(server: Endpoint) {
         server.encoder_client().await.encode(encode()).await.unwrap();
         assert_eq!(server.index_client().await.search(search()).await.unwrap().into_inner().hits.len(), 10);
     };
-    timeout(PATIENCE, calls).await.expect("other clients are served");
+    timeout(TEST_TIMEOUT, calls).await.expect("other clients are served");
 }
 
 /// Waits until no permit is held, and checks the memory.
-async fn expect_calm(process: &Process, before: u64) {
+async fn expect_idle(process: &Process, before: u64) {
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
     serve_others(**process).await;
     let after = process.resident_kib();
@@ -64,8 +64,8 @@ async fn expect_calm(process: &Process, before: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_send_single_bytes() {
     const CLIENTS: usize = 100;
-    let folder = TempDir::new().unwrap();
-    let process = start(&folder).await;
+    let dir = TempDir::new().unwrap();
+    let process = start(&dir).await;
     let before = process.resident_kib();
     let mut calls = Vec::new();
     for number in 0..CLIENTS {
@@ -96,7 +96,7 @@ async fn clients_that_send_single_bytes() {
     assert_eq!(samples.get(STREAMS), CLIENTS as f64, "a stream was closed");
     assert!(!dripping.is_finished());
     dripping.abort();
-    expect_calm(&process, before).await;
+    expect_idle(&process, before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,8 +104,8 @@ async fn a_thousand_streams_at_once() {
     const CONNECTIONS: u64 = 10;
     const EACH: u64 = 100;
     const DOCUMENTS: u64 = 5;
-    let folder = TempDir::new().unwrap();
-    let process = start(&folder).await;
+    let dir = TempDir::new().unwrap();
+    let process = start(&dir).await;
     let before = process.resident_kib();
     let mut uploads = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -129,19 +129,19 @@ async fn a_thousand_streams_at_once() {
     }
     assert_eq!(process.point_count(COLLECTION).await, 100 + CONNECTIONS * EACH * DOCUMENTS);
     println!("{idle} KiB with {} idle streams", CONNECTIONS * EACH);
-    expect_calm(&process, before).await;
+    expect_idle(&process, before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_cancel() {
     const CLIENTS: u64 = 150;
-    let folder = TempDir::new().unwrap();
-    let process = start(&folder).await;
-    let (before, mut dice) = (process.resident_kib(), SeededRng::from_env("SPLADE_CANCEL_SEED"));
+    let dir = TempDir::new().unwrap();
+    let process = start(&dir).await;
+    let (before, mut rng) = (process.resident_kib(), SeededRng::from_env("SPLADE_CANCEL_SEED"));
     let client = process.index_client().await;
     let mut cancelled = JoinSet::new();
     for number in 1..=CLIENTS {
-        let (client, results) = (client.clone(), dice.below(60) as usize);
+        let (client, results) = (client.clone(), rng.below(60) as usize);
         cancelled.spawn(async move {
             let options = IngestOptions { batch_points: 7, ..options() };
             let mut upload = Upload::open(client, options).await.unwrap();
@@ -151,7 +151,7 @@ async fn clients_that_cancel() {
     }
     serve_others(*process).await;
     cancelled.join_all().await;
-    expect_calm(&process, before).await;
+    expect_idle(&process, before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,8 +162,8 @@ async fn deadlines_of_a_millisecond() {
         request.set_timeout(Duration::from_millis(1));
         request
     }
-    let folder = TempDir::new().unwrap();
-    let process = start(&folder).await;
+    let dir = TempDir::new().unwrap();
+    let process = start(&dir).await;
     let before = process.resident_kib();
     let (mut index, mut encoder) = (process.index_client().await, process.encoder_client().await);
     let mut calls: JoinSet<Result<(), Status>> = JoinSet::new();
@@ -193,7 +193,7 @@ async fn deadlines_of_a_millisecond() {
     }
     println!("{late} of {} calls were late", 4 * ROUNDS);
     assert!(late > ROUNDS, "{late} calls were late");
-    expect_calm(&process, before).await;
+    expect_idle(&process, before).await;
     encoder.encode(encode()).await.unwrap();
     index.search(search()).await.unwrap();
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::{PERMITS, remote_process, stored};
+use super::{PERMITS, fetch_stored, start_remote_process};
 use crate::support::endpoint::{Samples, connect};
 use crate::support::process::Process;
 use crate::support::proxy::Proxy;
@@ -25,10 +25,10 @@ const TOKENS_EACH: f64 = 128.0;
 
 /// Starts a server with one encoder thread whose lane holds all documents, and creates a collection.
 async fn start(server: &QdrantServer) -> (TempDir, Process) {
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, server, &["--threads", "1", "--queue-texts", "8192"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, server, &["--threads", "1", "--queue-texts", "8192"]).await;
     ingest(process.index_client().await, options(), docs([0])).await;
-    (folder, process)
+    (dir, process)
 }
 
 fn long_documents() -> Vec<Vec<u8>> {
@@ -58,13 +58,13 @@ async fn expect_dropped(process: &Process) {
 async fn expect_stored(server: &QdrantServer, got: &ReceivedResults) {
     let indexed = got.indexed();
     assert!(!indexed.is_empty());
-    assert_eq!(stored(server, indexed.iter().copied()).await.len(), indexed.len());
+    assert_eq!(fetch_stored(server, indexed.iter().copied()).await.len(), indexed.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_cancels() {
     let server = QdrantServer::start();
-    let (_folder, process) = start(&server).await;
+    let (_dir, process) = start(&server).await;
     let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all([long_documents()]);
     upload.read_results(1).await;
@@ -78,7 +78,7 @@ async fn a_client_that_cancels() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_passes() {
     let server = QdrantServer::start();
-    let (_folder, process) = start(&server).await;
+    let (_dir, process) = start(&server).await;
     let limit = Duration::from_secs(1);
     let opened =
         Upload::open_with(process.index_client().await, small_batches(), |request| request.set_timeout(limit)).await;
@@ -95,7 +95,7 @@ async fn a_deadline_that_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_vanishes() {
     let server = QdrantServer::start();
-    let (_folder, process) = start(&server).await;
+    let (_dir, process) = start(&server).await;
     let wire = Proxy::start(process.address).await;
     let client = IndexServiceClient::new(connect(wire.address).await);
     let mut upload = Upload::open(client, small_batches()).await.unwrap();

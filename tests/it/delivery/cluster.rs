@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use splade_sidecar::proto::{CollectionOptions, DeleteRequest, IngestOptions};
 use tonic::Status;
 
-use super::{remote, stored};
+use super::{fetch_stored, start_remote};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, ReceivedResults, Upload, docs, id, ingest, options};
 
 const KEY: &str = "tenant-1";
 
-async fn tenant(server: &QdrantServer, flags: &[&str]) -> Sidecar {
-    remote(server, &[&["--qdrant-shard-key", KEY], flags].concat()).await
+async fn start_with_shard_key(server: &QdrantServer, flags: &[&str]) -> Sidecar {
+    start_remote(server, &[&["--qdrant-shard-key", KEY], flags].concat()).await
 }
 
 /// Returns options that create the collection with the shard key.
-fn keyed() -> IngestOptions {
+fn options_with_shard_key() -> IngestOptions {
     let shard_keys = vec![KEY.to_owned()];
     let collection_options = CollectionOptions { shard_keys, ..Default::default() };
     IngestOptions { collection_options: Some(collection_options), ..options() }
 }
 
-fn existing() -> IngestOptions {
+fn options_of_existing() -> IngestOptions {
     IngestOptions { create_collection: false, ..options() }
 }
 
@@ -36,16 +36,16 @@ fn assert_indexed(got: &ReceivedResults, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     let server = QdrantServer::start();
-    let sidecars = [tenant(&server, &[]).await, tenant(&server, &[]).await];
+    let sidecars = [start_with_shard_key(&server, &[]).await, start_with_shard_key(&server, &[]).await];
     server.faults().hold_shard_keys();
-    let creator = tokio::spawn(ingest(sidecars[0].index_client().await, keyed(), docs(1..=10)));
+    let creator = tokio::spawn(ingest(sidecars[0].index_client().await, options_with_shard_key(), docs(1..=10)));
     server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
     let mut between = Vec::new();
     for (sidecar, options, first) in [
-        (&sidecars[0], existing(), 101),
-        (&sidecars[1], existing(), 201),
+        (&sidecars[0], options_of_existing(), 101),
+        (&sidecars[1], options_of_existing(), 201),
         (&sidecars[1], IngestOptions { skip_unchanged: true, ..existing() }, 301),
-        (&sidecars[1], keyed(), 401),
+        (&sidecars[1], options_with_shard_key(), 401),
     ] {
         between.push(tokio::spawn(ingest(sidecar.index_client().await, options, docs(first..first + 10))));
     }
@@ -68,12 +68,18 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_without_its_shard_key_is_usable_again() {
     let server = QdrantServer::start();
-    let creator = tenant(&server, &[]).await;
+    let creator = start_with_shard_key(&server, &[]).await;
     server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("the creator is gone"));
-    Upload::open(creator.index_client().await, keyed()).await.unwrap().finish_and_drain().await.1.unwrap_err();
+    Upload::open(creator.index_client().await, options_with_shard_key())
+        .await
+        .unwrap()
+        .finish_and_drain()
+        .await
+        .1
+        .unwrap_err();
 
-    let sidecar = tenant(&server, &["--retry-deadline", "1s"]).await;
-    let got = ingest(sidecar.index_client().await, existing(), docs(1..=10)).await;
+    let sidecar = start_with_shard_key(&server, &["--retry-deadline", "1s"]).await;
+    let got = ingest(sidecar.index_client().await, options_of_existing(), docs(1..=10)).await;
     assert_eq!((got.failed().len(), got.durable_through), (10, 0));
     for error in got.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!(error.reason, "STORE_UNAVAILABLE");
@@ -81,7 +87,7 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
         assert!(message.contains(KEY) && message.contains("--qdrant-shard-key"), "{message}");
     }
     assert_indexed(&ingest(sidecar.index_client().await, options(), docs(1..=10)).await, 10);
-    assert_indexed(&ingest(sidecar.index_client().await, existing(), docs(11..=20)).await, 10);
+    assert_indexed(&ingest(sidecar.index_client().await, options_of_existing(), docs(11..=20)).await, 10);
 }
 
 /// A lagging replica still has the old version of a deleted or changed point, so the document is not reported as
@@ -89,7 +95,7 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lagging_replica_does_not_confirm_unchanged_documents() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &[]).await;
+    let sidecar = start_remote(&server, &[]).await;
     assert_indexed(&ingest(sidecar.index_client().await, options(), docs(1..=10)).await, 10);
     server.faults().lag_replica();
     let ids = [1, 2].map(id).to_vec();
@@ -104,5 +110,5 @@ async fn a_lagging_replica_does_not_confirm_unchanged_documents() {
     end.unwrap();
     got.expect_one_each(10);
     assert_eq!(got.indexed().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
-    assert_eq!(stored(&server, 1..=10).await.len(), 10);
+    assert_eq!(fetch_stored(&server, 1..=10).await.len(), 10);
 }

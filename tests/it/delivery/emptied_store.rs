@@ -4,7 +4,7 @@ use splade_sidecar::proto::{GetCollectionRequest, IngestOptions, SearchRequest};
 use tempfile::TempDir;
 use tonic::Code;
 
-use super::{PERMITS, found, remote_process, stored};
+use super::{PERMITS, fetch_stored, search_documents, start_remote_process};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
@@ -13,8 +13,8 @@ use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_data_is_reported_and_a_new_stream_recreates_the_collection() {
     let mut store = QdrantServer::start();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &store, &[]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &store, &[]).await;
     let mut index = process.index_client().await;
     let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push(docs(1..=100)).await;
@@ -54,8 +54,8 @@ async fn lost_data_is_reported_and_a_new_stream_recreates_the_collection() {
 
     let got = ingest(process.index_client().await, options(), docs(1..=200)).await;
     assert_eq!(got.indexed().len(), 200);
-    assert_eq!(stored(&store, 1..=200).await.len(), 200);
-    assert_eq!(found(*process, &(1..=200).collect()).await.len(), 200);
+    assert_eq!(fetch_stored(&store, 1..=200).await.len(), 200);
+    assert_eq!(search_documents(*process, &(1..=200).collect()).await.len(), 200);
     upload.finish_and_drain().await.1.unwrap();
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
 }

@@ -10,7 +10,7 @@ use splade_sidecar::proto::IngestOptions;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::found;
+use super::search_documents;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::seeded_rng::SeededRng;
@@ -33,7 +33,7 @@ impl Place {
     }
 
     /// Slow enough that kills happen during upserts.
-    fn remote() -> Self {
+    fn start_remote() -> Self {
         let server = QdrantServer::start();
         server.faults().delay_upserts(Duration::from_millis(10));
         Self::Remote(TempDir::new().unwrap(), server)
@@ -41,17 +41,17 @@ impl Place {
 
     async fn start(&self) -> Process {
         match self {
-            Self::Embedded(folder) => Process::start(folder.path(), &["--store-dir", "store"]).await,
-            Self::Remote(folder, server) => Process::start(folder.path(), &["--qdrant-url", &server.url()]).await,
+            Self::Embedded(dir) => Process::start(dir.path(), &["--store-dir", "store"]).await,
+            Self::Remote(dir, server) => Process::start(dir.path(), &["--qdrant-url", &server.url()]).await,
         }
     }
 
     /// Starts a process and kills it before or shortly after it is ready.
     async fn start_in_vain(&self, after: Duration) {
         match self {
-            Self::Embedded(folder) => Process::start_and_kill(folder.path(), &["--store-dir", "store"], after).await,
-            Self::Remote(folder, server) => {
-                Process::start_and_kill(folder.path(), &["--qdrant-url", &server.url()], after).await
+            Self::Embedded(dir) => Process::start_and_kill(dir.path(), &["--store-dir", "store"], after).await,
+            Self::Remote(dir, server) => {
+                Process::start_and_kill(dir.path(), &["--qdrant-url", &server.url()], after).await
             }
         }
     }
@@ -69,15 +69,15 @@ struct Client {
 
 impl Client {
     /// Sends all documents without a final result, and either kills the process at a random time or lets it finish.
-    async fn send(&mut self, process: Process, dice: &mut SeededRng) -> Option<Process> {
-        let found = found(*process, &self.indexed).await;
+    async fn send(&mut self, process: Process, rng: &mut SeededRng) -> Option<Process> {
+        let found = search_documents(*process, &self.indexed).await;
         assert!(found.keys().eq(&self.indexed), "a document that was reported as INDEXED is missing");
         let options = IngestOptions { batch_points: 20, first_sequence: self.durable + 1, ..options() };
         let mut upload = Upload::open(process.index_client().await, options).await.unwrap();
         let rest: Vec<u64> = (self.durable + 1..=COUNT).collect();
-        let survives = rest.is_empty() || (self.kills > 0 && dice.below(2) == 0);
-        let moment = if survives { 0 } else { dice.below(rest.len() as u64) };
-        let a_message = 1 + dice.below(30) as usize;
+        let survives = rest.is_empty() || (self.kills > 0 && rng.below(2) == 0);
+        let moment = if survives { 0 } else { rng.below(rest.len() as u64) };
+        let a_message = 1 + rng.below(30) as usize;
         let messages: Vec<_> = rest.chunks(a_message).map(|numbers| docs(numbers.iter().copied())).collect();
         upload.push_all(messages);
         let process = if survives {
@@ -85,7 +85,7 @@ impl Client {
         } else {
             upload.read_results(moment as usize).await;
             // The test kills at a random time, so it does not wait for any event.
-            sleep(Duration::from_millis(dice.below(40))).await;
+            sleep(Duration::from_millis(rng.below(40))).await;
             process.kill().await;
             self.kills += 1;
             None
@@ -100,31 +100,31 @@ impl Client {
 }
 
 /// Runs one complete ingest and returns the number of kills.
-async fn run(place: &Place, dice: &mut SeededRng) -> u64 {
+async fn run(place: &Place, rng: &mut SeededRng) -> u64 {
     let mut client = Client::default();
     let process = loop {
-        if let Some(process) = client.send(place.start().await, dice).await {
+        if let Some(process) = client.send(place.start().await, rng).await {
             break process;
         }
         // Recovery at the start after a kill must survive kills too.
-        if dice.below(3) == 0 {
-            place.start_in_vain(Duration::from_millis(dice.below(400))).await;
+        if rng.below(3) == 0 {
+            place.start_in_vain(Duration::from_millis(rng.below(400))).await;
             client.kills += 1;
         }
     };
     let all: BTreeSet<u64> = (1..=COUNT).collect();
     assert_eq!((client.durable, &client.indexed), (COUNT, &all));
     assert_eq!(process.point_count(COLLECTION).await, COUNT, "a document is stored twice, or not at all");
-    let found = found(*process, &all).await;
+    let found = search_documents(*process, &all).await;
     assert!(found.into_iter().eq(all.iter().map(|&number| (number, format!("document {number}")))));
     client.kills
 }
 
 async fn runs(store: &str, place: impl Fn() -> Place) {
     let runs = std::env::var("SPLADE_KILL_RUNS").map_or(RUNS, |runs| runs.parse().unwrap());
-    let (mut dice, mut kills) = (SeededRng::from_env("SPLADE_KILL_SEED"), 0);
+    let (mut rng, mut kills) = (SeededRng::from_env("SPLADE_KILL_SEED"), 0);
     for number in 1..=runs {
-        kills += run(&place(), &mut dice).await;
+        kills += run(&place(), &mut rng).await;
         println!(
             "{store}, run {number}: {kills} kills survived, {} documents checked, each there once",
             number * COUNT

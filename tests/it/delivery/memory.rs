@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::remote_process;
+use super::start_remote_process;
 use crate::support::qdrant_server::{Options, QdrantServer};
 use crate::support::upload::{Upload, docs, options};
 
@@ -20,8 +20,8 @@ async fn memory_stays_flat() {
     let count = std::env::var("SPLADE_MEMORY_DOCUMENTS").map_or(COUNT, |count| count.parse().unwrap());
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     server.faults().delay_upserts(Duration::from_millis(200));
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &[]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &[]).await;
     let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push_all((0..count).step_by(MESSAGE as usize).map(move |from| docs(from..(from + MESSAGE).min(count))));
 
@@ -38,7 +38,11 @@ async fn memory_stays_flat() {
     got.expect_one_each(count as usize);
     assert_eq!(got.indexed().len(), count as usize);
     let counters = server.counters();
-    assert_eq!((counters.points(), counters.written), (count as usize, count as usize), "a document was not written exactly once");
+    assert_eq!(
+        (counters.points(), counters.written),
+        (count as usize, count as usize),
+        "a document was not written exactly once"
+    );
     println!("resident after {WARM} documents: {warm} KiB; peak after that: {peak} KiB; after {count}: {end} KiB");
     assert!(end <= warm + warm / 10, "memory grew from {warm} KiB to {end} KiB");
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, interval, sleep};
 use tonic::Status;
 
-use super::{PERMITS, remote_process_at, stored};
+use super::{PERMITS, fetch_stored, start_remote_process_at};
 use crate::support::process::Process;
 use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, QdrantServer};
@@ -27,7 +27,7 @@ struct Scene {
     store: QdrantServer,
     wire: Proxy,
     process: Process,
-    _folder: TempDir,
+    _dir: TempDir,
 }
 
 /// Maximum values observed.
@@ -42,11 +42,11 @@ impl Scene {
         let store = QdrantServer::start();
         store.faults().delay_upserts(Duration::from_millis(10));
         let wire = Proxy::start(store.address()).await;
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let max_documents = MAX_DOCUMENTS.to_string();
         let flags = [&["--max-documents", max_documents.as_str()], flags].concat();
-        let process = remote_process_at(&folder, &wire.url(), &flags).await;
-        Self { store, wire, process, _folder: folder }
+        let process = start_remote_process_at(&dir, &wire.url(), &flags).await;
+        Self { store, wire, process, _dir: dir }
     }
 
     /// Samples the process until `work` is done.
@@ -74,7 +74,7 @@ impl Scene {
         end.unwrap();
         got.expect_one_each(COUNT as usize);
         assert_eq!(got.indexed().len() as u64, COUNT, "{:?} {:?}", got.rejected(), got.failed());
-        assert_eq!(stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
+        assert_eq!(fetch_stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
         assert_eq!(self.process.point_count(COLLECTION).await, COUNT);
         assert!(most.held <= MAX_DOCUMENTS, "{most:?}");
         assert!(most.resident_kib <= warm + MEMORY_KIB, "{warm} KiB at the start, then {most:?}");

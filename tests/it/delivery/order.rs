@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 use tonic::{Request, Status};
 
-use super::{PERMITS, remote, remote_process, remote_process_at, stored};
+use super::{PERMITS, fetch_stored, start_remote, start_remote_process, start_remote_process_at};
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::proxy::{Blackhole, Proxy};
@@ -54,8 +54,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_write_does_not_overwrite_the_next() {
-    let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
-    let process = remote_process(&folder, &server, &[]).await;
+    let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
+    let process = start_remote_process(&dir, &server, &[]).await;
     ingest(process.index_client().await, options(), vec![doc(7, "zero")]).await;
     server.faults().fail(&[Call::Upsert], Status::unavailable("away"));
     let before = server.counters().calls(Call::Upsert);
@@ -74,8 +74,8 @@ async fn a_cancelled_write_does_not_overwrite_the_next() {
 /// immediately.
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_different_batch_sizes_keep_the_order() {
-    let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
-    let process = remote_process(&folder, &server, &[]).await;
+    let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
+    let process = start_remote_process(&dir, &server, &[]).await;
     ingest(process.index_client().await, options(), vec![doc(7, "zero")]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "1".parse().unwrap());
@@ -92,8 +92,8 @@ async fn streams_of_different_batch_sizes_keep_the_order() {
 /// The point of a cancelled call waits in a batch together with points of an open stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_is_not_undone_by_a_batched_upsert() {
-    let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
-    let process = remote_process(&folder, &server, &["--upsert-age", "60s"]).await;
+    let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
+    let process = start_remote_process(&dir, &server, &["--upsert-age", "60s"]).await;
     let mut stream = Upload::open(process.index_client().await, options()).await.unwrap();
     stream.push(vec![doc(1, "one"), doc(1, "one again")]).await;
     // The second document flushes the first one, and then waits in a batch.
@@ -107,14 +107,14 @@ async fn a_delete_is_not_undone_by_a_batched_upsert() {
     stream.read_results(3).await;
     stream.finish_and_drain().await.1.unwrap();
     wait_idle(&process).await;
-    assert!(stored(&server, [5]).await.is_empty(), "a confirmed delete was undone");
+    assert!(fetch_stored(&server, [5]).await.is_empty(), "a confirmed delete was undone");
 }
 
 /// The pending upsert also gets its result: the delete follows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_waits_for_the_upsert_before_it() {
-    let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
-    let process = remote_process(&folder, &server, &[]).await;
+    let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
+    let process = start_remote_process(&dir, &server, &[]).await;
     ingest(process.index_client().await, options(), vec![doc(1, "one")]).await;
     server.faults().hold_upserts();
     let stream = Upload::open(process.index_client().await, options()).await.unwrap();
@@ -127,18 +127,18 @@ async fn a_delete_waits_for_the_upsert_before_it() {
     server.faults().release_upserts();
     assert_eq!(stream.finish_and_drain().await.0.indexed(), [1]);
     delete.await.unwrap().unwrap();
-    assert!(stored(&server, [5]).await.is_empty());
+    assert!(fetch_stored(&server, [5]).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_is_retried_like_an_upsert() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &[]).await;
+    let sidecar = start_remote(&server, &[]).await;
     ingest(sidecar.index_client().await, options(), vec![doc(5, "five")]).await;
     server.faults().fail_next(&[Call::Delete], 2, Status::unavailable("away"));
     delete(*sidecar, 5, MINUTE).await.unwrap();
     assert_eq!(server.counters().calls(Call::Delete), 3);
-    assert!(stored(&server, [5]).await.is_empty());
+    assert!(fetch_stored(&server, [5]).await.is_empty());
 }
 
 /// All calls that write to a collection, sequential or concurrent, share the limit on concurrent upserts.
@@ -147,7 +147,7 @@ async fn unary_calls_share_the_bound_on_upserts_in_flight() {
     const CALLS: u64 = 50;
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(50));
-    let sidecar = remote(&server, &["--max-upserts", "4"]).await;
+    let sidecar = start_remote(&server, &["--max-upserts", "4"]).await;
     ingest(sidecar.index_client().await, options(), vec![doc(0, "zero")]).await;
     let endpoint = *sidecar;
     let calls = (1..=CALLS).map(|number| tokio::spawn(upsert(endpoint, number, "a text", MINUTE)));
@@ -170,14 +170,14 @@ struct Change {
 }
 
 /// Changes a few ids in sequence, and cancels some of the calls.
-async fn change(server: Endpoint, name: &str, until: Instant, mut dice: SeededRng, log: &Mutex<Vec<Change>>) {
+async fn change(server: Endpoint, name: &str, until: Instant, mut rng: SeededRng, log: &Mutex<Vec<Change>>) {
     for count in 0.. {
         if Instant::now() >= until {
             return;
         }
-        let number = dice.below(3);
-        let text = (dice.below(3) > 0).then(|| format!("{name} {count}"));
-        let limit = Duration::from_millis([50, 500, 5_000, 30_000][dice.below(4) as usize]);
+        let number = rng.below(3);
+        let text = (rng.below(3) > 0).then(|| format!("{name} {count}"));
+        let limit = Duration::from_millis([50, 500, 5_000, 30_000][rng.below(4) as usize]);
         let begun = Instant::now();
         let call = async {
             match &text {
@@ -206,17 +206,18 @@ fn expect_order(changes: &[Change], number: u64, stored: Option<&String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_through_outages() {
     let seconds = std::env::var("SPLADE_ORDER_SECONDS").map_or(20, |seconds| seconds.parse().unwrap());
-    let mut dice = SeededRng::from_env("SPLADE_ORDER_SEED");
-    let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
+    let mut rng = SeededRng::from_env("SPLADE_ORDER_SEED");
+    let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
     server.faults().delay_upserts(Duration::from_millis(5));
     let wire = Proxy::start(server.address()).await;
-    let process = remote_process_at(&folder, &wire.url(), &["--qdrant-timeout", "1s", "--retry-deadline", "20s"]).await;
+    let process =
+        start_remote_process_at(&dir, &wire.url(), &["--qdrant-timeout", "1s", "--retry-deadline", "20s"]).await;
     ingest(process.index_client().await, options(), vec![doc(100, "zero")]).await;
     let (log, until) = (Mutex::default(), Instant::now() + Duration::from_secs(seconds));
-    let mut pause = dice.clone();
+    let mut pause = rng.clone();
     let faults = async {
         while Instant::now() < until {
-            match dice.below(5) {
+            match rng.below(5) {
                 0 => wire.disconnect_all(),
                 1 => wire.refuse_connections(),
                 2 => wire.blackhole(Blackhole::Responses),

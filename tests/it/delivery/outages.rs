@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
-use super::{remote, stored};
+use super::{fetch_stored, start_remote};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
@@ -24,7 +24,7 @@ async fn a_short_outage_loses_nothing() {
     const COUNT: u64 = 3_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
-    let sidecar = remote(&server, &[]).await;
+    let sidecar = start_remote(&server, &[]).await;
     let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     server.wait_until(|counters| counters.written >= 200).await;
@@ -45,7 +45,7 @@ async fn a_short_outage_loses_nothing() {
     end.unwrap();
     got.expect_one_each(COUNT as usize);
     assert_eq!(got.indexed().len() as u64, COUNT);
-    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
+    assert_eq!(fetch_stored(&server, 1..=COUNT).await.len() as u64, COUNT);
     assert_eq!(sidecar.point_count(COLLECTION).await, COUNT);
 }
 
@@ -54,7 +54,7 @@ async fn a_lasting_outage_fails_the_documents_in_flight() {
     const COUNT: u64 = 2_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
-    let sidecar = remote(&server, &["--retry-deadline", "1s", "--max-documents", "500"]).await;
+    let sidecar = start_remote(&server, &["--retry-deadline", "1s", "--max-documents", "500"]).await;
     let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     server.wait_until(|counters| counters.written >= 200).await;
@@ -72,20 +72,20 @@ async fn a_lasting_outage_fails_the_documents_in_flight() {
     assert!(got.durable_through < COUNT);
 
     server.restart();
-    let found = stored(&server, indexed.iter().copied()).await;
+    let found = fetch_stored(&server, indexed.iter().copied()).await;
     assert_eq!(found.len(), indexed.len(), "a document that was reported as INDEXED is missing");
     // Resuming after `durable_through` loses nothing.
     let first_sequence = got.durable_through + 1;
     let resumed = IngestOptions { first_sequence, ..small_batches() };
     let got = ingest(sidecar.index_client().await, resumed, docs(first_sequence..=COUNT)).await;
     assert_eq!((got.failed().len(), got.durable_through), (0, COUNT));
-    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
+    assert_eq!(fetch_stored(&server, 1..=COUNT).await.len() as u64, COUNT);
 }
 
 #[tokio::test]
 async fn the_retry_delay_of_the_store_is_honoured() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &[]).await;
+    let sidecar = start_remote(&server, &[]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "2".parse().unwrap());
     server.faults().fail_next(&[Call::Upsert], 1, limited);
@@ -102,7 +102,7 @@ async fn the_retry_delay_of_the_store_is_honoured() {
 #[tokio::test]
 async fn an_infinite_retry_delay_is_ignored() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &[]).await;
+    let sidecar = start_remote(&server, &[]).await;
     let limited = || {
         let mut limited = Status::resource_exhausted("Rate limiting exceeded");
         limited.metadata_mut().insert("retry-after", u64::MAX.to_string().parse().unwrap());
@@ -127,7 +127,7 @@ async fn an_infinite_retry_delay_is_ignored() {
 #[tokio::test]
 async fn a_retry_delay_beyond_the_deadline_is_not_waited_for() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &["--retry-deadline", "60s"]).await;
+    let sidecar = start_remote(&server, &["--retry-deadline", "60s"]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "3600".parse().unwrap());
     server.faults().fail_next(&[Call::Upsert], 1, limited);
@@ -143,7 +143,7 @@ async fn a_retry_delay_beyond_the_deadline_is_not_waited_for() {
 #[tokio::test]
 async fn a_call_that_times_out_is_retried() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;
+    let sidecar = start_remote(&server, &["--qdrant-timeout", "500ms"]).await;
     server.faults().hang(&[Call::Upsert]);
     let ingest = tokio::spawn(ingest(sidecar.index_client().await, options(), docs(1..=10)));
     server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
@@ -151,14 +151,14 @@ async fn a_call_that_times_out_is_retried() {
     assert_eq!(ingest.await.unwrap().indexed().len(), 10);
     // All upserts contain the same batch.
     assert!(server.counters().batches.iter().all(|points| *points == 10));
-    assert_eq!(stored(&server, 1..=10).await.len(), 10);
+    assert_eq!(fetch_stored(&server, 1..=10).await.len(), 10);
 }
 
 /// A refused batch is split, and then the store stops. The parts share one retry deadline.
 #[tokio::test]
 async fn the_parts_of_a_split_batch_share_its_deadline() {
     let mut server = QdrantServer::start();
-    let sidecar = remote(&server, &["--retry-deadline", "2s"]).await;
+    let sidecar = start_remote(&server, &["--retry-deadline", "2s"]).await;
     server.faults().refuse_point(1);
     server.faults().delay_upserts(Duration::from_millis(100));
     let ingest = tokio::spawn(ingest(sidecar.index_client().await, options(), docs(1..=256)));

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
 
-use super::{found, remote_process, stored};
+use super::{fetch_stored, search_documents, start_remote_process};
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::qdrant_server::{Call, QdrantServer};
@@ -24,8 +24,8 @@ fn small_batches() -> IngestOptions {
 async fn sigterm_drains_and_ends_with_status_0() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--max-documents", "200"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--max-documents", "200"]).await;
     let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=50_000).map(|number| docs([number])));
     upload.read_results(40).await;
@@ -35,15 +35,15 @@ async fn sigterm_drains_and_ends_with_status_0() {
     let read = got.results.len();
     got.expect_one_each(read);
     assert_eq!(got.indexed().len(), read);
-    assert_eq!(stored(&server, 1..=read as u64).await.len(), read);
+    assert_eq!(fetch_stored(&server, 1..=read as u64).await.len(), read);
     assert_eq!(process.wait().await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_that_takes_too_long_ends_with_status_1() {
     let server = QdrantServer::start();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--drain-deadline", "1s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--drain-deadline", "1s"]).await;
     server.faults().hang(&[Call::Upsert]);
     let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
@@ -60,8 +60,8 @@ async fn a_drain_that_takes_too_long_ends_with_status_1() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_loses_no_reported_document() {
     const COUNT: u64 = 2_000;
-    let folder = TempDir::new().unwrap();
-    let process = start(folder.path()).await;
+    let dir = TempDir::new().unwrap();
+    let process = start(dir.path()).await;
     let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     upload.read_results(200).await;
@@ -71,9 +71,12 @@ async fn sigkill_loses_no_reported_document() {
     let indexed = got.indexed();
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
 
-    let process = start(folder.path()).await;
+    let process = start(dir.path()).await;
     let indexed: BTreeSet<u64> = indexed.into_iter().collect();
-    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported as INDEXED is missing");
+    assert!(
+        search_documents(*process, &indexed).await.keys().eq(&indexed),
+        "a document that was reported as INDEXED is missing"
+    );
     let resumed = IngestOptions { first_sequence: got.durable_through + 1, ..small_batches() };
     let mut upload = Upload::open(process.index_client().await, resumed).await.unwrap();
     upload.push_all([docs(got.durable_through + 1..=COUNT)]);
@@ -82,14 +85,14 @@ async fn sigkill_loses_no_reported_document() {
     assert_eq!(rest.indexed().len() as u64, COUNT - got.durable_through);
     assert_eq!(rest.durable_through, COUNT);
     assert_eq!(process.point_count(COLLECTION).await, COUNT);
-    assert_eq!(found(*process, &(1..=COUNT).collect()).await.len() as u64, COUNT);
+    assert_eq!(search_documents(*process, &(1..=COUNT).collect()).await.len() as u64, COUNT);
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0));
 }
 
 /// Starts a server with the embedded store of a directory.
-async fn start(folder: &Path) -> Process {
-    Process::start(folder, &[]).await
+async fn start(dir: &Path) -> Process {
+    Process::start(dir, &[]).await
 }
 
 /// Number of concurrent streams, and the distance between the first document numbers of two streams.
@@ -129,8 +132,8 @@ async fn query_without_end(server: Endpoint) -> (usize, Status) {
 async fn sigterm_under_full_load_drains() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--max-documents", "500"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--max-documents", "500"]).await;
     let uploads = full_load(&process).await;
     let queries = tokio::spawn(query_without_end(*process));
     process.terminate();
@@ -156,8 +159,8 @@ async fn sigterm_under_full_load_drains() {
 async fn sigterm_under_load_while_the_store_hangs() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--max-documents", "500", "--drain-deadline", "2s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--max-documents", "500", "--drain-deadline", "2s"]).await;
     let uploads = full_load(&process).await;
     server.faults().hang(&[Call::Upsert]);
     process.terminate();
@@ -168,6 +171,10 @@ async fn sigterm_under_load_while_the_store_hangs() {
     for (stream, (got, end)) in rests.join_all().await {
         end.unwrap_err();
         let indexed: Vec<u64> = got.indexed().into_iter().map(|sequence| stream * EACH + sequence).collect();
-        assert_eq!(stored(&server, indexed.iter().copied()).await.len(), indexed.len(), "a reported document is not stored");
+        assert_eq!(
+            fetch_stored(&server, indexed.iter().copied()).await.len(),
+            indexed.len(),
+            "a reported document is not stored"
+        );
     }
 }

@@ -9,7 +9,7 @@ use splade_sidecar::store::{CollectionCatalog, QdrantStore};
 use splade_sidecar::types::CollectionSpec;
 use tokio::time::Instant;
 
-use super::{remote, stored};
+use super::{fetch_stored, start_remote};
 use crate::support::documents::to_payload;
 use crate::support::qdrant_server::{Options, QdrantServer};
 use crate::support::remote_stores::default_config;
@@ -23,7 +23,7 @@ const VECTOR: &str = "title";
 
 /// Starts a server whose batches are closed by their number of points only.
 async fn start(server: &QdrantServer) -> Sidecar {
-    remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"]).await
+    start_remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"]).await
 }
 
 /// Returns all documents, one of them replaced by `odd`.
@@ -37,7 +37,7 @@ fn with_odd(odd: Document) -> Vec<Vec<u8>> {
 async fn expect_alone(got: &ReceivedResults, server: &QdrantServer) {
     got.expect_one_each(COUNT as usize);
     assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(ODD, "STORE_REFUSED")]);
-    let stored = stored(server, 1..=COUNT).await;
+    let stored = fetch_stored(server, 1..=COUNT).await;
     assert_eq!((stored.len() as u64, stored.contains(&ODD)), (COUNT - 1, false));
     assert_eq!(server.counters().written as u64, COUNT - 1, "a point was written twice");
 }
@@ -81,7 +81,7 @@ async fn one_point_refused_for_a_removed_vector() {
     assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(1, "EMPTY_TEXT"), (ODD + 1, "STORE_REFUSED")]);
     let mut errors = got.results.iter().filter_map(|result| result.error.as_ref());
     assert!(errors.any(|error| error.message.contains(VECTOR)), "{:?}", got.rejected());
-    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT - 1);
+    assert_eq!(fetch_stored(&server, 1..=COUNT).await.len() as u64, COUNT - 1);
 }
 
 async fn delete_collection(server: &QdrantServer) {

@@ -17,7 +17,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_types::StatusExt;
 
-use super::{remote, stored};
+use super::{fetch_stored, start_remote};
 use crate::support::endpoint::health;
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
@@ -41,7 +41,7 @@ async fn documents_that_were_read_are_finished() {
     const COUNT: u64 = 100_000;
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(300));
-    let mut sidecar = remote(&server, &["--max-documents", "1000"]).await;
+    let mut sidecar = start_remote(&server, &["--max-documents", "1000"]).await;
     let mut existing = HealthClient::new(sidecar.channel().await);
     let mut index = sidecar.index_client().await;
     let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
@@ -69,7 +69,7 @@ async fn documents_that_were_read_are_finished() {
     assert!((100..COUNT).contains(&read), "{read} documents were read");
     got.expect_one_each(read as usize);
     assert_eq!(got.indexed().len() as u64, read, "{:?} {:?}", got.rejected(), got.failed());
-    assert_eq!(stored(&server, 1..=read).await.len() as u64, read);
+    assert_eq!(fetch_stored(&server, 1..=read).await.len() as u64, read);
     assert_eq!(server.counters().written as u64, read, "a document was written but not reported");
     assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
 }
@@ -78,7 +78,7 @@ async fn documents_that_were_read_are_finished() {
 async fn a_half_closed_stream_ends_with_ok() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(500));
-    let mut sidecar = remote(&server, &[]).await;
+    let mut sidecar = start_remote(&server, &[]).await;
     let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
     let rest = tokio::spawn(upload.finish_and_drain());
@@ -93,7 +93,7 @@ async fn a_half_closed_stream_ends_with_ok() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shutdown_deadline_is_kept() {
     let server = QdrantServer::start();
-    let sidecar = remote(&server, &["--drain-deadline", "2s"]).await;
+    let sidecar = start_remote(&server, &["--drain-deadline", "2s"]).await;
     server.faults().hang(&[Call::Upsert]);
     let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
@@ -125,7 +125,7 @@ async fn idle_connections_do_not_delay_the_shutdown() {
 
     sidecar.begin_stop();
     let stopped = Instant::now();
-    let (ended, _folder) = timeout(LONG, sidecar.stop()).await.expect("the server stops");
+    let (ended, _dir) = timeout(LONG, sidecar.stop()).await.expect("the server stops");
     assert_eq!(ended, ShutdownOutcome::Drained);
     assert!(stopped.elapsed() < Duration::from_secs(5), "the shutdown took {:?}", stopped.elapsed());
     assert_stopping(&idle_stream.finish_and_drain().await.1.unwrap_err());

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming};
 
 use super::bounds::{channel_with_a_small_window, client_with_a_small_window};
-use super::{PERMITS, STREAMS, remote_process};
+use super::{PERMITS, STREAMS, start_remote_process};
 use crate::support::documents::sample_texts;
 use crate::support::failure::Failure;
 use crate::support::http1::{Http1Client, parse_lines};
@@ -27,7 +27,7 @@ use crate::support::upload::{Upload, doc, docs, ingest, options};
 const WAITING: &str = "splade_results_waiting{work=\"documents\"}";
 const ALL_STREAMS: &str = "splade_streams_open";
 /// Timeout of one step.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn store() -> QdrantServer {
     QdrantServer::start_with(Options { discard: true, ..Options::default() })
@@ -53,8 +53,8 @@ async fn many_clients_that_never_read_do_not_block_others() {
     const EACH: u64 = 8_192;
     const MEMORY_KIB: u64 = 32 << 10;
     let server = store();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "20s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--stream-idle-timeout", "20s"]).await;
     assert_eq!(ingest(process.index_client().await, options(), docs(1..=1_000)).await.indexed().len(), 1_000);
     let before = process.resident_kib();
     let mut deaf = Vec::new();
@@ -69,7 +69,7 @@ async fn many_clients_that_never_read_do_not_block_others() {
     assert!(samples.get(WAITING) < 36_000.0, "{} results wait", samples.get(WAITING));
 
     let others = ingest(process.index_client().await, options(), docs(1..=1_000));
-    let got = timeout(PATIENCE, others).await.expect("other clients are served");
+    let got = timeout(TEST_TIMEOUT, others).await.expect("other clients are served");
     got.expect_one_each(1_000);
     assert_eq!(got.indexed().len(), 1_000);
     let samples = process.samples().await;
@@ -96,8 +96,8 @@ async fn a_slow_client_that_reads_is_not_disconnected() {
     const TIMEOUT: Duration = Duration::from_secs(10);
     const EACH: Duration = Duration::from_millis(3);
     let server = store();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "10s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--stream-idle-timeout", "10s"]).await;
     let client = client_with_a_small_window(process.address).await;
     let mut slow = Upload::open(client, options()).await.unwrap();
     slow.push_all([blank(0..COUNT as u64)]);
@@ -118,8 +118,8 @@ async fn a_slow_client_that_reads_is_not_disconnected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_the_last_results_is_disconnected() {
     let server = store();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "1s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--stream-idle-timeout", "1s"]).await;
     for count in [1, 30, 300, 1_000] {
         let client = client_with_a_small_window(process.address).await;
         let mut upload = Upload::open(client, options()).await.unwrap();
@@ -132,8 +132,8 @@ async fn a_client_that_does_not_read_the_last_results_is_disconnected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stalled_encode_streams_are_closed() {
     let server = store();
-    let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "2s"]).await;
+    let dir = TempDir::new().unwrap();
+    let process = start_remote_process(&dir, &server, &["--stream-idle-timeout", "2s"]).await;
     let texts = sample_texts(60);
 
     let (requests, receiver) = mpsc::channel(4);
@@ -175,9 +175,9 @@ async fn end<T>(mut responses: Streaming<T>) -> Status {
 #[tokio::test(flavor = "multi_thread")]
 async fn stalled_line_uploads_are_closed() {
     let server = store();
-    let folder = TempDir::new().unwrap();
+    let dir = TempDir::new().unwrap();
     let flags = ["--stream-idle-timeout", "2s", "--http-listen", "127.0.0.1:0"];
-    let process: Process = remote_process(&folder, &server, &flags).await;
+    let process: Process = start_remote_process(&dir, &server, &flags).await;
     let Http1Client { mut sender, mut responses } = Http1Client::connect(process.http.unwrap()).await;
     let path = "/v1/ingest?collection=docs&create_collection=true";
     sender.send_head("POST", path, &[("transfer-encoding", "chunked")]).await.unwrap();

@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use super::found;
+use super::search_documents;
 use crate::support::process::Process;
 use crate::support::sync_faults::SyncFaults;
 use crate::support::upload::{ReceivedResults, Upload, docs, ingest, options};
 
 /// Timeout of each wait in a test.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Number of documents confirmed before each fault.
 const COUNT: u64 = 5;
 /// The document sent during the fault.
@@ -35,9 +35,9 @@ fn confirmed(got: &ReceivedResults, numbers: &[u64]) -> BTreeSet<u64> {
     results.map(|result| numbers[result.sequence as usize - 1]).collect()
 }
 
-async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
-    let process = Process::start(folder, &FLAGS).await;
-    assert!(found(*process, numbers).await.keys().eq(numbers), "a confirmed document is missing");
+async fn expect_found(dir: &Path, numbers: &BTreeSet<u64>) -> Process {
+    let process = Process::start(dir, &FLAGS).await;
+    assert!(search_documents(*process, numbers).await.keys().eq(numbers), "a confirmed document is missing");
     process
 }
 
@@ -46,14 +46,14 @@ async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_flush() {
     let Some(faults) = SyncFaults::new() else { return };
-    let folder = TempDir::new().unwrap();
-    let process = faults.start(folder.path(), &FLAGS).await;
+    let dir = TempDir::new().unwrap();
+    let process = faults.start(dir.path(), &FLAGS).await;
     assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
 
     let held = faults.hold();
     let first = Upload::open(process.index_client().await, options()).await.unwrap();
     first.push(docs([LATER])).await;
-    timeout(PATIENCE, held).await.expect("no sync was held");
+    timeout(TEST_TIMEOUT, held).await.expect("no sync was held");
     let mut second = Upload::open(process.index_client().await, skipping()).await.unwrap();
     second.push(docs([1, LATER])).await;
     second.read_results(1).await;
@@ -67,7 +67,7 @@ async fn a_slow_flush() {
         all.extend(confirmed(&got, &numbers));
     }
     assert!(!all.contains(&LATER), "the document was not durable yet");
-    expect_found(folder.path(), &all).await;
+    expect_found(dir.path(), &all).await;
 }
 
 /// After a failed flush nothing is confirmed until a restart, even if the disk works again; health reports it.
@@ -75,8 +75,8 @@ async fn a_slow_flush() {
 async fn a_failed_flush() {
     let Some(faults) = SyncFaults::new() else { return };
     for is_killed in [true, false] {
-        let folder = TempDir::new().unwrap();
-        let process = faults.start(folder.path(), &FLAGS).await;
+        let dir = TempDir::new().unwrap();
+        let process = faults.start(dir.path(), &FLAGS).await;
         assert_eq!(
             ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64,
             COUNT
@@ -108,15 +108,15 @@ async fn a_failed_flush() {
             process.wait().await;
         }
 
-        let process = expect_found(folder.path(), &all).await;
+        let process = expect_found(dir.path(), &all).await;
         let got = ingest(process.index_client().await, skipping(), docs(1..=LATER + 200)).await;
         assert_eq!((got.rejected().len(), got.failed().len()), (0, 0), "{:?} {:?}", got.rejected(), got.failed());
-        expect_all(process, folder.path()).await;
+        expect_all(process, dir.path()).await;
     }
 }
 
 /// Checks that all documents are stored, also after another kill.
-async fn expect_all(process: Process, folder: &Path) {
+async fn expect_all(process: Process, dir: &Path) {
     process.kill().await;
-    expect_found(folder, &(1..=LATER + 200).collect()).await;
+    expect_found(dir, &(1..=LATER + 200).collect()).await;
 }

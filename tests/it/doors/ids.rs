@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use splade_sidecar::proto::PayloadFormat;
 use tempfile::TempDir;
 
-use super::{ingest, on_both_stores, stored, written};
+use super::{fetch_documents, id_to_json, ingest, on_both_stores};
 use crate::support::http1::Http1Client;
 use crate::support::sidecar::Sidecar;
 
 const IDS: &str = include_str!("../../data/doors/ids.json");
 
 /// Parses a section of the table: each id as written, and the expected result.
-fn rows(section: &str) -> Vec<(String, Value)> {
+fn parse_rows(section: &str) -> Vec<(String, Value)> {
     let lines = IDS.lines().skip_while(|line| !line.contains(section)).skip(1);
     let rows = lines.map_while(|line| line.trim().strip_prefix(r#"{"id": "#)?.rsplit_once(r#", "becomes": "#));
     let rows = rows.map(|(id, becomes)| {
@@ -33,7 +33,7 @@ async fn check(sidecar: &Sidecar, collection: &str, rows: &[(String, Value)], re
             assert!(!reject["message"].as_str().unwrap().is_empty(), "{id}: {reject}");
         }
     }
-    let documents = stored(sidecar, collection, PayloadFormat::Json).await;
+    let documents = fetch_documents(sidecar, collection, PayloadFormat::Json).await;
     let made = rows.iter().filter(|(_, becomes)| becomes == "made").count();
     let mut expected: Vec<_> = rows.iter().filter(|(_, id)| id.is_object()).map(|(_, id)| id.to_string()).collect();
     expected.sort_unstable();
@@ -48,14 +48,14 @@ async fn check(sidecar: &Sidecar, collection: &str, rows: &[(String, Value)], re
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_lines_files() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
-        let rows = rows(r#""values""#);
+        let dir = TempDir::new().unwrap();
+        let rows = parse_rows(r#""values""#);
         let lines: String = rows
             .iter()
             .enumerate()
             .map(|(row, (id, _))| format!("{{\"id\": {id}, \"text\": \"row {row} of the table\", \"row\": {row}}}\n"))
             .collect();
-        let (code, rejects) = ingest(sidecar, folder.path(), "ids.jsonl", &lines, &["--collection", "jsonl"]).await;
+        let (code, rejects) = ingest(sidecar, dir.path(), "ids.jsonl", &lines, &["--collection", "jsonl"]).await;
         assert_eq!(code, 1);
         assert_eq!(rejects.len(), rows.iter().filter(|(_, becomes)| becomes == "refused").count());
         check(sidecar, "jsonl", &rows, &rejects).await;
@@ -66,8 +66,8 @@ async fn json_lines_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
-        let rows = rows(r#""texts""#);
+        let dir = TempDir::new().unwrap();
+        let rows = parse_rows(r#""texts""#);
         for (file, separator) in [("ids.csv", ','), ("ids.tsv", '\t')] {
             let cells = rows.iter().enumerate().map(|(row, (id, _))| {
                 let id: String = serde_json::from_str(id).unwrap();
@@ -75,7 +75,7 @@ async fn tables() {
             });
             let table = format!("id{separator}text\n{}", cells.collect::<String>());
             let collection = file.replace('.', "-");
-            let (code, rejects) = ingest(sidecar, folder.path(), file, &table, &["--collection", &collection]).await;
+            let (code, rejects) = ingest(sidecar, dir.path(), file, &table, &["--collection", &collection]).await;
             assert_eq!((code, rejects.len()), (0, 0));
             check(sidecar, &collection, &rows, &rejects).await;
         }
@@ -84,7 +84,7 @@ async fn tables() {
 }
 
 /// Returns an id as HTTP writes it: in the short form, unless the short form would be parsed as another id.
-fn short(id: &Value) -> Value {
+fn to_short_id(id: &Value) -> Value {
     if let Some(num) = id.get("num") {
         let number: u64 = num.as_str().unwrap().parse().unwrap();
         return if number < 1 << 53 { number.into() } else { id.clone() };
@@ -114,7 +114,7 @@ fn check_results(rows: &[(String, Value)], results: &[Value]) {
         } else if becomes == "made" {
             assert!(is_hyphenated_uuid(result["id"].as_str().unwrap()), "{id}: {result}");
         } else {
-            assert_eq!(result["id"], short(becomes), "{id}: {result}");
+            assert_eq!(result["id"], to_short_id(becomes), "{id}: {result}");
         }
     }
 }
@@ -124,7 +124,7 @@ fn check_results(rows: &[(String, Value)], results: &[Value]) {
 async fn http() {
     on_both_stores(async |sidecar: &Sidecar| {
         let mut client = Http1Client::connect(sidecar.http.unwrap()).await;
-        let rows = rows(r#""values""#);
+        let rows = parse_rows(r#""values""#);
         let document = |(row, (id, _)): (usize, &(String, Value))| format!("{{\"id\": {id}, \"text\": \"row {row}\"}}");
         let lines: String = rows.iter().enumerate().map(|row| document(row) + "\n").collect();
         let path = "/v1/ingest?collection=lines&create_collection=true";
@@ -140,7 +140,7 @@ async fn http() {
         check_results(&taken, answer["results"].as_array().unwrap());
 
         for collection in ["lines", "unary"] {
-            let found = stored(sidecar, collection, PayloadFormat::Struct).await;
+            let found = fetch_documents(sidecar, collection, PayloadFormat::Struct).await;
             let found: Vec<_> = found.iter().map(|document| written(document.id.as_ref().unwrap())).collect();
             let expected = taken.iter().map(|(_, becomes)| becomes).filter(|becomes| becomes.is_object());
             assert!(expected.clone().all(|id| found.contains(id)), "{collection}");
@@ -149,7 +149,7 @@ async fn http() {
             let request = json!({ "collection": collection, "page_size": 1_000 });
             let listed = client.post("/v1/list_documents", &request).await.expect_ok();
             let ids: Vec<_> = listed["documents"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
-            assert!(ids.iter().all(|id| !id.is_object() || *id == short(id)), "{ids:?}");
+            assert!(ids.iter().all(|id| !id.is_object() || *id == to_short_id(id)), "{ids:?}");
             assert_eq!(ids.len(), found.len());
             let got =
                 client.post("/v1/get_documents", &json!({ "collection": collection, "ids": ids })).await.expect_ok();

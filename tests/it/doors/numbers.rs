@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use splade_sidecar::proto::{Document, OperationStatus, PayloadFormat, ReturnOptions, SearchRequest, StoredDocument};
 use tempfile::TempDir;
 
-use super::{ingest, on_both_stores, payload_of, stored};
+use super::{fetch_documents, fetch_payload, ingest, on_both_stores};
 use crate::support::documents::{document, num, options, to_payload};
 use crate::support::http1::Http1Client;
 use crate::support::queries::text_query;
@@ -66,7 +66,7 @@ async fn search(sidecar: &Sidecar, collection: &str, format: PayloadFormat) -> S
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn integers_are_exact_through_every_interface() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
 
         let of_grpc = Document { payload_json: NUMBERS.to_owned(), ..document(num(1), "a text") };
@@ -85,17 +85,17 @@ async fn integers_are_exact_through_every_interface() {
         assert!(answer.lines().last().is_some_and(|line| line["durable_through"] == 1), "{:?}", answer.lines());
 
         let jsonl = line(r#""text": "a text""#);
-        let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", &jsonl, &["--collection", "cli"]).await;
+        let (code, rejects) = ingest(sidecar, dir.path(), "n.jsonl", &jsonl, &["--collection", "cli"]).await;
         assert_eq!((code, &rejects), (0, &Vec::new()), "{rejects:?}");
 
         let csv = format!("text,of\na text,\"{}\"\n", NUMBERS.replace('\n', " ").replace('"', "\"\""));
         let flags = ["--collection", "csv", "--csv-types", "of=json"];
-        assert_eq!(ingest(sidecar, folder.path(), "n.csv", &csv, &flags).await.0, 0);
+        assert_eq!(ingest(sidecar, dir.path(), "n.csv", &csv, &flags).await.0, 0);
 
         let address = format!("http://{}", sidecar.address);
         for collection in ["grpc", "unary", "lines", "cli", "csv"] {
             let expected = if collection == "csv" { json!({ "of": expected() }) } else { expected() };
-            assert_eq!(payload_of(sidecar, collection, "a text").await, expected, "{collection}");
+            assert_eq!(fetch_payload(sidecar, collection, "a text").await, expected, "{collection}");
 
             let mut with_text = expected.clone();
             with_text["text"] = json!("a text");
@@ -109,7 +109,7 @@ async fn integers_are_exact_through_every_interface() {
             let found = http.post("/v1/search", &request).await.expect_ok();
             check_http(&found["hits"][0]["document"], &with_text, collection);
             let run = ["search", "a text", "--collection", collection, "--output", "json"];
-            let run = crate::cli::run(folder.path(), &address, &run).await;
+            let run = crate::cli::run(dir.path(), &address, &run).await;
             assert_eq!(run.json()["hits"][0]["payload"], with_text, "{collection}: {}", run.stderr);
         }
 
@@ -118,7 +118,7 @@ async fn integers_are_exact_through_every_interface() {
         let mut inexact = hit.inexact_fields;
         inexact.sort_unstable();
         assert_eq!((inexact, hit.payload_json.as_str()), (["in", "max", "odd"].map(str::to_owned).to_vec(), ""));
-        let documents = stored(sidecar, "grpc", PayloadFormat::Struct).await;
+        let documents = fetch_documents(sidecar, "grpc", PayloadFormat::Struct).await;
         assert_eq!(documents[0].inexact_fields.len(), 3);
         assert_eq!(documents[0].payload, hit.payload);
     })
@@ -146,7 +146,7 @@ async fn both_payload_formats_store_one_document() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_range_integers_are_rejected_with_their_path() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for (payload, field) in [
             (r#"{"a": [0, 9223372036854775808]}"#, "payload.a[1]"),
@@ -172,7 +172,7 @@ async fn out_of_range_integers_are_rejected_with_their_path() {
 
             let lines = format!("{{\"text\": \"a text\", {}\n{{\"text\": \"another text\"}}\n", &payload[1..]);
             let flags = ["--collection", "cli", "--rejects", "n.jsonl.rejects.jsonl"];
-            let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", &lines, &flags).await;
+            let (code, rejects) = ingest(sidecar, dir.path(), "n.jsonl", &lines, &flags).await;
             assert_eq!((code, rejects.len()), (1, 1), "{payload}");
             let found = rejects[0]["field"].as_str().unwrap();
             assert_eq!(found.trim_start_matches("payload."), field.trim_start_matches("payload."), "{rejects:?}");

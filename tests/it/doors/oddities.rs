@@ -12,7 +12,7 @@ use splade_sidecar::types::Role;
 use tempfile::TempDir;
 use tonic::{Code, Status};
 
-use super::{ingest, on_both_stores, payload_of};
+use super::{fetch_payload, ingest, on_both_stores};
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
 use crate::support::http1::Http1Client;
@@ -21,7 +21,7 @@ use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
 /// Returns the reason and the field of a rejection.
-fn why(result: &OperationResult) -> (String, String) {
+fn rejection_reason(result: &OperationResult) -> (String, String) {
     result.error.as_ref().map(|why| (why.reason.clone(), why.field.clone())).unwrap_or_default()
 }
 
@@ -49,14 +49,14 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invalid_documents_are_rejected_by_every_interface() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for (text, payload, reason, field) in REFUSED {
             let spoken: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
             let bad = Document { payload_json: (*payload).to_owned(), ..document(num(1), &spoken) };
             let results = sidecar.ingest(options("grpc"), vec![bad, document(num(2), "another text")]).await;
-            assert_eq!(why(&results[0]), ((*reason).to_owned(), (*field).to_owned()), "{text} {payload}");
-            assert_eq!(why(&results[1]), Default::default());
+            assert_eq!(rejection_reason(&results[0]), ((*reason).to_owned(), (*field).to_owned()), "{text} {payload}");
+            assert_eq!(rejection_reason(&results[1]), Default::default());
 
             let line = format!("{{\"text\": \"{text}\", \"payload\": {payload}}}\n");
             let path = "/v1/ingest?collection=lines&create_collection=true";
@@ -68,7 +68,7 @@ async fn invalid_documents_are_rejected_by_every_interface() {
             let comma = if fields == "}" { "" } else { ", " };
             let line = format!("{{\"text\": \"{text}\"{comma}{fields}\n");
             let flags = ["--collection", "cli", "--rejects", "n.jsonl.rejects.jsonl"];
-            let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", &line, &flags).await;
+            let (code, rejects) = ingest(sidecar, dir.path(), "n.jsonl", &line, &flags).await;
             assert_eq!((code, rejects.len()), (1, 1), "{line}");
             let found = rejects[0]["field"].as_str().unwrap();
             assert_eq!(
@@ -89,7 +89,7 @@ async fn a_payload_that_is_not_an_object_is_rejected() {
         for payload in ["[1]", "\"{}\"", "7", "true"] {
             let bad = Document { payload_json: payload.to_owned(), ..document(num(1), "a text") };
             let results = sidecar.ingest(options("docs"), vec![bad]).await;
-            assert_eq!(why(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload".to_owned()));
+            assert_eq!(rejection_reason(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload".to_owned()));
             let request = format!(
                 r#"{{"options": {{"collection": "docs", "create_collection": true}},
                 "documents": [{{"text": "another"}}, {{"text": "a text", "payload": {payload}}}]}}"#
@@ -144,11 +144,11 @@ async fn texts_that_the_normalizer_removes_are_rejected_by_every_call() {
     sidecar.stop_drained().await;
 }
 
-/// The same holds for a trained model.
+/// A trained model removes them too.
 #[test]
 fn splade_tiny_removes_such_texts() {
-    let Some(folder) = find_splade_tiny() else { return };
-    let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
+    let Some(dir) = find_splade_tiny() else { return };
+    let model = Model::load("splade-tiny", &dir, &Backend::default()).unwrap();
     for role in [Role::Document, Role::Query] {
         let tokenizer = &model.role_encoder(role).tokenizer;
         let has_content = |text: &str| tokenizer.has_content(&tokenizer.tokenize(text).unwrap().ids);
@@ -165,23 +165,23 @@ fn splade_tiny_removes_such_texts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn empty_keys_are_kept() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         let expected = json!({"": 1, "a": {"": {"": []}}});
         let bad = Document { payload_json: expected.to_string(), ..document(num(1), "a text") };
-        assert_eq!(why(&sidecar.ingest(options("grpc"), vec![bad]).await[0]), Default::default());
+        assert_eq!(rejection_reason(&sidecar.ingest(options("grpc"), vec![bad]).await[0]), Default::default());
         let request = json!({
             "options": { "collection": "http", "create_collection": true },
             "documents": [{ "text": "a text", "payload": expected }],
         });
         http.post("/v1/upsert", &request).await.expect_ok();
         let line = r#"{"text": "a text", "": 1, "a": {"": {"": []}}}"#;
-        assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &["--collection", "cli"]).await.0, 0);
+        assert_eq!(ingest(sidecar, dir.path(), "n.jsonl", line, &["--collection", "cli"]).await.0, 0);
         let table = "text,,a\na text,1,\"{\"\"\"\": {\"\"\"\": []}}\"\n";
         let flags = ["--collection", "csv", "--csv-types", "=number,a=json"];
-        assert_eq!(ingest(sidecar, folder.path(), "n.csv", table, &flags).await.0, 0);
+        assert_eq!(ingest(sidecar, dir.path(), "n.csv", table, &flags).await.0, 0);
         for collection in ["grpc", "http", "cli", "csv"] {
-            assert_eq!(payload_of(sidecar, collection, "a text").await, expected, "{collection}");
+            assert_eq!(fetch_payload(sidecar, collection, "a text").await, expected, "{collection}");
         }
     })
     .await;
@@ -191,22 +191,22 @@ async fn empty_keys_are_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payload_text_field_that_differs_from_the_text_is_rejected() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let with = |payload: Value| Document { payload_json: payload.to_string(), ..document(num(1), "a text") };
         let results = sidecar.ingest(options("grpc"), vec![with(json!({"text": "another"}))]).await;
-        assert_eq!(why(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload.text".to_owned()));
+        assert_eq!(rejection_reason(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload.text".to_owned()));
         let results = sidecar.ingest(options("grpc"), vec![with(json!({"text": "a text"}))]).await;
-        assert_eq!(why(&results[0]), Default::default());
+        assert_eq!(rejection_reason(&results[0]), Default::default());
         let elsewhere = IngestOptions { text_field: Some("body".to_owned()), ..options("grpc") };
         let results = sidecar.ingest(elsewhere, vec![with(json!({"text": "another"}))]).await;
-        assert_eq!(why(&results[0]), Default::default());
+        assert_eq!(rejection_reason(&results[0]), Default::default());
 
         let line = r#"{"body": "a text", "text": "a title"}"#;
         let flags = ["--collection", "cli", "--text-field", "body"];
-        let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", line, &flags).await;
+        let (code, rejects) = ingest(sidecar, dir.path(), "n.jsonl", line, &flags).await;
         assert_eq!((code, &rejects[0]["field"]), (1, &json!("payload.text")));
         let keep = [&flags[..], &["--stored-text-field", "body"]].concat();
-        assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &keep).await.0, 0);
+        assert_eq!(ingest(sidecar, dir.path(), "n.jsonl", line, &keep).await.0, 0);
     })
     .await;
 }
@@ -235,7 +235,7 @@ async fn dense_vectors_of_any_length_are_normalized() {
         let (bad, good) = (&results[lengths.len() + 1..], &results[..=lengths.len()]);
         assert!(good.iter().all(|result| result.error.is_none()), "{good:?}");
         for result in bad {
-            assert_eq!(why(result), ("INVALID_VECTOR".to_owned(), "dense_vectors.d".to_owned()));
+            assert_eq!(rejection_reason(result), ("INVALID_VECTOR".to_owned(), "dense_vectors.d".to_owned()));
         }
         let request = ListDocumentsRequest {
             collection: "docs".to_owned(),

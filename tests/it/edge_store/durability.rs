@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::{VECTOR, count, open, point, query, spec};
 
 /// Environment variable that names the directory of the child process that is killed.
-pub(super) const FOLDER: &str = "SPLADE_TEST_FOLDER";
+pub(super) const DIR_VARIABLE: &str = "SPLADE_TEST_DIR";
 const BATCH: u64 = 10;
 
 /// Child process of `confirmed_points_survive_a_kill`: upserts batches in an endless loop, four concurrently, and
@@ -23,8 +23,8 @@ const BATCH: u64 = 10;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "child process of another test"]
 async fn upserts_until_it_is_killed() {
-    let Some(folder) = env::var_os(FOLDER) else { return };
-    let store = Arc::new(open(Path::new(&folder)));
+    let Some(dir) = env::var_os(DIR_VARIABLE) else { return };
+    let store = Arc::new(open(Path::new(&dir)));
     if store.get_collection("docs").await.expect("an answer").is_none() {
         store.create_collection("docs", &spec()).await.expect("a collection");
     }
@@ -45,11 +45,11 @@ async fn upserts_until_it_is_killed() {
 }
 
 /// Starts this test binary as a child process that runs an ignored test of `module` on a directory.
-pub(super) fn start(test: &str, module: &str, folder: &Path, variables: &[(&str, String)]) -> Child {
+pub(super) fn start(test: &str, module: &str, dir: &Path, variables: &[(&str, String)]) -> Child {
     let (_, module) = module.split_once("::").expect("a module in a crate");
     Command::new(env::current_exe().expect("this binary"))
         .args([&format!("{module}::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(FOLDER, folder)
+        .env(DIR_VARIABLE, dir)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .spawn()
@@ -75,12 +75,12 @@ fn kill_after(mut child: Child, confirmations: usize) -> Vec<u64> {
 
 #[tokio::test]
 async fn confirmed_points_survive_a_kill() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let mut confirmed = Vec::new();
     for confirmations in [1, 7, 30] {
         confirmed
-            .extend(kill_after(start("upserts_until_it_is_killed", module_path!(), folder.path(), &[]), confirmations));
-        let store = open(folder.path());
+            .extend(kill_after(start("upserts_until_it_is_killed", module_path!(), dir.path(), &[]), confirmations));
+        let store = open(dir.path());
         for &batch in &confirmed {
             let found = store.search("docs", query(batch as u32)).await.expect("a search");
             assert_eq!(found.len() as u64, BATCH, "batch {batch} of {confirmed:?}");
@@ -125,18 +125,18 @@ fn only_segment(collection: &Path) -> PathBuf {
 /// the only segment.
 #[tokio::test]
 async fn an_interrupted_merge_is_repaired() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let docs = folder.path().join("collections/docs");
-    let old = folder.path().join("old");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let docs = dir.path().join("collections/docs");
+    let old = dir.path().join("old");
 
-    let store = open(folder.path());
+    let store = open(dir.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     let points: Vec<_> = (0..1_500).map(|id| point(id, 7)).collect();
     store.upsert("docs", VECTOR, &points).await.expect("an upsert");
     store.close().await.expect("the store closes");
     copy(&only_segment(&docs), &old);
 
-    let store = open(folder.path());
+    let store = open(dir.path());
     store.upsert("docs", VECTOR, &[point(1, 8), point(2, 8)]).await.expect("an upsert");
     store.delete("docs", &[PointId::Num(2), PointId::Num(3), PointId::Num(4)]).await.expect("a deletion");
     store.upsert("docs", VECTOR, &[point(4, 9)]).await.expect("an upsert");
@@ -147,7 +147,7 @@ async fn an_interrupted_merge_is_repaired() {
     fs::write(docs.join("open.jsonl"), journal).expect("a journal");
 
     for _ in 0..2 {
-        let store = open(folder.path());
+        let store = open(dir.path());
         assert_eq!(count(&store, "docs").await, 1_498);
         let mut stored = BTreeMap::new();
         for term in [7, 8, 9] {
@@ -173,10 +173,13 @@ async fn an_interrupted_merge_is_repaired() {
 /// The engine never truncates its WAL, so the store must.
 #[tokio::test]
 async fn the_wal_stays_bounded_and_its_sequence_numbers_continue() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let log = folder.path().join("collections/docs/wal");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = dir.path().join("collections/docs/wal");
     let size = || -> u64 {
-        fs::read_dir(&log).expect("the log").map(|entry| entry.expect("an entry").metadata().expect("its size").len()).sum()
+        fs::read_dir(&log)
+            .expect("the log")
+            .map(|entry| entry.expect("an entry").metadata().expect("its size").len())
+            .sum()
     };
     // Two of these points don't fit into one WAL segment of 32 MiB.
     let text = "x".repeat(17 << 20);
@@ -186,7 +189,7 @@ async fn the_wal_stays_bounded_and_its_sequence_numbers_continue() {
         point
     };
     for (run, upserts) in [(0_u32, 5_u32), (1, 2)] {
-        let store = open(folder.path());
+        let store = open(dir.path());
         if run == 0 {
             store.create_collection("docs", &spec()).await.expect("a collection");
         }

@@ -13,7 +13,7 @@ use splade_sidecar::store::{
 };
 use splade_sidecar::types::{DocumentId, Point, PointId, SparseVector};
 
-use super::durability::{FOLDER, start};
+use super::durability::{DIR_VARIABLE, start};
 use super::{VECTOR, count, open, point, query, spec};
 
 const FIRST: &str = "SPLADE_TEST_FIRST";
@@ -23,30 +23,30 @@ const TERMS: u32 = 1_500;
 /// Points of operation `n` have the term `TAG + n`, so that a search finds them.
 const TAG: u32 = 1_000_000;
 
-fn dice(seed: u64) -> u64 {
+fn pseudo_random(seed: u64) -> u64 {
     let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11
 }
 
 /// Returns whether an operation is a deletion: every fifth is.
-fn deletes(operation: u64) -> bool {
+fn is_deletion(operation: u64) -> bool {
     operation % 5 == 4
 }
 
 /// Returns the ids that an operation changes, derived from its number, so that parent and child agree on them.
 fn ids(operation: u64) -> BTreeSet<u64> {
-    let size = if deletes(operation) { 30 } else { 60 };
-    (0..size).map(|n| dice(operation * 1_000 + n) % IDS).collect()
+    let size = if is_deletion(operation) { 30 } else { 60 };
+    (0..size).map(|n| pseudo_random(operation * 1_000 + n) % IDS).collect()
 }
 
-fn upserted(id: u64, operation: u64) -> Point {
-    let terms = (0..TERMS).map(|term| term * 20 + (dice(id) % 20) as u32).chain([TAG + operation as u32]);
+fn point_of_operation(id: u64, operation: u64) -> Point {
+    let terms = (0..TERMS).map(|term| term * 20 + (pseudo_random(id) % 20) as u32).chain([TAG + operation as u32]);
     let sparse = SparseVector::new(terms.collect(), vec![0.5; TERMS as usize + 1]).expect("a sparse vector");
     Point { sparse, ..point(id, 0) }
 }
 
 async fn apply(store: &EdgeStore, operation: u64) {
-    if deletes(operation) {
+    if is_deletion(operation) {
         let ids: Vec<_> = ids(operation).into_iter().map(PointId::Num).collect();
         store.delete("docs", &ids).await.expect("a deletion");
     } else {
@@ -59,10 +59,10 @@ async fn apply(store: &EdgeStore, operation: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "child process of another test"]
 async fn changes_points_until_it_is_killed() {
-    let Some(folder) = env::var_os(FOLDER) else { return };
+    let Some(dir) = env::var_os(DIR_VARIABLE) else { return };
     let first: u64 = env::var(FIRST).expect("a number").parse().expect("a number");
     let options = EdgeOptions { optimize_after_points: 150, ..EdgeOptions::default() };
-    let store = EdgeStore::open(Path::new(&folder), options).expect("a store");
+    let store = EdgeStore::open(Path::new(&dir), options).expect("a store");
     for operation in first.. {
         apply(&store, operation).await;
         println!("confirmed {operation}");
@@ -72,8 +72,8 @@ async fn changes_points_until_it_is_killed() {
 
 /// Runs a child process until it has confirmed `confirmations` operations, kills it after `delay`, and returns the last
 /// confirmed operation.
-fn run(folder: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
-    let mut child = start("changes_points_until_it_is_killed", module_path!(), folder, &[(FIRST, first.to_string())]);
+fn run(dir: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
+    let mut child = start("changes_points_until_it_is_killed", module_path!(), dir, &[(FIRST, first.to_string())]);
     let stdout = child.stdout.take().expect("its standard output");
     let mut last = None;
     for line in BufReader::new(stdout).lines() {
@@ -106,19 +106,19 @@ async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; make kills"]
 async fn no_confirmed_operation_is_lost_undone_or_duplicated() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let store = open(folder.path());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
     store.create_collection("docs", &spec()).await.expect("a collection");
     store.close().await.expect("the store closes");
 
     let rounds: u64 = env::var("ROUNDS").map_or(10, |rounds| rounds.parse().expect("a number"));
     let (mut expected, mut first) = (BTreeMap::new(), 0);
     for round in 0..rounds {
-        let delay = Duration::from_millis(dice(round) % 300);
-        let last = run(folder.path(), first, 15 + dice(round) % 20, delay);
+        let delay = Duration::from_millis(pseudo_random(round) % 300);
+        let last = run(dir.path(), first, 15 + pseudo_random(round) % 20, delay);
         for operation in first..=last {
             for id in ids(operation) {
-                if deletes(operation) {
+                if is_deletion(operation) {
                     expected.remove(&id)
                 } else {
                     expected.insert(id, operation)
@@ -126,7 +126,7 @@ async fn no_confirmed_operation_is_lost_undone_or_duplicated() {
             }
         }
 
-        let store = open(folder.path());
+        let store = open(dir.path());
         let stored = stored(&store).await;
         // The operation in flight at the kill may have been applied to any of its points.
         let doubtful = ids(last + 1);

@@ -23,22 +23,22 @@ const IN_FLIGHT: u64 = 4;
 /// Returns a vector with as many terms as a paragraph has, from a vocabulary of BERT's size. Low indices are frequent.
 fn vector(seed: u64) -> SparseVector {
     let mut state = seed;
-    let mut dice = move || {
+    let mut rng = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1u64 << 24) as f32
     };
     let mut entries = BTreeMap::new();
     while (entries.len() as u64) < TERMS {
-        let skewed = dice() * dice();
-        entries.insert((skewed * 30_522.0) as u32, dice() * 2.5 + 0.01);
+        let skewed = rng() * rng();
+        entries.insert((skewed * 30_522.0) as u32, rng() * 2.5 + 0.01);
     }
     let (indices, values) = entries.into_iter().unzip();
     SparseVector::new(indices, values).expect("a sparse vector")
 }
 
 /// Returns the total length of all files, including holes.
-fn size(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry"));
+fn size(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));
     let size = |entry: fs::DirEntry| {
         let metadata = entry.metadata().expect("metadata of the file");
         if metadata.is_dir() { size(&entry.path()) } else { metadata.len() }
@@ -84,9 +84,9 @@ async fn points_per_second_with_and_without_merges() {
     let points: u64 = env::var("POINTS").map_or(60_000, |points| points.parse().expect("a number"));
     for merge_every in [usize::MAX, 10_000] {
         println!("merge_every {merge_every}");
-        let folder = tempfile::tempdir().expect("a temporary directory");
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let options = EdgeOptions { optimize_after_points: merge_every, ..EdgeOptions::default() };
-        let store = Arc::new(EdgeStore::open(folder.path(), options).expect("a store"));
+        let store = Arc::new(EdgeStore::open(dir.path(), options).expect("a store"));
         store.create_collection("docs", &spec()).await.expect("a collection");
         let times = Arc::default();
         let searches = tokio::spawn(search(store.clone(), Arc::clone(&times)));
@@ -100,12 +100,12 @@ async fn points_per_second_with_and_without_merges() {
         let mut times = times.lock().expect("no panic").clone();
         times.sort();
         let (median, slowest) = (times.get(times.len() / 2), times.last());
-        println!("  search p50 {median:.1?}, slowest {slowest:.1?}; {} MiB on disk", size(folder.path()) >> 20);
+        println!("  search p50 {median:.1?}, slowest {slowest:.1?}; {} MiB on disk", size(dir.path()) >> 20);
         let begun = Instant::now();
         store.close().await.expect("the store closes");
         println!("  closed in {:.1?}", begun.elapsed());
         let begun = Instant::now();
-        let store = open_when_free(folder.path(), options);
+        let store = open_when_free(dir.path(), options);
         println!("  opened in {:.1?}, {} points", begun.elapsed(), count(&store, "docs").await);
     }
 }

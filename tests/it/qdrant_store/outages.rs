@@ -11,14 +11,14 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{docs, ids, point, query, store};
+use super::{ids, point, query, store, store_with_docs};
 use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, Faults};
 use crate::support::remote_stores::default_config;
 
 #[tokio::test]
 async fn each_status_maps_to_a_store_error() {
-    let (server, store) = docs().await;
+    let (server, store) = store_with_docs().await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
     type Check = fn(&StoreError) -> bool;
@@ -52,7 +52,7 @@ async fn each_status_maps_to_a_store_error() {
 
 #[tokio::test]
 async fn calls_time_out_if_the_server_does_not_answer() {
-    let (server, _) = docs().await;
+    let (server, _) = store_with_docs().await;
     let mut config = default_config(&server.url());
     config.timeout = Duration::from_secs(1);
     let store = store(config);
@@ -70,16 +70,16 @@ async fn calls_time_out_if_the_server_does_not_answer() {
 
 #[tokio::test]
 async fn every_call_fails_during_an_outage() {
-    let (server, store) = docs().await;
+    let (server, store) = store_with_docs().await;
     server.faults().fail(Call::ALL, Status::unavailable("Shard temporarily unavailable: down"));
-    for outcome in every_call(&store).await {
+    for outcome in make_every_call(&store).await {
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     }
     server.faults().clear();
-    assert_eq!(every_call(&store).await, [const { Ok(()) }; 6]);
+    assert_eq!(make_every_call(&store).await, [const { Ok(()) }; 6]);
 }
 
-async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
+async fn make_every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
     [
         store.check_ready().await,
         store.get_collection("docs").await.map(drop),
@@ -92,7 +92,7 @@ async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
 
 #[tokio::test]
 async fn the_store_reconnects_to_a_restarted_server() {
-    let (mut server, store) = docs().await;
+    let (mut server, store) = store_with_docs().await;
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
 
     server.faults().hang(&[Call::Upsert]);
@@ -128,7 +128,7 @@ async fn the_store_reconnects_to_a_restarted_server() {
 /// The response is lost although the write was applied: the outcome of an upsert or a delete is unknown.
 #[tokio::test]
 async fn a_write_without_a_response_has_an_unknown_outcome() {
-    let (server, _) = docs().await;
+    let (server, _) = store_with_docs().await;
     let proxy = Proxy::start(server.address()).await;
     let mut config = default_config(&proxy.url());
     config.settle_time = Duration::from_millis(50);
@@ -162,7 +162,7 @@ async fn a_write_without_a_response_has_an_unknown_outcome() {
 /// Earlier writes have settled when the server responds again and a delay for the writes in flight has passed.
 #[tokio::test]
 async fn writes_settle_once_the_server_has_answered_for_a_while() {
-    let (mut server, _) = docs().await;
+    let (mut server, _) = store_with_docs().await;
     let mut config = default_config(&server.url());
     config.settle_time = Duration::from_millis(300);
     let store = store(config);
@@ -190,7 +190,7 @@ async fn a_server_of_another_protocol_is_unavailable() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
         }
     });
-    let (server, _) = docs().await;
+    let (server, _) = store_with_docs().await;
     for url in [format!("http://{rest}"), server.url().replace("http", "https")] {
         let error = store(default_config(&url)).check_ready().await.unwrap_err();
         assert!(error.is_retryable() && error.to_string().contains(&url), "{error:?}");

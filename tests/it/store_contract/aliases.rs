@@ -7,7 +7,7 @@ use splade_sidecar::store::{ScrollQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tokio::task::JoinSet;
 
-use super::{VECTOR, count, create, filled, fresh_name, numbers, point, query, retrieve, search, spec};
+use super::{VECTOR, count, create, create_with_points, fresh_name, numbers, point, query, retrieve, search, spec};
 
 /// Returns the collections of these aliases. The server may have other aliases.
 async fn aliases(store: &Arc<dyn VectorStore>, names: &[&String]) -> BTreeMap<String, String> {
@@ -18,7 +18,7 @@ async fn aliases(store: &Arc<dyn VectorStore>, names: &[&String]) -> BTreeMap<St
 
 /// Every call accepts an alias, and returns the name of the collection.
 pub async fn every_call_accepts_an_alias(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     let alias = fresh_name();
     store.set_alias(&alias, &name).await.expect("an alias is set");
     assert_eq!(aliases(&store, &[&alias]).await, [(alias.clone(), name.clone())].into());
@@ -43,7 +43,10 @@ pub async fn every_call_accepts_an_alias(store: Arc<dyn VectorStore>) {
 /// Each call sees one of the two collections, and only the new one after the switch.
 pub async fn an_alias_is_switched_in_one_step(store: Arc<dyn VectorStore>) {
     const SWITCHES: usize = 20;
-    let (old, new) = (filled(&store, &[point(1, &[(1, 1.0)])]).await, filled(&store, &[point(2, &[(1, 1.0)])]).await);
+    let (old, new) = (
+        create_with_points(&store, &[point(1, &[(1, 1.0)])]).await,
+        create_with_points(&store, &[point(2, &[(1, 1.0)])]).await,
+    );
     let alias = fresh_name();
     store.set_alias(&alias, &old).await.expect("an alias is set");
     let mut searches = JoinSet::new();
@@ -82,7 +85,7 @@ pub async fn an_alias_and_a_collection_cannot_share_a_name(store: Arc<dyn Vector
 
 /// The collection and its other aliases stay.
 pub async fn a_deleted_alias_is_gone(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     let (alias, other) = (fresh_name(), fresh_name());
     store.set_alias(&alias, &name).await.expect("an alias is set");
     store.set_alias(&other, &name).await.expect("an alias is set");

@@ -8,7 +8,7 @@ use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues, Point, PointId};
 use uuid::Uuid;
 
-use super::{filled, numbers, payload, point, query, search};
+use super::{create_with_points, numbers, payload, point, query, search};
 
 /// Returns the payloads of points 1 to 6.
 fn payloads() -> [Value; 6] {
@@ -146,7 +146,7 @@ fn filters() -> Vec<(Filter, Vec<u64>)> {
 }
 
 pub async fn filters_select_the_expected_points(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &points()).await;
+    let name = create_with_points(&store, &points()).await;
     let single = conditions().into_iter().map(|(condition, passes)| (must(vec![condition]), passes));
     for (filter, passes) in single.chain(filters()) {
         let hits = search(&store, &name, SearchQuery { filter: Some(filter.clone()), ..query(&[(1, 1.0)]) }).await;
@@ -159,7 +159,7 @@ pub async fn filters_select_the_expected_points(store: Arc<dyn VectorStore>) {
 /// The best matching points, with the scores that they have without the filter.
 pub async fn a_filter_does_not_change_scores(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=200).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
-    let name = filled(&store, &points).await;
+    let name = create_with_points(&store, &points).await;
     let filter = must(vec![numbers_in("n", FieldRange { lte: Some(50.0), ..any_bound() })]);
     let narrowed = SearchQuery { filter: Some(filter), limit: 3, offset: 1, ..query(&[(1, 2.0)]) };
     let hits = search(&store, &name, narrowed).await;
@@ -168,7 +168,7 @@ pub async fn a_filter_does_not_change_scores(store: Arc<dyn VectorStore>) {
 }
 
 pub async fn an_invalid_field_path_is_refused(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &points()).await;
+    let name = create_with_points(&store, &points()).await;
     let filter = Some(must(vec![is("a[", "x")]));
     let outcome = store.search(&name, SearchQuery { filter, ..query(&[(1, 1.0)]) }).await;
     assert!(matches!(&outcome, Err(StoreError::Refused(message)) if message.contains("a[")), "{outcome:?}");

@@ -10,7 +10,7 @@ use splade_sidecar::types::{
 };
 use uuid::Uuid;
 
-use super::{VECTOR, create, filled, fresh_name, payload, point, query, sparse, spec};
+use super::{VECTOR, create, create_with_points, fresh_name, payload, point, query, sparse, spec};
 
 async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, limit: usize) -> PointPage {
     store.scroll(name, ScrollQuery { from, limit, vectors: WithVectors::default() }).await.expect("a page")
@@ -53,7 +53,7 @@ pub async fn scrolling_returns_every_point_in_id_order(store: Arc<dyn VectorStor
         let digest = recipe.compute_digest(&document);
         Point::new(document, sparse(&[(1, 1.0)]), "body").with_digest(digest)
     };
-    let name = filled(&store, &ids.iter().map(made).collect::<Vec<_>>()).await;
+    let name = create_with_points(&store, &ids.iter().map(made).collect::<Vec<_>>()).await;
 
     let mut expected = ids;
     expected.sort_by_key(DocumentId::to_point_id);

@@ -7,12 +7,12 @@ use serde_json::json;
 use splade_sidecar::store::{SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{CollectionSpec, Datatype, Document, DocumentId, Payload, Point, PointId, SparseVector};
 
-use super::{VECTOR, create, filled, numbers, payload, point, query, search, sparse, spec};
+use super::{VECTOR, create, create_with_points, numbers, payload, point, query, search, sparse, spec};
 
 /// Deterministic pseudo-random numbers.
-struct Dice(u64);
+struct PseudoRandom(u64);
 
-impl Dice {
+impl PseudoRandom {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
@@ -31,11 +31,11 @@ fn dot(a: &SparseVector, b: &SparseVector) -> f32 {
 }
 
 pub async fn scores_are_dot_products_best_first(store: Arc<dyn VectorStore>) {
-    let mut dice = Dice(1);
-    let points: Vec<_> = (0..300).map(|id| Point { sparse: dice.vector(15), ..point(id, &[]) }).collect();
-    let name = filled(&store, &points).await;
+    let mut rng = PseudoRandom(1);
+    let points: Vec<_> = (0..300).map(|id| Point { sparse: rng.vector(15), ..point(id, &[]) }).collect();
+    let name = create_with_points(&store, &points).await;
     for _ in 0..20 {
-        let vector = dice.vector(6);
+        let vector = rng.vector(6);
         let hits = search(&store, &name, SearchQuery { vector: vector.clone(), limit: 25, ..query(&[]) }).await;
         for (hit, number) in hits.iter().zip(numbers(&hits)) {
             assert_eq!(hit.score, dot(&vector, &points[number as usize].sparse), "of point {number}");
@@ -47,7 +47,9 @@ pub async fn scores_are_dot_products_best_first(store: Arc<dyn VectorStore>) {
 }
 
 pub async fn points_without_a_shared_term_are_not_found(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(2, 1.0)]), point(3, &[(1, 1.0), (2, 1.0)])]).await;
+    let name =
+        create_with_points(&store, &[point(1, &[(1, 1.0)]), point(2, &[(2, 1.0)]), point(3, &[(1, 1.0), (2, 1.0)])])
+            .await;
     assert_eq!(numbers(&search(&store, &name, query(&[(2, 2.0)])).await).len(), 2);
     assert_eq!(search(&store, &name, query(&[(3, 2.0), (u32::MAX, 1.0)])).await, []);
 }
@@ -55,7 +57,7 @@ pub async fn points_without_a_shared_term_are_not_found(store: Arc<dyn VectorSto
 /// Every combination of limit and offset returns a slice of the complete result list.
 pub async fn search_pages_are_slices_of_one_result_list(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=20).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
-    let name = filled(&store, &points).await;
+    let name = create_with_points(&store, &points).await;
     let whole: Vec<u64> = (1..=20).rev().collect();
     for (offset, limit) in [(0, 20), (0, 7), (7, 7), (14, 7), (19, 1), (20, 5), (500, 5), (0, 1), (3, 0)] {
         let page = search(&store, &name, SearchQuery { offset, limit, ..query(&[(1, 1.0)]) }).await;
@@ -67,7 +69,7 @@ pub async fn search_pages_are_slices_of_one_result_list(store: Arc<dyn VectorSto
 /// The threshold is inclusive.
 pub async fn the_score_threshold_is_inclusive(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=8).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
-    let name = filled(&store, &points).await;
+    let name = create_with_points(&store, &points).await;
     for (threshold, expected) in [(0.5, vec![8, 7, 6, 5, 4]), (0.51, vec![8, 7, 6, 5]), (1.0, vec![8]), (1.1, vec![])] {
         let hits = search(&store, &name, SearchQuery { score_threshold: Some(threshold), ..query(&[(1, 1.0)]) }).await;
         assert_eq!(numbers(&hits), expected, "threshold {threshold}");
@@ -75,7 +77,7 @@ pub async fn the_score_threshold_is_inclusive(store: Arc<dyn VectorStore>) {
 }
 
 pub async fn an_empty_query_finds_nothing(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     assert_eq!(search(&store, &name, query(&[])).await, []);
 }
 
@@ -91,7 +93,7 @@ pub async fn hits_contain_the_requested_fields(store: Arc<dyn VectorStore>) {
         dense: Default::default(),
         version: None,
     };
-    let name = filled(&store, &[Point::new(document, vector.clone(), "")]).await;
+    let name = create_with_points(&store, &[Point::new(document, vector.clone(), "")]).await;
     for with_payload in [false, true] {
         for with_vector in [false, true] {
             let vectors = if with_vector { WithVectors::sparse(VECTOR) } else { WithVectors::default() };
@@ -122,7 +124,7 @@ pub async fn every_datatype_finds_the_points(store: Arc<dyn VectorStore>) {
 }
 
 pub async fn searching_an_unknown_vector_is_refused(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     let searched = store.search(&name, SearchQuery { vector_name: "other".into(), ..query(&[(1, 1.0)]) }).await;
     assert!(matches!(searched, Err(StoreError::Refused(_))), "{searched:?}");
     let upserted = store.upsert(&name, "other", &[point(2, &[(1, 1.0)])]).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use splade_sidecar::store::VectorStore;
 use splade_sidecar::types::{Document, DocumentId, Payload, Point, PointId};
 
-use super::{VECTOR, count, filled, numbers, payload, point, retrieve, sparse};
+use super::{VECTOR, count, create_with_points, numbers, payload, point, retrieve, sparse};
 
 /// Returns a point whose payload contains the number of the change that wrote it.
 fn versioned(id: u64, version: i64, change: u64) -> Point {
@@ -28,7 +28,7 @@ async fn change(store: &Arc<dyn VectorStore>, name: &str, id: u64) -> (Option<u6
 /// The newest version wins for any order of versions, also if they differ only beyond a double's precision, and also
 /// next to other points.
 pub async fn the_newest_version_stays(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[]).await;
+    let name = create_with_points(&store, &[]).await;
     // Two versions that are equal as doubles, both limits, and neighbours of the 32-bit limits.
     let versions =
         [0, -1, 1, (1 << 32) - 1, 1 << 32, -(1 << 32), i64::MIN, i64::MAX - 1, i64::MAX, (1 << 53) + 1, 1 << 53];
@@ -57,7 +57,7 @@ pub async fn the_newest_version_stays(store: Arc<dyn VectorStore>) {
 
 /// A point without a version is older than every version. A write without a version removes the version.
 pub async fn a_point_without_a_version_is_the_oldest(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     let first = [versioned(1, i64::MIN, 5)];
     assert_eq!(store.upsert_newer(&name, VECTOR, &first).await, Ok(HashSet::new()));
     assert_eq!(change(&store, &name, 1).await, (Some(5), Some(i64::MIN)));
@@ -69,7 +69,7 @@ pub async fn a_point_without_a_version_is_the_oldest(store: Arc<dyn VectorStore>
 
 /// A delete with a version keeps newer points.
 pub async fn an_old_delete_spares_a_new_version(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(4, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(4, &[(1, 1.0)])]).await;
     let points = [versioned(1, 10, 0), versioned(2, 20, 0), versioned(3, 30, 0)];
     assert_eq!(store.upsert_newer(&name, VECTOR, &points).await, Ok(HashSet::new()));
     let deletes = [1, 2, 3, 4, 5].map(|id| (PointId::Num(id), 20));

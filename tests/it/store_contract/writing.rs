@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    VECTOR, count, create, filled, fresh_name, numbers, payload, point, query, retrieve, search, sparse, spec,
-    spec_with_dense,
+    VECTOR, count, create, create_with_points, fresh_name, numbers, payload, point, query, retrieve, search, sparse,
+    spec, spec_with_dense,
 };
 
 /// The information about a collection consists of its specification and its number of points.
@@ -51,7 +51,7 @@ pub async fn a_collection_returns_its_specification(store: Arc<dyn VectorStore>)
 
 /// Creating an existing collection fails and changes nothing.
 pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     let other = CollectionSpec { model: "another".into(), incarnation: "another".into(), ..spec() };
     let again = store.create_collection(&name, &other).await;
     assert_eq!(again, Err(StoreError::AlreadyExists(name.clone())));
@@ -72,7 +72,7 @@ pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
 
 /// Every collection is listed once, by its name and not by its aliases, sorted by name, with equal information.
 pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
-    let mut names = vec![filled(&store, &[point(1, &[(1, 1.0)])]).await];
+    let mut names = vec![create_with_points(&store, &[point(1, &[(1, 1.0)])]).await];
     for _ in 0..3 {
         names.push(create(&store, &spec()).await);
     }
@@ -101,7 +101,7 @@ pub async fn calls_to_a_missing_collection_return_not_found(store: Arc<dyn Vecto
 
 /// Nothing of the previous point is left: no term, no payload field, no second copy.
 pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0), (2, 1.0)]), point(2, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0), (2, 1.0)]), point(2, &[(1, 1.0)])]).await;
     let new = Point { payload: payload(json!({ "fresh": true })), ..point(1, &[(2, 0.5), (3, 2.0)]) };
     store.upsert(&name, VECTOR, std::slice::from_ref(&new)).await.expect("an upsert");
 
@@ -115,7 +115,7 @@ pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
 
 /// In one batch, too, the later point replaces the earlier one.
 pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(5, 1.0)]), point(1, &[(2, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)]), point(2, &[(5, 1.0)]), point(1, &[(2, 1.0)])]).await;
     assert_eq!(count(&store, &name).await, 2);
     assert_eq!(retrieve(&store, &name, &[1]).await[0].sparse, Some(sparse(&[(2, 1.0)])));
     assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
@@ -134,7 +134,7 @@ pub async fn digests_are_stored_with_points(store: Arc<dyn VectorStore>) {
     let made = |number| {
         Point::new(document(number), sparse(&[(1, 1.0)]), "text").with_digest(recipe.compute_digest(&document(number)))
     };
-    let name = filled(&store, &[made(1), made(2), point(3, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[made(1), made(2), point(3, &[(1, 1.0)])]).await;
     let ids = [2, 1, 3, 4].map(PointId::Num);
     let digests = store.fetch_digests(&name, &ids).await.expect("digests are retrieved");
     let expected = [1, 2].map(|number| (PointId::Num(number), recipe.compute_digest(&document(number))));
@@ -143,8 +143,12 @@ pub async fn digests_are_stored_with_points(store: Arc<dyn VectorStore>) {
     let absent = StoreError::CollectionNotFound(fresh_name());
     let StoreError::CollectionNotFound(name) = &absent else { unreachable!() };
     assert_eq!(store.fetch_digests(name, &ids).await, Err(absent.clone()));
-    let stored = retrieve(&store, &filled(&store, &[made(1)]).await, &[1]).await;
-    assert_eq!(stored[0].payload, payload(json!({ "text": "text 1", "year": 1 })), "the digest is not part of the payload");
+    let stored = retrieve(&store, &create_with_points(&store, &[made(1)]).await, &[1]).await;
+    assert_eq!(
+        stored[0].payload,
+        payload(json!({ "text": "text 1", "year": 1 })),
+        "the digest is not part of the payload"
+    );
 }
 
 /// Ids of each kind, bit-exact floats, and typed payloads are returned; missing ids are omitted.
@@ -165,7 +169,7 @@ pub async fn upserted_points_are_retrieved_exactly(store: Arc<dyn VectorStore>) 
         DocumentId::Key("https://example.org/a?b=c#ü".into()),
     ];
     let points: Vec<_> = ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), "text")).collect();
-    let name = filled(&store, &points).await;
+    let name = create_with_points(&store, &points).await;
 
     let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];
     let asked: Vec<_> = ids.iter().map(DocumentId::to_point_id).chain(absent).collect();
@@ -183,7 +187,7 @@ pub async fn upserted_points_are_retrieved_exactly(store: Arc<dyn VectorStore>) 
 
 /// The model may assign no weight to any term of a text.
 pub async fn a_point_without_terms_is_kept_and_never_found(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[]), point(2, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[]), point(2, &[(1, 1.0)])]).await;
     assert_eq!(count(&store, &name).await, 2);
     assert_eq!(retrieve(&store, &name, &[1]).await[0].sparse, Some(SparseVector::default()));
     assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [2]);
@@ -195,7 +199,7 @@ pub async fn a_point_without_terms_is_kept_and_never_found(store: Arc<dyn Vector
 
 /// A deleted point is not counted, found or retrieved. Missing ids are ignored. The point can be written again.
 pub async fn a_deleted_point_is_gone(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(1, 2.0)]), point(3, &[(1, 3.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)]), point(2, &[(1, 2.0)]), point(3, &[(1, 3.0)])]).await;
     let ids = [PointId::Num(1), PointId::Num(3), PointId::Num(99), PointId::Uuid(Uuid::from_u128(1))];
     for _ in 0..2 {
         store.delete(&name, &ids).await.expect("a deletion");
@@ -259,7 +263,7 @@ pub async fn concurrent_upserts_all_arrive(store: Arc<dyn VectorStore>) {
 
 /// A store can be closed twice. Later calls are refused as unavailable.
 pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
-    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let name = create_with_points(&store, &[point(1, &[(1, 1.0)])]).await;
     assert_eq!(store.check_ready().await, Ok(()));
     assert_eq!((store.close().await, store.close().await), (Ok(()), Ok(())));
 

@@ -1,4 +1,4 @@
-//! A second replica of a collection, which misses writes if the faults say so.
+//! A second replica of a collection, which misses writes while the lag fault is active.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
