@@ -23,7 +23,7 @@ use tokio::time::Instant;
 const VECTOR: &str = "splade";
 
 mod contract {
-    crate::store_contract::contract_tests!(super::temporary);
+    crate::store_contract::contract_tests!(super::temporary_store);
 }
 
 /// Creates a store in a temporary directory.

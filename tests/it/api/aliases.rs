@@ -114,7 +114,7 @@ async fn what_is_wrong_is_told_by_its_field() {
 
 /// Flags that serve a second model.
 fn new_model() -> [String; 4] {
-    let model = |name: &str, folder_name: &str| format!("{name}={}", model_dir(folder_name).display());
+    let model = |name: &str, dir_name: &str| format!("{name}={}", model_dir(dir_name).display());
     ["--model".to_owned(), model("old", MODEL), "--model".to_owned(), model("new", "distilbert-random-untied")]
 }
 

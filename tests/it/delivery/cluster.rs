@@ -44,7 +44,7 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     for (sidecar, options, first) in [
         (&sidecars[0], options_of_existing(), 101),
         (&sidecars[1], options_of_existing(), 201),
-        (&sidecars[1], IngestOptions { skip_unchanged: true, ..existing() }, 301),
+        (&sidecars[1], IngestOptions { skip_unchanged: true, ..options_of_existing() }, 301),
         (&sidecars[1], options_with_shard_key(), 401),
     ] {
         between.push(tokio::spawn(ingest(sidecar.index_client().await, options, docs(first..first + 10))));

@@ -21,19 +21,19 @@ const COUNT: u64 = 600;
 const RUNS: u64 = 3;
 
 /// The store of a run.
-enum Place {
+enum TestStore {
     Embedded(TempDir),
     /// A server that outlives the sidecar. The directory is the sidecar's working directory.
     Remote(TempDir, QdrantServer),
 }
 
-impl Place {
+impl TestStore {
     fn embedded() -> Self {
         Self::Embedded(TempDir::new().unwrap())
     }
 
     /// Slow enough that kills happen during upserts.
-    fn start_remote() -> Self {
+    fn remote() -> Self {
         let server = QdrantServer::start();
         server.faults().delay_upserts(Duration::from_millis(10));
         Self::Remote(TempDir::new().unwrap(), server)
@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// Starts a process and kills it before or shortly after it is ready.
-    async fn start_in_vain(&self, after: Duration) {
+    async fn start_and_kill(&self, after: Duration) {
         match self {
             Self::Embedded(dir) => Process::start_and_kill(dir.path(), &["--store-dir", "store"], after).await,
             Self::Remote(dir, server) => {
@@ -100,15 +100,15 @@ impl Client {
 }
 
 /// Runs one complete ingest and returns the number of kills.
-async fn run(place: &Place, rng: &mut SeededRng) -> u64 {
+async fn run(store: &TestStore, rng: &mut SeededRng) -> u64 {
     let mut client = Client::default();
     let process = loop {
-        if let Some(process) = client.send(place.start().await, rng).await {
+        if let Some(process) = client.send(store.start().await, rng).await {
             break process;
         }
         // Recovery at the start after a kill must survive kills too.
         if rng.below(3) == 0 {
-            place.start_in_vain(Duration::from_millis(rng.below(400))).await;
+            store.start_and_kill(Duration::from_millis(rng.below(400))).await;
             client.kills += 1;
         }
     };
@@ -120,13 +120,13 @@ async fn run(place: &Place, rng: &mut SeededRng) -> u64 {
     client.kills
 }
 
-async fn runs(store: &str, place: impl Fn() -> Place) {
+async fn runs(name: &str, create_store: impl Fn() -> TestStore) {
     let runs = std::env::var("SPLADE_KILL_RUNS").map_or(RUNS, |runs| runs.parse().unwrap());
     let (mut rng, mut kills) = (SeededRng::from_env("SPLADE_KILL_SEED"), 0);
     for number in 1..=runs {
-        kills += run(&place(), &mut rng).await;
+        kills += run(&create_store(), &mut rng).await;
         println!(
-            "{store}, run {number}: {kills} kills survived, {} documents checked, each there once",
+            "{name}, run {number}: {kills} kills survived, {} documents checked, each stored once",
             number * COUNT
         );
     }
@@ -135,10 +135,10 @@ async fn runs(store: &str, place: impl Fn() -> Place) {
 #[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread")]
 async fn on_the_embedded_store() {
-    runs("embedded store", Place::embedded).await;
+    runs("embedded store", TestStore::embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_qdrant_server() {
-    runs("Qdrant server", Place::remote).await;
+    runs("Qdrant server", TestStore::remote).await;
 }

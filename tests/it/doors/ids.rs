@@ -38,7 +38,8 @@ async fn check(sidecar: &Sidecar, collection: &str, rows: &[(String, Value)], re
     let mut expected: Vec<_> = rows.iter().filter(|(_, id)| id.is_object()).map(|(_, id)| id.to_string()).collect();
     expected.sort_unstable();
     expected.dedup();
-    let mut ids: Vec<_> = documents.iter().map(|document| written(document.id.as_ref().unwrap()).to_string()).collect();
+    let mut ids: Vec<_> =
+        documents.iter().map(|document| id_to_json(document.id.as_ref().unwrap()).to_string()).collect();
     ids.retain(|id| expected.contains(id));
     ids.sort_unstable();
     assert_eq!(ids, expected);
@@ -141,7 +142,7 @@ async fn http() {
 
         for collection in ["lines", "unary"] {
             let found = fetch_documents(sidecar, collection, PayloadFormat::Struct).await;
-            let found: Vec<_> = found.iter().map(|document| written(document.id.as_ref().unwrap())).collect();
+            let found: Vec<_> = found.iter().map(|document| id_to_json(document.id.as_ref().unwrap())).collect();
             let expected = taken.iter().map(|(_, becomes)| becomes).filter(|becomes| becomes.is_object());
             assert!(expected.clone().all(|id| found.contains(id)), "{collection}");
 

@@ -50,7 +50,7 @@ async fn apply(store: &EdgeStore, operation: u64) {
         let ids: Vec<_> = ids(operation).into_iter().map(PointId::Num).collect();
         store.delete("docs", &ids).await.expect("a deletion");
     } else {
-        let points: Vec<_> = ids(operation).into_iter().map(|id| upserted(id, operation)).collect();
+        let points: Vec<_> = ids(operation).into_iter().map(|id| point_of_operation(id, operation)).collect();
         store.upsert("docs", VECTOR, &points).await.expect("an upsert");
     }
 }
@@ -132,7 +132,7 @@ async fn no_confirmed_operation_is_lost_undone_or_duplicated() {
         let doubtful = ids(last + 1);
         for id in 0..IDS {
             let (stored, expected) = (stored.get(&id).copied(), expected.get(&id).copied());
-            let done = (!deletes(last + 1)).then_some(last + 1);
+            let done = (!is_deletion(last + 1)).then_some(last + 1);
             let doubt = doubtful.contains(&id) && stored == done;
             assert!(stored == expected || doubt, "round {round}, point {id}: {stored:?} for {expected:?}");
         }

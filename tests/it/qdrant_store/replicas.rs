@@ -19,7 +19,7 @@ async fn only_digests_on_all_replicas_are_returned() {
     let (server, store) = store_with_docs().await;
     let digest = |digest: &str| Digest::from_payload(&point_with_digest(0, digest).payload).unwrap();
     let all = [1, 2, 3, 4].map(PointId::Num);
-    store.upsert("docs", "terms", &[1, 2, 3].map(|id| made_of(id, "old"))).await.unwrap();
+    store.upsert("docs", "terms", &[1, 2, 3].map(|id| point_with_digest(id, "old"))).await.unwrap();
     server.faults().lag_replica();
     store.delete("docs", &all[..1]).await.unwrap();
     store.upsert("docs", "terms", &[point_with_digest(2, "new"), point_with_digest(4, "new")]).await.unwrap();
