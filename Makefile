@@ -114,8 +114,8 @@ simulation: ## Run a long simulation of the pipeline and the store; make simulat
 .PHONY: kills
 kills: ROUNDS := 10
 kills: ## Kill a process that uses the embedded store during merges, upserts and deletions (minutes); make kills ROUNDS=100
-	$(call require_tests,--test it edge_store::kills::nothing_confirmed)
-	ROUNDS=$(ROUNDS) cargo test --locked --test it edge_store::kills::nothing_confirmed -- --ignored --nocapture
+	$(call require_tests,--test it edge_store::kills::no_confirmed_operation)
+	ROUNDS=$(ROUNDS) cargo test --locked --test it edge_store::kills::no_confirmed_operation -- --ignored --nocapture
 
 .PHONY: file-oracle
 file-oracle: ROUNDS := 1000
