@@ -1,7 +1,8 @@
-//! Parses flags, environment and the file of `--config` into a validated [`Config`]. All mistakes are reported at once.
+//! Parses flags, environment variables and the file of `--config` into a validated [`Config`].
 //!
-//! Each group of flags is a file: the flags, the checks of their values, and their part of the configuration. Clap parses
-//! a value as a `Setting`, which keeps the mistake instead of ending the command.
+//! Each group of flags has a module with its clap arguments, the validation of their values, and the part of the
+//! configuration that they produce. Clap parses each value into a `FlagValue`, which stores an error instead of returning
+//! it, so that [`Config::validate`] reports all configuration errors at once.
 //!
 //! See docs/adr/0058-report-all-configuration-errors.md.
 

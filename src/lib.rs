@@ -41,6 +41,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 mod durable;
+mod env_var;
 mod features;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

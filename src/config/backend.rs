@@ -1,4 +1,4 @@
-//! Where models compute, and in which dtype.
+//! Device and dtype of inference.
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
@@ -10,11 +10,11 @@ use crate::model::{DeviceName, InferenceDType};
 
 #[derive(Debug, Clone, Args)]
 pub struct BackendArgs {
-    /// Where models compute: cpu, cuda:N or metal. The latter two need a build with that feature.
-    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    /// Inference device: cpu, cuda:N or metal. cuda and metal need a build with the cargo feature of that name.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "DEVICE", default_value = "cpu")]
     device: FlagValue<DeviceFlag>,
-    /// The number format of their products: float32, int8 (on the cpu) or float16 (on a GPU).
-    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32")]
+    /// Inference dtype: float32, int8 (CPU only) or float16 (GPU only).
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "DTYPE", default_value = "float32")]
     dtype: FlagValue<OneOf<InferenceDType>>,
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dtypes_have_the_names_that_reports_give_them() {
+    fn flag_values_of_dtypes_equal_their_display_names() {
         for dtype in InferenceDType::value_variants() {
             let name = dtype.to_possible_value().unwrap().get_name().to_owned();
             assert_eq!(name, dtype.to_string());

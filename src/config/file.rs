@@ -1,8 +1,8 @@
 //! `--config`: a TOML file that sets flags.
 //!
-//! A key is the name of a flag without `--`. What the command line or the environment sets takes precedence, so the file is
-//! applied after clap has parsed them: its values are parsed as arguments of a command that has the same flags without
-//! defaults and variables, and so by the same checks.
+//! Each key is the name of a flag without `--`. The command line and the environment take precedence, so the file is applied
+//! after clap has parsed them. Its values are then parsed as arguments of the same command without defaults and environment
+//! variables, so that they pass the same validation.
 
 mod document;
 mod read;
@@ -18,10 +18,11 @@ use super::flags::ServeFlags;
 use super::source::FileSource;
 use document::{ConfigDocument, ConfigEntry};
 
-/// Sets the flags that the file has, unless `is_set` says by their names that they are set.
+/// Sets the flags that the file contains, except those for which `is_set` returns true (by name, without `--`). Errors in
+/// the file are part of the returned source.
 ///
 /// # Errors
-/// If clap refuses a value of the file itself, which none of today's flags does.
+/// If clap rejects a value itself. No current flag does: they report invalid values through `FlagValue`.
 pub fn apply(path: &Path, flags: &mut ServeFlags, is_set: impl Fn(&str) -> bool) -> Result<FileSource, clap::Error> {
     let command = ServeFlags::augment_args(Command::new("serve"));
     let ConfigDocument { mut entries, mut source } = match read::read_file(path) {
@@ -36,7 +37,7 @@ pub fn apply(path: &Path, flags: &mut ServeFlags, is_set: impl Fn(&str) -> bool)
     Ok(source)
 }
 
-/// Has a flag hold its argument as it is, or nothing.
+/// Removes the environment variable, default and delimiter of a flag, so that it has exactly the value in the file or none.
 fn strip_defaults(flag: Arg) -> Arg {
     let flag = flag.env(Resettable::Reset).default_value(Resettable::Reset).value_delimiter(Resettable::Reset);
     if matches!(flag.get_action(), ArgAction::SetTrue) { flag.action(ArgAction::Set) } else { flag }

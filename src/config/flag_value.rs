@@ -1,4 +1,4 @@
-//! What a flag holds once clap has parsed it: its value, or the mistake in it, so that all mistakes are reported at once.
+//! Parsed value of a flag, or the error in it, so that all configuration errors are reported at once.
 //!
 //! See docs/adr/0058-report-all-configuration-errors.md.
 
@@ -9,32 +9,36 @@ use std::marker::PhantomData;
 use clap::builder::{PossibleValue, TypedValueParser, ValueParserFactory};
 use clap::{Arg, Command};
 
-/// How the text of a flag is parsed.
+/// Type of a flag: parses the text of its value.
 pub trait FlagType: Debug + Clone + Send + Sync + 'static {
     type Value: Debug + Clone + Send + Sync + 'static;
 
+    /// Parses the text of a value.
+    ///
+    /// # Errors
+    /// If the text is not a valid value.
     fn parse(text: &str) -> Result<Self::Value, FlagError>;
 
-    /// What `check` goes on with after a mistake. Nothing is served with it.
+    /// Value with which `check` continues after an error. It is never used to serve.
     fn placeholder() -> Self::Value;
 
-    /// The values that help and completions list, if there are few.
+    /// Values listed in help and shell completions, for types with a fixed set of values.
     fn possible_values() -> Vec<PossibleValue> {
         Vec::new()
     }
 }
 
-/// What is wrong with the text of a flag.
+/// Error in the text of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlagError {
-    /// What is expected instead. The message repeats the text.
+    /// Description of the expected values. The message repeats the text.
     Expected(String),
-    /// The reason in full. The message does not repeat the text, which may be secret.
+    /// Complete reason. The message does not repeat the text, which may be secret.
     Reason(String),
 }
 
 impl FlagError {
-    /// What a message says after the name of the flag.
+    /// Returns the part of the message that follows the name of the flag.
     pub fn describe(&self, text: &str) -> String {
         match self {
             Self::Expected(expected) => format!(" is `{text}`; expected {expected}"),
@@ -43,23 +47,24 @@ impl FlagError {
     }
 }
 
+/// Creates an error that names the expected values, such as `HOST:PORT`.
 pub fn expected_error(expected: impl Into<String>) -> FlagError {
     FlagError::Expected(expected.into())
 }
 
-/// The value of a flag, or its stand-in beside the mistake.
+/// Value of a flag; if the text is invalid, the type's placeholder and the error.
 #[derive(Debug, Clone)]
 pub struct FlagValue<T: FlagType> {
     pub value: T::Value,
     pub error: Option<ConfigError>,
 }
 
-/// A mistake in the value of one flag.
+/// Error in the value of one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The flag's name without `--`.
+    /// Name of the flag without `--`.
     pub flag: String,
-    /// What follows the name in the message.
+    /// Part of the message that follows the name.
     pub description: String,
 }
 
@@ -85,7 +90,7 @@ impl<T: FlagType> ValueParserFactory for FlagValue<T> {
     }
 }
 
-/// Never fails: clap would stop at the first error.
+/// Clap parser of a [`FlagValue`]. It never fails, because clap would stop at the first error.
 #[derive(Debug, Clone)]
 pub struct FlagValueParser<T>(PhantomData<T>);
 
@@ -96,7 +101,7 @@ impl<T: FlagType> TypedValueParser for FlagValueParser<T> {
         let flag = arg.and_then(Arg::get_long).unwrap_or_default();
         Ok(match text.to_str() {
             Some(text) => FlagValue::parse(flag, text),
-            None => FlagValue::with_error(flag, ": the value is not UTF-8".to_owned()),
+            None => FlagValue::with_error(flag, ": the value is not UTF-8; pass UTF-8 text".to_owned()),
         })
     }
 

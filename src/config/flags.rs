@@ -1,4 +1,4 @@
-//! The flags of `serve`.
+//! Flags of `serve`.
 
 use std::path::PathBuf;
 
@@ -25,13 +25,13 @@ Examples:
   splade-sidecar serve --model ./splade-tiny --model large=naver/splade-v3
   splade-sidecar serve --config sidecar.toml
 
-Sizes are written as 4MiB, durations as 100ms or 30s. Each flag has an environment variable.";
+BYTES is a number with a unit (4MiB), DURATION too (100ms, 30s). Each flag has an environment variable.";
 
-/// Serve the gRPC API: encode, index and search.
+/// Serve the gRPC API: encode texts, index documents and search.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ServeFlags {
-    /// TOML file of settings: each key is the name of a flag without `--`. Flags and environment variables take precedence.
+    /// TOML configuration file. Each key is the name of a flag without `--`; flags and environment variables take precedence.
     #[arg(long, env = "SPLADE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! Logs and traces.
+//! Log and trace settings.
 
 use clap::{Args, ValueEnum};
 
@@ -8,7 +8,7 @@ use super::values::OneOf;
 
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What is logged: error, warn, info, debug or trace, of everything or by module.
+    /// Log filter: a level (error, warn, info, debug or trace), or levels by module such as warn,splade_sidecar=debug.
     #[arg(
         long,
         env = "SPLADE_LOG",
@@ -16,15 +16,16 @@ pub struct LogArgs {
         default_value = "warn,qdrant_edge=error,splade_sidecar=info"
     )]
     pub log: FlagValue<LogFilter>,
-    /// How it is logged: text or json.
+    /// Log format: text or json.
     #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: FlagValue<OneOf<LogFormat>>,
-    /// Send traces to an OpenTelemetry collector: the URL of its OTLP gRPC port. Default: that of
-    /// OTEL_EXPORTER_OTLP_ENDPOINT, else none are made.
+    /// URL of an OpenTelemetry collector's OTLP gRPC port. Enables traces [default: OTEL_EXPORTER_OTLP_ENDPOINT, otherwise
+    /// traces are disabled].
     #[arg(long, env = "SPLADE_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<FlagValue<CollectorUrl>>,
 }
 
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
     #[default]
@@ -32,7 +33,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// A filter of `tracing_subscriber`.
+/// Flag type of a `tracing_subscriber` filter.
 #[derive(Debug, Clone)]
 pub struct LogFilter;
 
@@ -42,7 +43,9 @@ impl FlagType for LogFilter {
     fn parse(text: &str) -> Result<String, FlagError> {
         match tracing_subscriber::EnvFilter::try_new(text) {
             Ok(_) => Ok(text.to_owned()),
-            Err(error) => Err(expected_error(format!("a level such as info, or a filter ({error})"))),
+            Err(error) => {
+                Err(expected_error(format!("a level or a filter, such as warn,splade_sidecar=debug ({error})")))
+            }
         }
     }
 

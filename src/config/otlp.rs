@@ -1,4 +1,4 @@
-//! The collector of traces.
+//! Endpoint of the OpenTelemetry collector.
 
 use tonic::codegen::http::Uri;
 
@@ -6,15 +6,15 @@ use super::errors::ConfigErrors;
 use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use crate::features;
 
-/// OpenTelemetry's variables for the collector's address, which the exporter reads by itself.
+/// OpenTelemetry's environment variables for the collector's endpoint. The exporter reads them itself.
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
-/// Returns the variable of OpenTelemetry that names a collector, if one does.
+/// Returns the name of the OpenTelemetry variable that sets an endpoint, if any is set.
 pub fn find_otlp_variable() -> Option<&'static str> {
     OTLP_VARIABLES.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Returns the collector that the flag names. A build without traces refuses the flag and the variables.
+/// Returns the endpoint set by the flag. In a build without the feature `otlp`, the flag and the variables are errors.
 pub fn resolve_otlp_endpoint(flag: Option<FlagValue<CollectorUrl>>, errors: &mut ConfigErrors) -> Option<Uri> {
     errors.require_feature(cfg!(feature = "otlp") || flag.is_none(), "otlp-endpoint", "otlp");
     match find_otlp_variable() {
@@ -26,11 +26,12 @@ pub fn resolve_otlp_endpoint(flag: Option<FlagValue<CollectorUrl>>, errors: &mut
     flag.and_then(|endpoint| errors.take_value(endpoint))
 }
 
+/// Flag type of an `http` or `https` URL.
 #[derive(Debug, Clone)]
 pub struct CollectorUrl;
 
 impl FlagType for CollectorUrl {
-    /// `None` is the stand-in.
+    /// `None` is the placeholder.
     type Value = Option<Uri>;
 
     fn parse(text: &str) -> Result<Option<Uri>, FlagError> {

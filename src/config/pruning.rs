@@ -1,4 +1,4 @@
-//! How vectors are pruned where a request doesn't say.
+//! Default pruning of vectors, for requests that set no pruning.
 
 use clap::Args;
 
@@ -8,23 +8,25 @@ use crate::grpc::{PruningDefaults, RolePruningDefaults};
 
 #[derive(Debug, Clone, Args)]
 pub struct PruningArgs {
-    /// Maximum terms kept per document vector, highest weights first; 0 = unlimited. Without this flag it is the model's
-    /// `max_active_dims`, if it has one. A request that sets its pruning takes the place of this and of the next two.
+    /// Maximum terms kept per document vector, highest weights first; 0 = unlimited [default: the model's `max_active_dims`, or
+    /// unlimited]. Pruning rules that a request sets override these defaults.
     #[arg(long, env = "SPLADE_DOCUMENT_MAX_TERMS", value_name = "N")]
     document_max_terms: Option<FlagValue<MaxTerms>>,
-    /// The least weight of a document's terms; 0 keeps all.
+    /// Minimum weight of the terms kept in a document vector; 0 = no minimum.
     #[arg(long, env = "SPLADE_DOCUMENT_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
     document_min_weight: FlagValue<MinWeight>,
-    /// The share of the sum of a document's weights that its heaviest terms must reach; the others are cut. 1 keeps all.
+    /// Share of a document vector's total weight to keep: the highest weights that together reach it are kept, all other terms
+    /// are removed; 1 = keep all.
     #[arg(long, env = "SPLADE_DOCUMENT_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
     document_weight_share: FlagValue<WeightShare>,
-    /// Maximum terms kept per query vector, as for documents.
+    /// Maximum terms kept per query vector, highest weights first; 0 = unlimited [default: the model's `max_active_dims`, or
+    /// unlimited].
     #[arg(long, env = "SPLADE_QUERY_MAX_TERMS", value_name = "N")]
     query_max_terms: Option<FlagValue<MaxTerms>>,
-    /// The same of a query: the least weight.
+    /// Minimum weight of the terms kept in a query vector; 0 = no minimum.
     #[arg(long, env = "SPLADE_QUERY_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
     query_min_weight: FlagValue<MinWeight>,
-    /// The same of a query: the share of the sum of its weights.
+    /// Share of a query vector's total weight to keep, as for documents; 1 = keep all.
     #[arg(long, env = "SPLADE_QUERY_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
     query_weight_share: FlagValue<WeightShare>,
 }
@@ -46,7 +48,7 @@ impl PruningArgs {
     }
 }
 
-/// A number of terms, or 0.
+/// Flag type of a number of terms; 0 is no limit.
 #[derive(Debug, Clone)]
 struct MaxTerms;
 
@@ -55,7 +57,7 @@ impl FlagType for MaxTerms {
 
     fn parse(text: &str) -> Result<usize, FlagError> {
         let terms = text.trim().parse::<u32>();
-        terms.map(|terms| terms as usize).map_err(|_| expected_error("a whole number; 0 keeps all"))
+        terms.map(|terms| terms as usize).map_err(|_| expected_error("a whole number; 0 = unlimited"))
     }
 
     fn placeholder() -> usize {
@@ -63,6 +65,7 @@ impl FlagType for MaxTerms {
     }
 }
 
+/// Flag type of a finite weight that is not negative.
 #[derive(Debug, Clone)]
 struct MinWeight;
 
@@ -81,7 +84,7 @@ impl FlagType for MinWeight {
     }
 }
 
-/// A share of weight. 1 is no limit, `None`.
+/// Flag type of a share of the total weight, above 0 and at most 1. 1 is no limit and becomes `None`.
 #[derive(Debug, Clone)]
 struct WeightShare;
 

@@ -1,4 +1,4 @@
-//! Who may connect and call: TLS, tokens, the socket's mode, connections.
+//! TLS, authentication tokens, mode of the Unix socket, and connection limit.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,51 +9,53 @@ use super::errors::ConfigErrors;
 use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use super::values::Count;
 
-/// How often files are looked at for changes.
+/// Interval at which TLS and token files are checked for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Args)]
 pub struct SecurityArgs {
-    /// Serve over TLS, gRPC and JSON: the certificate, and those that it is signed with, as PEM. This and the next three files are
-    /// read again when they change. The Unix socket stays plain.
+    /// PEM certificate chain (leaf first). Enables TLS for gRPC and HTTP; the Unix socket stays plaintext. TLS and token files
+    /// are reloaded when they change.
     #[arg(long, env = "SPLADE_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's private key, as PEM.
+    /// PEM private key of the certificate in --tls-cert.
     #[arg(long, env = "SPLADE_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Take only clients with a certificate that one of these authorities signed (mutual TLS), as PEM.
+    /// PEM certificates of the authorities that client certificates are verified against. Enables mutual TLS: clients without a
+    /// valid certificate are refused.
     #[arg(long, env = "SPLADE_TLS_CLIENT_CA", value_name = "FILE")]
     tls_client_ca: Option<PathBuf>,
-    /// Take only calls with one of the tokens in this file, one a line, of 16 characters or more. Health needs none.
+    /// File of bearer tokens, one per line, at least 16 characters each. Calls without one of these tokens are refused, except
+    /// health checks.
     #[arg(long, env = "SPLADE_AUTH_TOKENS", value_name = "FILE")]
     auth_tokens: Option<PathBuf>,
-    /// The mode of the Unix socket, octal: who may connect to it.
+    /// File mode of the Unix socket, in octal: only users with write permission can connect.
     #[arg(long, env = "SPLADE_UNIX_SOCKET_MODE", value_name = "MODE", default_value = "0600")]
     unix_socket_mode: FlagValue<SocketMode>,
-    /// The most open connections of each address, the Unix socket included. Further ones wait.
+    /// Maximum number of open connections per listen address and Unix socket. Further connections wait.
     #[arg(long, env = "SPLADE_MAX_CONNECTIONS", value_name = "N", default_value = "1024")]
     max_connections: FlagValue<Count>,
 }
 
-/// Who may connect and call.
+/// Validated security settings.
 #[derive(Debug, Clone)]
 pub struct SecurityConfig {
-    /// `None`: plain TCP.
+    /// TLS files; `None` serves plaintext TCP.
     pub tls: Option<TlsFiles>,
-    /// `None`: calls need no token.
+    /// File of tokens; `None` accepts calls without a token.
     pub auth_tokens_file: Option<PathBuf>,
     pub unix_socket_mode: u32,
     pub max_connections: usize,
-    /// How often these files are looked at for changes.
+    /// Interval at which these files are checked for changes.
     pub reload_interval: Duration,
 }
 
-/// Files in PEM form.
+/// Paths of the PEM files for TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// `None`: clients need no certificate.
+    /// Authorities of client certificates; `None` accepts clients without a certificate.
     pub client_ca: Option<PathBuf>,
 }
 
@@ -78,15 +80,15 @@ fn resolve_tls(
     let (flag, problem) = match (certificate, key, client_ca) {
         (Some(certificate), Some(key), client_ca) => return Some(TlsFiles { certificate, key, client_ca }),
         (None, None, None) => return None,
-        (Some(_), None, _) => ("tls-key", " is missing; give the key of --tls-cert"),
-        (None, Some(_), _) => ("tls-cert", " is missing; give the certificate of --tls-key"),
-        (None, None, Some(_)) => ("tls-client-ca", " needs --tls-cert and --tls-key; give them too"),
+        (Some(_), None, _) => ("tls-key", " is missing; set it to the private key of the certificate in --tls-cert"),
+        (None, Some(_), _) => ("tls-cert", " is missing; set it to the certificate of the key in --tls-key"),
+        (None, None, Some(_)) => ("tls-client-ca", " requires --tls-cert and --tls-key; set them too"),
     };
     errors.add(flag, problem);
     None
 }
 
-/// The permission bits of a file, octal.
+/// Flag type of a file's permission bits in octal, with or without `0o`.
 #[derive(Debug, Clone)]
 struct SocketMode;
 

@@ -1,4 +1,4 @@
-//! The flags of `serve`, with what `--config` adds to them.
+//! Arguments of `serve`: flags merged with the file of `--config`.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ impl FromArgMatches for ServeArgs {
     }
 }
 
-/// Returns the names of the flags that the command line or the environment sets.
+/// Returns the names, without `--`, of the flags that the command line or the environment sets.
 fn find_set_flags(matches: &ArgMatches) -> BTreeSet<String> {
     let command = ServeFlags::augment_args(Command::new("serve"));
     let is_set =

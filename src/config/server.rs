@@ -1,4 +1,4 @@
-//! The gRPC server's connections, and how it stops.
+//! Keepalive and shutdown of the gRPC server.
 
 use std::time::Duration;
 
@@ -6,18 +6,25 @@ use clap::Args;
 
 use super::flag_value::FlagValue;
 use super::values::BoundedDuration;
+use crate::env_var::with_earlier_name;
 
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// The interval of HTTP/2 keepalive pings.
-    #[arg(long, env = "SPLADE_KEEPALIVE", value_name = "DURATION", default_value = "30s")]
-    pub keepalive: FlagValue<BoundedDuration>,
-    /// How long the server may take to stop: documents that it has read are finished and their results sent.
+    /// Interval of HTTP/2 keepalive pings. A connection that doesn't answer a ping within this time is closed.
+    #[arg(
+        long,
+        alias = "keepalive",
+        env = with_earlier_name("SPLADE_KEEPALIVE_INTERVAL", "SPLADE_KEEPALIVE"),
+        value_name = "DURATION",
+        default_value = "30s"
+    )]
+    pub keepalive_interval: FlagValue<BoundedDuration>,
+    /// Maximum duration of a graceful shutdown, in which accepted documents are completed and their results sent.
     #[arg(long, env = "SPLADE_DRAIN_DEADLINE", value_name = "DURATION", default_value = "30s")]
     pub drain_deadline: FlagValue<BoundedDuration>,
 }
 
-/// Bounds of the gRPC server.
+/// Settings of the gRPC server's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerConfig {
     pub max_message_bytes: usize,

@@ -1,19 +1,19 @@
-//! Where flags were set, for messages.
+//! File and line in which flags are set, for error messages.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The flags that a file sets, and the mistakes in the file itself. Without a file, there are none.
+/// Flags that the configuration file sets, and the errors in the file itself. Empty if there is no file.
 #[derive(Debug, Clone, Default)]
 pub struct FileSource {
     pub path: PathBuf,
-    /// The line of each flag that has its value from the file, by the flag's name without `--`.
+    /// Line of each flag whose value comes from the file, by the name without `--`.
     pub lines: BTreeMap<String, usize>,
     pub errors: Vec<String>,
 }
 
 impl FileSource {
-    /// Returns what messages call a flag: `--threads`, or `--threads (sidecar.toml:3)` if its value is from the file.
+    /// Returns the name of a flag for messages: `--threads`, or `--threads (sidecar.toml:3)` if the file sets it.
     pub fn describe_flag(&self, flag: &str) -> String {
         match self.lines.get(flag) {
             Some(line) => format!("--{flag} ({}:{line})", self.path.display()),

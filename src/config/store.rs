@@ -1,4 +1,4 @@
-//! Which store, and how to reach it.
+//! Vector store: the embedded store, or a Qdrant server.
 
 use std::path::{Path, PathBuf};
 
@@ -12,27 +12,28 @@ use crate::store::{ApiKey, InvalidApiKey, QdrantConfig, QdrantUrl};
 
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// The folder of the embedded store, which is made if it is not there.
-    #[arg(long, env = "SPLADE_STORE_DIR", value_name = "FOLDER", default_value = "splade-store")]
+    /// Directory of the embedded store; created if missing. Ignored with --qdrant-url.
+    #[arg(long, env = "SPLADE_STORE_DIR", value_name = "DIR", default_value = "splade-store")]
     store_dir: PathBuf,
-    /// Use a Qdrant server instead of the embedded store: the URL of its gRPC port.
+    /// URL of a Qdrant server's gRPC port. The server replaces the embedded store.
     #[arg(long, env = "SPLADE_QDRANT_URL", value_name = "URL")]
     qdrant_url: Option<FlagValue<QdrantUrlFlag>>,
-    /// The Qdrant server's API key. Better set by its environment variable, which other users can't see.
+    /// API key of the Qdrant server. Prefer the environment variable or --qdrant-api-key-file: other users of the machine can
+    /// read command lines.
     #[arg(long, env = "SPLADE_QDRANT_API_KEY", value_name = "KEY", hide_env_values = true)]
     qdrant_api_key: Option<FlagValue<ApiKeyFlag>>,
-    /// A file that holds the key instead. Blanks around it are passed over.
+    /// File that contains the API key of the Qdrant server. Leading and trailing whitespace is ignored.
     #[arg(long, env = "SPLADE_QDRANT_API_KEY_FILE", value_name = "FILE")]
     qdrant_api_key_file: Option<PathBuf>,
-    /// How long one call to the Qdrant server may take.
+    /// Timeout of each call to the Qdrant server.
     #[arg(long, env = "SPLADE_QDRANT_TIMEOUT", value_name = "DURATION", default_value = "60s")]
     qdrant_timeout: FlagValue<BoundedDuration>,
-    /// The shard key that every request to the Qdrant server carries.
+    /// Shard key sent with each request to the Qdrant server, for collections with custom sharding.
     #[arg(long, env = "SPLADE_QDRANT_SHARD_KEY", value_name = "KEY")]
     qdrant_shard_key: Option<String>,
 }
 
-/// Which store.
+/// Validated store settings.
 #[derive(Debug, Clone)]
 pub enum StoreConfig {
     Embedded(PathBuf),
@@ -40,7 +41,7 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
-    /// Its kind, as metrics name it.
+    /// Returns the kind of the store, as in metrics: `embedded` or `qdrant`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",
@@ -50,12 +51,12 @@ impl StoreConfig {
 }
 
 impl StoreArgs {
-    /// Without a URL, the other flags of the Qdrant server have no effect.
+    /// Returns the store settings. Without `--qdrant-url`, the other flags of the Qdrant server have no effect.
     pub fn resolve(self, errors: &mut ConfigErrors) -> StoreConfig {
         let Some(url) = self.qdrant_url else {
             if !cfg!(feature = "embedded") {
                 let problem = features::describe_missing_feature("--store-dir", "embedded");
-                errors.add_message(format!("{problem}, or give --qdrant-url"));
+                errors.add_message(format!("{problem}, or set --qdrant-url"));
             }
             return StoreConfig::Embedded(self.store_dir);
         };
@@ -73,7 +74,7 @@ impl StoreArgs {
     }
 }
 
-/// Returns the Qdrant server's key, given as it is or in a file. Messages never repeat it.
+/// Returns the API key from the flag or the file. Messages never contain it.
 fn resolve_api_key(
     key: Option<FlagValue<ApiKeyFlag>>,
     file: Option<&Path>,
@@ -90,23 +91,25 @@ fn resolve_api_key(
             }
         },
         (Some(_), Some(_)) => {
-            errors.add("qdrant-api-key", ": --qdrant-api-key-file is there too; give one");
+            errors.add("qdrant-api-key", ": --qdrant-api-key-file is set too; set only one of them");
             None
         }
     }
 }
 
 fn read_api_key(file: &Path) -> Result<ApiKey, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{} can't be read: {error}", file.display()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        format!("{} can't be read: {error}; pass a readable file that contains the key", file.display())
+    })?;
     text.trim().parse().map_err(|error: InvalidApiKey| error.to_string())
 }
 
-/// The URL of a Qdrant server. It may hold a password by mistake.
+/// Flag type of a Qdrant server's URL. Messages don't repeat it, because it may contain a password.
 #[derive(Debug, Clone)]
 struct QdrantUrlFlag;
 
 impl FlagType for QdrantUrlFlag {
-    /// `None` is the stand-in.
+    /// `None` is the placeholder.
     type Value = Option<QdrantUrl>;
 
     fn parse(text: &str) -> Result<Option<QdrantUrl>, FlagError> {
@@ -118,11 +121,12 @@ impl FlagType for QdrantUrlFlag {
     }
 }
 
+/// Flag type of an API key. Messages don't repeat it.
 #[derive(Debug, Clone)]
 struct ApiKeyFlag;
 
 impl FlagType for ApiKeyFlag {
-    /// `None` is the stand-in.
+    /// `None` is the placeholder.
     type Value = Option<ApiKey>;
 
     fn parse(text: &str) -> Result<Option<ApiKey>, FlagError> {

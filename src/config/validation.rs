@@ -1,4 +1,4 @@
-//! What `serve` runs with.
+//! Validated configuration of `serve`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,16 +21,16 @@ use crate::grpc::{PruningDefaults, RequestLimits};
 use crate::model::{DeviceName, InferenceDType};
 use crate::pipeline::PipelineConfig;
 
-/// A validated configuration.
+/// Validated configuration of `serve`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The first is the default. Names differ.
+    /// Models to serve, with unique names. The first one is the default.
     pub models: Vec<ModelConfig>,
     pub device: DeviceName,
     pub dtype: InferenceDType,
     pub listen: SocketAddr,
     pub unix_socket: Option<PathBuf>,
-    /// `None`: no metrics.
+    /// Listen address of metrics and the status page; `None` disables both.
     pub metrics_listen: Option<SocketAddr>,
     pub web: WebConfig,
     pub security: SecurityConfig,
@@ -42,7 +42,7 @@ pub struct Config {
     pub drain_deadline: Duration,
     pub log_filter: String,
     pub log_format: LogFormat,
-    /// Where traces go, unless the environment's standard variables say.
+    /// Endpoint of the trace collector. If `None`, OpenTelemetry's environment variables decide.
     pub otlp_endpoint: Option<Uri>,
 }
 
@@ -56,7 +56,8 @@ impl TryFrom<ServeArgs> for Config {
 }
 
 impl Config {
-    /// Returns the configuration and every mistake in it. What is wrong has a stand-in that nothing must be served with.
+    /// Returns the configuration and all errors in it. Invalid values are replaced by placeholders, so a configuration with
+    /// errors must not be served; `check` uses it to check the valid parts.
     pub fn validate(args: ServeArgs) -> (Self, Vec<String>) {
         let mut errors = ConfigErrors::new(args.source);
         let config = Self::resolve(args.flags, &mut errors);
@@ -89,7 +90,7 @@ impl Config {
             server: ServerConfig {
                 max_message_bytes: request_limits.max_message_bytes,
                 max_concurrent_streams: u32::try_from(max_concurrent_streams).unwrap_or(u32::MAX),
-                keepalive_interval: errors.take_value(server.keepalive),
+                keepalive_interval: errors.take_value(server.keepalive_interval),
             },
             drain_deadline,
             log_filter: errors.take_value(log.log),

@@ -1,4 +1,4 @@
-//! Types that several flags have.
+//! Flag types that several flags share.
 
 mod address;
 mod count;

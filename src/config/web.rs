@@ -1,4 +1,4 @@
-//! Doors for those who can't speak gRPC over HTTP/2: JSON over HTTP, and gRPC-Web.
+//! HTTP gateway (JSON over HTTP) and gRPC-Web.
 
 use std::net::SocketAddr;
 
@@ -10,39 +10,40 @@ use super::errors::ConfigErrors;
 use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use super::values::{AddressOrNone, Switch};
 
-/// The name of the flag.
+/// Name of the flag in messages.
 const ORIGINS_FLAG: &str = "grpc-web-origins";
 
+/// Description of valid origins in messages.
 const EXPECTED_ORIGIN: &str = "an origin such as https://app.example:8443, or * alone";
 
 #[derive(Debug, Clone, Args)]
 pub struct WebArgs {
-    /// Also serve the API as JSON over HTTP there, with the same TLS, tokens and limits; or `none`.
+    /// Listen address of the HTTP gateway, which serves the API as JSON with the same TLS, tokens and limits; `none` disables it.
     #[arg(long, env = "SPLADE_HTTP_LISTEN", value_name = "HOST:PORT", default_value = "none")]
     http_listen: FlagValue<AddressOrNone<8080>>,
-    /// Also speak gRPC-Web where gRPC is served over TCP, for browsers.
+    /// Also accept gRPC-Web on the gRPC listen address, for browsers.
     #[arg(long, env = "SPLADE_GRPC_WEB", action = ArgAction::SetTrue)]
     grpc_web: FlagValue<Switch>,
-    /// The origins whose pages may call by gRPC-Web, such as https://app.example, or `*` for all. Pages of the server's own
-    /// origin may always.
+    /// Origins whose pages may call the server with gRPC-Web (CORS), such as https://app.example, or `*` for all. Repeat the
+    /// flag or separate with commas. Pages of the server's own origin are always allowed. Requires --grpc-web.
     #[arg(long, env = "SPLADE_GRPC_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     grpc_web_origins: Vec<FlagValue<OriginFlag>>,
 }
 
-/// Which of them there are.
+/// Validated settings of the HTTP gateway and gRPC-Web.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebConfig {
-    /// `None`: no JSON over HTTP.
+    /// Listen address of the HTTP gateway; `None` disables it.
     pub http_listen: Option<SocketAddr>,
-    /// `None`: no gRPC-Web.
+    /// Allowed origins of gRPC-Web; `None` disables gRPC-Web.
     pub grpc_web: Option<AllowedOrigins>,
 }
 
-/// Whose pages may call from another origin.
+/// Origins whose pages may make cross-origin calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigins {
     All,
-    /// None, if there are none.
+    /// Only these origins; an empty list allows no cross-origin calls.
     Listed(Vec<HeaderValue>),
 }
 
@@ -50,7 +51,7 @@ impl WebArgs {
     pub fn resolve(self, errors: &mut ConfigErrors) -> WebConfig {
         let grpc_web = errors.take_value(self.grpc_web);
         if !grpc_web && !self.grpc_web_origins.is_empty() {
-            errors.add(ORIGINS_FLAG, " needs --grpc-web; give it too");
+            errors.add(ORIGINS_FLAG, " requires --grpc-web; set it too");
         }
         let origins = resolve_origins(self.grpc_web_origins, errors);
         let http_listen = errors.take_value(self.http_listen);
@@ -78,10 +79,10 @@ fn resolve_origins(origins: Vec<FlagValue<OriginFlag>>, errors: &mut ConfigError
 
 #[derive(Debug, Clone)]
 enum OriginPattern {
-    /// `*`.
+    /// All origins: `*`.
     Any,
     Exact(HeaderValue),
-    /// The stand-in.
+    /// Placeholder for an invalid origin.
     Invalid,
 }
 
@@ -103,11 +104,11 @@ impl FlagType for OriginFlag {
     }
 }
 
-/// A scheme, a host and perhaps a port, as a browser sends them.
+/// Parses an origin: a scheme, a host and an optional port, in the form that browsers send.
 fn parse_origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    // A browser writes no slash after it, and a slash would never match.
+    // Browsers send origins without a trailing slash, so an origin with one would never match.
     let is_origin = text == format!("{scheme}://{authority}") && !authority.as_str().contains('@');
     HeaderValue::from_str(text).ok().filter(|_| is_origin)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules, from the bottom up. Those of one row see only what is in the rows below it.
 const LAYERS: &[&[&str]] = &[
-    &["types", "durable", "features", "json", "metrics", "panics", "trace", "version"],
+    &["types", "durable", "env_var", "features", "json", "metrics", "panics", "trace", "version"],
     &["proto"],
     &["model", "store"],
     &["catalog", "pipeline"],

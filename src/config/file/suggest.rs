@@ -1,9 +1,9 @@
-//! Suggests a key for one that does not exist.
+//! "Did you mean" suggestions for unknown keys.
 
-/// Longer keys have no near key.
+/// Maximum length of a key that is compared with known keys; the comparison takes quadratic time.
 const MAX_COMPARED_BYTES: usize = 100;
 
-/// Returns the nearest key, if one is near.
+/// Returns the known key with the smallest edit distance, if it is close enough to be a typing error.
 pub fn suggest_key<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if key.len() > MAX_COMPARED_BYTES {
         return None;
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_key_is_suggested() {
+    fn the_closest_key_is_suggested() {
         let known = ["model", "max-bytes", "max-text-bytes", "tls-key", "log"];
         for (key, meant) in [
             ("modle", "model"),

@@ -1,4 +1,4 @@
-//! Files as operators write them, and what they set.
+//! Configuration files and the configurations that they produce.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::value_type::ValueType;
 use crate::config::flags::ServeFlags;
 use crate::config::{Config, ServeArgs};
 
-/// A configuration file in a directory of its own.
+/// Configuration file in a temporary directory.
 struct ConfigFile {
     directory: TempDir,
 }
@@ -24,7 +24,7 @@ impl ConfigFile {
         self.directory.path().join("sidecar.toml")
     }
 
-    /// The arguments of `serve` with a file of this text.
+    /// Returns the arguments of `serve` with a file of this text and these flags.
     fn args(&self, text: impl AsRef<[u8]>, line: &[&str]) -> ServeArgs {
         self.args_of(ServeArgs::augment_args(Command::new("serve")), text, line)
     }
@@ -36,12 +36,12 @@ impl ConfigFile {
         ServeArgs::from_arg_matches(&command.get_matches_from(line)).unwrap()
     }
 
-    fn mistakes(&self, text: impl AsRef<[u8]>) -> Vec<String> {
+    fn errors(&self, text: impl AsRef<[u8]>) -> Vec<String> {
         Config::validate(self.args(text, &["--model", "org/model", "--qdrant-url", "http://localhost"])).1
     }
 }
 
-/// All flags but `--config`.
+/// Returns all flags except `--config`.
 fn flags() -> Vec<Arg> {
     let command = ServeFlags::augment_args(Command::new("serve"));
     command.get_arguments().filter(|flag| flag.get_id() != "config").cloned().collect()
@@ -51,7 +51,7 @@ fn name(flag: &Arg) -> &str {
     flag.get_long().unwrap()
 }
 
-/// Two values of a flag, which need not be right, but are told apart.
+/// Returns two distinguishable values of a flag, which need not be valid.
 fn samples(flag: &Arg) -> [String; 2] {
     match (ValueType::from_arg(flag), name(flag)) {
         (ValueType::Integer, _) => ["3", "7"].map(str::to_owned),
@@ -78,21 +78,41 @@ fn to_argument(flag: &Arg, value: &str) -> String {
     }
 }
 
-/// Law: a file sets any flag as the command line does.
+/// Property: a file sets each flag to the same value as the command line does.
 #[test]
 fn a_file_sets_every_flag() {
     let file = ConfigFile::new();
     for flag in flags() {
         let [value, _] = samples(&flag);
-        let of_file = file.args(to_toml(&flag, &value), &[]);
-        let of_line = file.args("", &[&to_argument(&flag, &value)]);
-        assert_eq!(format!("{:?}", of_file.flags), format!("{:?}", of_line.flags), "{flag:?}");
-        assert_ne!(format!("{:?}", of_file.flags), format!("{:?}", file.args("", &[]).flags), "{flag:?}");
-        assert_eq!(of_file.source.lines, [(name(&flag).to_owned(), 1)].into());
+        let from_file = file.args(to_toml(&flag, &value), &[]);
+        let from_line = file.args("", &[&to_argument(&flag, &value)]);
+        assert_eq!(format!("{:?}", from_file.flags), format!("{:?}", from_line.flags), "{flag:?}");
+        assert_ne!(format!("{:?}", from_file.flags), format!("{:?}", file.args("", &[]).flags), "{flag:?}");
+        assert_eq!(from_file.source.lines, [(name(&flag).to_owned(), 1)].into());
     }
 }
 
-/// Law: what the command line sets takes precedence over the file.
+/// Property: a file may use an earlier name of a flag, but not together with the current name.
+#[test]
+fn earlier_names_of_flags_are_accepted() {
+    let file = ConfigFile::new();
+    let mut renamed_flags = 0;
+    for flag in flags() {
+        for earlier in flag.get_all_aliases().unwrap_or_default() {
+            renamed_flags += 1;
+            let text = to_toml(&flag, &samples(&flag)[0]);
+            let earlier_text = text.replacen(name(&flag), earlier, 1);
+            let from_file = file.args(&earlier_text, &[]);
+            assert_eq!(format!("{:?}", from_file.flags), format!("{:?}", file.args(&text, &[]).flags), "{flag:?}");
+            assert_eq!(from_file.source.lines, [(name(&flag).to_owned(), 1)].into());
+            let errors = file.errors(text + &earlier_text);
+            assert!(errors.iter().any(|error| error.contains("twice, once by its earlier name")), "{errors:?}");
+        }
+    }
+    assert!(renamed_flags > 5, "{renamed_flags}");
+}
+
+/// Property: the command line takes precedence over the file.
 #[test]
 fn the_command_line_takes_precedence_for_every_flag() {
     let file = ConfigFile::new();
@@ -106,7 +126,7 @@ fn the_command_line_takes_precedence_for_every_flag() {
     }
 }
 
-/// Law: what the environment sets takes precedence over the file. Here `PATH`, which is set everywhere, stands for all variables.
+/// Property: the environment takes precedence over the file. `PATH`, which is always set, stands for each variable.
 #[test]
 fn the_environment_takes_precedence_for_every_flag() {
     let file = ConfigFile::new();
@@ -126,12 +146,12 @@ fn the_environment_takes_precedence_for_every_flag() {
 
 #[cfg(feature = "http")]
 #[test]
-fn values_are_those_of_the_file() {
+fn values_are_read_from_the_file() {
     let text = "\u{feff}# Comments are allowed.\r\n\
                 model = [\"org/first\", \"second=org/a\"]\r\n\
                 threads = 0x10\n\
-                max-documents = 1_000\n\
-                max-bytes = \"64MiB\"\n\
+                max-in-flight-documents = 1_000\n\
+                max-in-flight-bytes = \"64MiB\"\n\
                 query-min-weight = 1\n\
                 document-weight-share = 9e-1\n\
                 grpc-web = true\n\
@@ -147,23 +167,26 @@ fn values_are_those_of_the_file() {
     assert_eq!((config.pruning.query.min_weight, config.pruning.document.weight_share), (1.0, Some(0.9)));
     assert_eq!(config.drain_deadline, std::time::Duration::from_secs(5));
     assert_eq!(config.web.grpc_web, Some(crate::config::AllowedOrigins::All));
-    let crate::config::StoreConfig::Qdrant(store) = config.store else { panic!("it has another store") };
+    let crate::config::StoreConfig::Qdrant(store) = config.store else { panic!("expected a Qdrant store") };
     assert_eq!(store.api_key, Some("s3cret".parse().unwrap()));
 }
 
 #[test]
-fn commas_separate_nothing_in_a_file() {
-    let mistakes = ConfigFile::new().args("model = 'org/a,org/b'", &[]);
-    let error = Config::try_from(mistakes).unwrap_err().to_string();
+fn commas_in_a_file_are_part_of_the_value() {
+    let args = ConfigFile::new().args("model = 'org/a,org/b'", &[]);
+    let error = Config::try_from(args).unwrap_err().to_string();
     assert!(error.contains("sidecar.toml:1)") && error.contains("`org/a,org/b`"), "{error}");
 }
 
 #[test]
-fn wrong_keys_and_types_are_named_with_what_is_expected() {
+fn errors_name_the_key_and_the_expected_type() {
     let file = ConfigFile::new();
     for (text, parts) in [
         ("modle = 'x'", &["--config: ", "sidecar.toml:1: unknown key `modle`; did you mean `model`?"] as &[&str]),
-        ("\n\nmax_bytes = '1MiB'", &["sidecar.toml:3: unknown key `max_bytes`; did you mean `max-bytes`?"]),
+        (
+            "\n\nmax_text_bytes = '1MiB'",
+            &["sidecar.toml:3: unknown key `max_text_bytes`; did you mean `max-text-bytes`?"],
+        ),
         ("--threads = 4", &["unknown key `--threads`; did you mean `threads`?"]),
         ("colour = 1", &["unknown key `colour`; a key is the name of a flag of `serve` without `--`"]),
         ("verify = true", &["unknown key `verify`"]),
@@ -173,7 +196,10 @@ fn wrong_keys_and_types_are_named_with_what_is_expected() {
         ("tls.cert = 'x'", &["unknown table `tls`"]),
         ("threads = '4'", &["--threads (", "sidecar.toml:1): the value is a string; expected an integer, or remove"]),
         ("threads = 4.0", &["the value is a float; expected an integer"]),
-        ("max-bytes = 4096", &["--max-bytes (", "an integer; expected a string, such as \"128MiB\""]),
+        (
+            "max-in-flight-bytes = 4096",
+            &["--max-in-flight-bytes (", "an integer; expected a string, such as \"128MiB\""],
+        ),
         ("unix-socket-mode = 0o660", &["an integer; expected a string, such as \"0600\""]),
         ("grpc-web = 'yes'", &["--grpc-web (", "a string; expected true or false"]),
         ("query-min-weight = true", &["a boolean; expected a number"]),
@@ -186,21 +212,21 @@ fn wrong_keys_and_types_are_named_with_what_is_expected() {
         ("grpc-web-origins = ['https://a', '']", &["the value is empty"]),
         ("threads = 0", &["--threads (", "sidecar.toml:1) is `0`; expected a whole number from 1 to 1048576"]),
         ("threads = 99999999999999999999", &["is `99999999999999999999`; expected a whole number"]),
-        ("max-bytes = 'lots'", &["sidecar.toml:1) is `lots`; expected a size"]),
+        ("max-in-flight-bytes = 'lots'", &["sidecar.toml:1) is `lots`; expected a size"]),
         ("query-min-weight = nan", &["is `nan`; expected 0 or a positive number"]),
-        ("tls-key = 'k'", &["--tls-cert is missing; give the certificate of --tls-key"]),
+        ("tls-key = 'k'", &["--tls-cert is missing; set it to the certificate of the key in --tls-key"]),
         ("device = 'metal'\ndtype = 'int8'", &["--dtype (", "sidecar.toml:2): int8 is for the cpu"]),
     ] {
-        let mistakes = file.mistakes(text);
-        assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
+        let errors = file.errors(text);
+        assert_eq!(errors.len(), 1, "{text}: {errors:?}");
         for part in parts {
-            assert!(mistakes[0].contains(part), "{part} is not in: {}", mistakes[0]);
+            assert!(errors[0].contains(part), "{part} is not in: {}", errors[0]);
         }
     }
 }
 
 #[test]
-fn files_that_are_no_toml_are_refused() {
+fn invalid_files_are_refused() {
     let file = ConfigFile::new();
     let long = format!("#{}", "x".repeat(1 << 20));
     for (text, problem) in [
@@ -214,50 +240,52 @@ fn files_that_are_no_toml_are_refused() {
         (b"\0\0\0", "sidecar.toml:1: invalid TOML: "),
         (&[b"model = ", "[".repeat(10_000).as_bytes()].concat(), "sidecar.toml:1: invalid TOML: "),
     ] {
-        let mistakes = file.mistakes(text);
-        assert!(mistakes.iter().any(|mistake| mistake.contains(problem)), "{problem} is not in: {mistakes:?}");
-        assert!(
-            mistakes.len() <= 3 && mistakes.iter().all(|mistake| mistake.starts_with("--config: ")),
-            "{mistakes:?}"
-        );
+        let errors = file.errors(text);
+        assert!(errors.iter().any(|error| error.contains(problem)), "{problem} is not in: {errors:?}");
+        assert!(errors.len() <= 3 && errors.iter().all(|error| error.starts_with("--config: ")), "{errors:?}");
     }
     let directory = file.directory.path().to_str().unwrap().to_owned();
     for path in [directory.as_str(), "/no/such/file.toml"] {
         let command = ServeArgs::augment_args(Command::new("serve"));
         let line = ["serve", "--model", "org/model", "--qdrant-url", "http://localhost", "--config", path];
         let matches = command.get_matches_from(line);
-        let mistakes = Config::validate(ServeArgs::from_arg_matches(&matches).unwrap()).1;
-        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-        assert!(mistakes[0].starts_with(&format!("--config: {path}: the file can't be read: ")), "{mistakes:?}");
+        let errors = Config::validate(ServeArgs::from_arg_matches(&matches).unwrap()).1;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with(&format!("--config: {path}: the file can't be read: ")), "{errors:?}");
     }
 }
 
 #[test]
-fn all_mistakes_of_file_and_line_are_reported_at_once() {
-    let text = "modle = 'org/x'\nthreads = '4'\nmax-bytes = 'lots'\nqdrant-url = 'http://localhost'\n\
+fn errors_of_file_and_command_line_are_reported_at_once() {
+    let text = "modle = 'org/x'\nthreads = '4'\nmax-in-flight-bytes = 'lots'\nqdrant-url = 'http://localhost'\n\
                 qdrant-api-key = \"s\u{e9}cret\"\nlisten = 'overridden'\n";
-    let args = ConfigFile::new().args(text, &["--upsert-age", "soon", "--listen", "127.0.0.1:1"]);
+    let args = ConfigFile::new().args(text, &["--max-upsert-delay", "soon", "--listen", "127.0.0.1:1"]);
     let error = Config::try_from(args).unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.0.len(), 6, "{shown}");
-    for part in
-        ["`modle`", "--threads (", "--max-bytes (", "--qdrant-api-key (", "--upsert-age is", "--model is missing"]
-    {
+    for part in [
+        "`modle`",
+        "--threads (",
+        "--max-in-flight-bytes (",
+        "--qdrant-api-key (",
+        "--max-upsert-delay is",
+        "--model is missing",
+    ] {
         assert!(shown.contains(part), "{part} is not in: {shown}");
     }
     assert!(!shown.contains("s\u{e9}cret"), "{shown}");
 }
 
 #[test]
-fn secrets_are_not_repeated() {
+fn messages_do_not_contain_secrets() {
     for text in ["qdrant-api-key = 12345", "qdrant-api-key = ['12345']", "qdrant-api-key = \"12345\nlog = 1"] {
-        let mistakes = ConfigFile::new().mistakes(format!("qdrant-url = 'http://localhost'\n{text}"));
-        assert!(!mistakes.is_empty() && !mistakes.concat().contains("12345"), "{mistakes:?}");
+        let errors = ConfigFile::new().errors(format!("qdrant-url = 'http://localhost'\n{text}"));
+        assert!(!errors.is_empty() && !errors.concat().contains("12345"), "{errors:?}");
     }
 }
 
 #[test]
-fn value_names_are_those_of_the_value_types() {
+fn value_types_match_the_defaults() {
     for flag in flags() {
         let value_type = ValueType::from_arg(&flag);
         for default in flag.get_default_values() {

@@ -1,9 +1,9 @@
-//! The TOML type of each flag, and the texts that a command line would have for a value of that type.
+//! TOML types of flags, and the conversion of TOML values to command-line values.
 
 use clap::{Arg, ArgAction};
 use toml::de::{DeInteger, DeValue};
 
-/// How a flag is written in TOML.
+/// TOML type of a flag's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueType {
     Boolean,
@@ -16,7 +16,8 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// Returns the type of a flag: the value name that help shows says what a value is.
+    /// Returns the type of a flag, derived from its action and its value name: `N` is an integer, `WEIGHT` and `SHARE` are
+    /// numbers, any other value name is a string.
     pub fn from_arg(flag: &Arg) -> Self {
         let value_name = flag.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
         match (flag.get_action(), value_name) {
@@ -28,10 +29,10 @@ impl ValueType {
         }
     }
 
-    /// Returns the values as a command line would have them.
+    /// Converts a TOML value to command-line values.
     ///
     /// # Errors
-    /// If the value has another type or is empty: what is wrong, without the value, which may be secret.
+    /// A message if the value has another type or is empty. It doesn't contain the value, which may be secret.
     pub fn to_flag_values(self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
         match (self, value) {
             (Self::Boolean, DeValue::Boolean(value)) => Ok(vec![value.to_string()]),
@@ -48,7 +49,7 @@ impl ValueType {
         }
     }
 
-    /// Returns what is expected of the flag's values.
+    /// Describes the values that the flag accepts, for error messages.
     pub fn describe_expected(self, flag: &Arg) -> String {
         let default = flag.get_default_values().first().map(|default| default.to_string_lossy());
         match (self, default) {
@@ -66,7 +67,8 @@ fn check_non_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the value is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// An integer that is too large stays as it is: the flag refuses it.
+/// Returns an integer of any TOML radix in decimal. An integer that doesn't fit is returned unchanged; parsing of the flag
+/// then rejects it.
 fn to_decimal(integer: &DeInteger<'_>) -> String {
     match i64::from_str_radix(integer.as_str(), integer.radix()) {
         Ok(integer) => integer.to_string(),

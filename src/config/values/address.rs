@@ -1,10 +1,10 @@
-//! Addresses to listen on.
+//! Listen addresses.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// An address and a port.
+/// Flag type of an IP address and a port.
 #[derive(Debug, Clone)]
 pub struct Address;
 
@@ -20,7 +20,7 @@ impl FlagType for Address {
     }
 }
 
-/// An address and a port, or `none`. `PORT` is that of the example in messages.
+/// Flag type of an IP address and a port, or `none`. `PORT` is the port of the example in error messages.
 #[derive(Debug, Clone)]
 pub struct AddressOrNone<const PORT: u16>;
 

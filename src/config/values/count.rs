@@ -2,7 +2,7 @@
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// A whole number from 1 to `MAX`. By default that is a number of items that memory can hold as a queue.
+/// Flag type of a whole number from 1 to `MAX`. The default `MAX` bounds the memory of queues with that capacity.
 #[derive(Debug, Clone)]
 pub struct Count<const MAX: usize = { 1 << 20 }>;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// A positive duration of up to a day, with its unit.
+/// Flag type of a positive duration of up to a day, with a unit.
 #[derive(Debug, Clone)]
 pub struct BoundedDuration;
 

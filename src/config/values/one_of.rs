@@ -1,4 +1,4 @@
-//! One of a few names.
+//! Values of an enum, by name.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// One of the names of an enum. The default of the enum is the stand-in.
+/// Flag type of an enum's values by name. The default of the enum is the placeholder.
 #[derive(Debug, Clone)]
 pub struct OneOf<E>(PhantomData<E>);
 
@@ -28,7 +28,7 @@ impl<E: ValueEnum + Debug + Default + Send + Sync + 'static> FlagType for OneOf<
     }
 }
 
-/// The names as a sentence has them: `a, b or c`.
+/// Returns the names as an enumeration for messages: `a, b or c`.
 fn join_names<E: ValueEnum>() -> String {
     let values = E::value_variants().iter().filter_map(E::to_possible_value);
     let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// A size of up to 4 GiB, with its unit. Its value is in bytes.
+/// Flag type of a size of up to 4 GiB, with an optional unit. The value is in bytes.
 #[derive(Debug, Clone)]
 pub struct Size;
 

@@ -1,8 +1,8 @@
-//! What is on or off.
+//! Boolean switches.
 
 use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
-/// `true` or `false`, which only an environment variable or a file spells out.
+/// Flag type of a switch: `true` or `false` in an environment variable or file, and no value on the command line.
 #[derive(Debug, Clone)]
 pub struct Switch;
 
