@@ -1,11 +1,11 @@
-//! The command line: commands that run the engine in this process, such as `serve`, and client commands, which know the
-//! server only through its gRPC API.
+//! Command line: commands that run the engine in this process, such as `serve`, and client commands, which use the server
+//! only through its gRPC API.
 //!
-//! A command is a struct of its arguments with a `run` that gives the exit status: 0 if all is well, 1 if the command
-//! did its work and the answer is bad news (documents rejected, not serving), 2 if it could not do its work.
+//! Each command is a struct of its arguments with a `run` method that returns the exit status: 0 on success, 1 if the command
+//! completed with a negative result (documents rejected, not serving), 2 if it failed.
 //!
-//! Flags that several commands share have one environment variable each (`SPLADE_SERVER`, `SPLADE_COLLECTION`); a
-//! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
+//! Flags that several commands share have one environment variable each (`SPLADE_SERVER`, `SPLADE_COLLECTION`). The variables
+//! of other flags contain the command (`SPLADE_SEARCH_LIMIT`), so that they can't collide with settings of `serve`.
 
 mod client;
 mod collection_options;

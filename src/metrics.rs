@@ -85,7 +85,7 @@ metrics! {
     Histogram BATCH_TOKENS "splade_encode_batch_tokens" Count []
         "Tokens per encoder batch";
     Histogram BATCH_FILL "splade_encode_batch_fill_ratio" Percent []
-        "Tokens per encoder batch divided by --batch-tokens, at most 1";
+        "Tokens per encoder batch divided by --max-batch-tokens, at most 1";
     Histogram ENCODE_SECONDS "splade_encode_seconds" Seconds []
         "Time to encode one batch; the rate of its sum divided by splade_encoder_threads is their utilization";
     Histogram VECTOR_TERMS "splade_vector_terms" Count ["role": &["document", "query"]]

@@ -193,7 +193,7 @@ class Bench:
         for tokens in BATCH_TOKENS:
             # Two full batches per thread.
             file = self.write_documents("memory", round(2 * self.threads * tokens / MEAN_TOKENS))
-            peak = self.encode(file, "--batch-tokens", str(tokens))["peak"]
+            peak = self.encode(file, "--max-batch-tokens", str(tokens))["peak"]
             peaks[f"batches of {tokens} tokens"] = (peak - weights) / MB / self.threads
         return peaks
 

@@ -1,4 +1,4 @@
-//! The connection that every client command opens.
+//! Connection flags of client commands, and the connection that they open.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,43 +15,44 @@ use super::duration;
 use crate::proto::encoder_service_client::EncoderServiceClient;
 use crate::proto::index_service_client::IndexServiceClient;
 
-/// More than any answer of the server: 1,000 hits, each with a text of 1 MiB, are an answer that was asked for.
+/// Maximum size of a response. Larger than any valid response: a search may return 1,000 hits with a text of 1 MiB each.
 const MAX_RESPONSE_BYTES: usize = 2 << 30;
 
-/// How often an idle peer is asked whether it is still there, so that a dead connection doesn't hang a stream.
+/// Interval of HTTP/2 keepalive pings, which detect dead connections that would otherwise block a stream.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Flags of the connection to a server.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ClientArgs {
-    /// The server's address: http://HOST:PORT, https://HOST:PORT or unix:/PATH.
+    /// Address of the server: http://HOST:PORT, https://HOST:PORT or unix:/PATH.
     #[arg(long, env = "SPLADE_SERVER", default_value = "http://127.0.0.1:50051", value_name = "URL")]
     server: String,
-    /// Give up on connecting, and on each call but `ingest`, after this long: 500ms, 30s, 2m.
-    #[arg(long, env = "SPLADE_TIMEOUT", default_value = "60s", value_name = "TIME", value_parser = duration::parse)]
+    /// Timeout for connecting and for each call except streams, such as 500ms, 30s or 2m.
+    #[arg(long, env = "SPLADE_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
     timeout: Duration,
-    /// The authorities that the server's certificate may be signed by, as PEM [default: the system's].
+    /// PEM certificates of the authorities that the server's certificate is verified against [default: the system's].
     #[arg(long, env = "SPLADE_CLIENT_CA", value_name = "FILE")]
     tls_ca: Option<PathBuf>,
-    /// The certificate to show to the server, where it wants one (mutual TLS), as PEM.
+    /// PEM client certificate chain for mutual TLS. Requires --tls-key.
     #[arg(long, env = "SPLADE_CLIENT_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's private key, as PEM.
+    /// PEM private key of the certificate in --tls-cert.
     #[arg(long, env = "SPLADE_CLIENT_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The token to call with, where the server wants one. Better set by its environment variable or in a file, which other
-    /// users can't see.
+    /// Bearer token for servers that require one. Prefer the environment variable or --token-file: other users of the machine
+    /// can read command lines.
     #[arg(long, env = "SPLADE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// A file that holds the token instead. Blanks around it are passed over.
+    /// File that contains the bearer token. Leading and trailing whitespace is ignored.
     #[arg(long, env = "SPLADE_TOKEN_FILE", value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 }
 
-/// A connection that sends the token along.
+/// Connection that adds the bearer token to each call.
 pub type ClientConnection = InterceptedService<Channel, BearerToken>;
 
-/// The header that says who is calling.
+/// Interceptor that adds the `authorization` header, if there is a token.
 #[derive(Debug, Clone)]
 pub struct BearerToken(Option<MetadataValue<Ascii>>);
 
@@ -65,7 +66,10 @@ impl Interceptor for BearerToken {
 }
 
 impl ClientArgs {
-    /// Connects.
+    /// Connects to the server.
+    ///
+    /// # Errors
+    /// If a flag is invalid, a file can't be read, or the server can't be reached within the timeout.
     pub async fn connect(&self) -> anyhow::Result<ClientConnection> {
         let token = self.load_token().await?;
         let endpoint = self.build_endpoint().await?;
@@ -77,17 +81,17 @@ impl ClientArgs {
         Ok(InterceptedService::new(channel, token))
     }
 
-    /// A client of the index service.
+    /// Connects to the server and returns a client of its index service.
     pub async fn connect_index(&self) -> anyhow::Result<IndexServiceClient<ClientConnection>> {
         Ok(IndexServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
-    /// A client of the encoder service.
+    /// Connects to the server and returns a client of its encoder service.
     pub async fn connect_encoder(&self) -> anyhow::Result<EncoderServiceClient<ClientConnection>> {
         Ok(EncoderServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
-    /// A request with its deadline, which the server learns too.
+    /// Wraps a message in a request with the timeout, which is also sent to the server as `grpc-timeout`.
     pub fn build_request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
@@ -95,18 +99,23 @@ impl ClientArgs {
     }
 
     async fn build_endpoint(&self) -> anyhow::Result<Endpoint> {
-        let invalid = || format!("--server `{}` is no address: give http://HOST:PORT or unix:/PATH", self.server);
+        let invalid = || {
+            format!(
+                "--server `{}` is not an address; pass http://HOST:PORT, https://HOST:PORT or unix:/PATH",
+                self.server
+            )
+        };
         let endpoint = Endpoint::from_shared(self.server.clone()).with_context(invalid)?;
         let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE_INTERVAL).connect_timeout(self.timeout);
         if self.server.starts_with("https:") {
-            return endpoint
-                .tls_config(self.build_tls_config().await?)
-                .context("--tls-ca, --tls-cert or --tls-key can't be used");
+            return endpoint.tls_config(self.build_tls_config().await?).context(
+                "--tls-ca, --tls-cert or --tls-key is invalid; pass PEM files, with the key of the certificate",
+            );
         }
         let is_plaintext = self.tls_ca.is_none() && self.tls_cert.is_none();
         ensure!(
             is_plaintext,
-            "--tls-ca and --tls-cert are for https, and --server is `{}`; give https://HOST:PORT",
+            "--tls-ca and --tls-cert require https, but --server is `{}`; pass https://HOST:PORT",
             self.server
         );
         Ok(endpoint)
@@ -129,7 +138,7 @@ impl ClientArgs {
         })
     }
 
-    /// The header. Errors don't repeat the token.
+    /// Returns the header with the token of the flag or the file. Errors don't contain the token.
     async fn load_token(&self) -> anyhow::Result<BearerToken> {
         let (flag, token) = match (&self.token, &self.token_file) {
             (_, Some(file)) => ("--token-file", read_flag_file("--token-file", file).await?),
@@ -137,15 +146,16 @@ impl ClientArgs {
             (None, None) => return Ok(BearerToken(None)),
         };
         let header = MetadataValue::try_from(format!("Bearer {}", token.trim())).ok();
-        let mut header =
-            header.with_context(|| format!("{flag} holds what can't be sent; give a token of one line"))?;
+        let mut header = header.with_context(|| {
+            format!("{flag} contains characters that a header can't; pass a token of one line in visible ASCII")
+        })?;
         header.set_sensitive(true);
         Ok(BearerToken(Some(header)))
     }
 
     fn describe_unreachable(&self) -> String {
         format!(
-            "can't connect to {}; is the server running? Start one with `splade-sidecar serve`, or name its address \
+            "can't connect to {}; start a server with `splade-sidecar serve`, or set the address of a running one \
              with --server",
             self.server
         )

@@ -1,30 +1,31 @@
-//! How a collection is spread over a Qdrant cluster: the flags of all commands that create one.
+//! Distribution of a new collection in a Qdrant cluster: flags of the commands that create collections.
 
 use clap::Args;
 
 use super::flags::Flag;
 use crate::proto::CollectionOptions;
 
-/// For a collection that is created. The embedded store has one shard, kept once, and takes no keys.
+/// Flags for a collection that is created. The embedded store supports none of them: it has one shard without replicas.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "A new collection in a Qdrant cluster")]
 pub struct CollectionOptionsArgs {
-    /// How many shards it has, or, with --shard-keys, how many each key has: 1 to 1024 [default: Qdrant's, one a node].
+    /// Number of shards of a new collection, or with --shard-keys of each key: 1 to 1024 [default: Qdrant's, one per node].
     #[arg(long, env = "SPLADE_SHARD_COUNT", value_name = "N")]
     shard_count: Option<u32>,
-    /// How many nodes keep each shard: 1 to 64 [default: Qdrant's, 1].
+    /// Number of replicas of each shard: 1 to 64 [default: Qdrant's, 1].
     #[arg(long, env = "SPLADE_REPLICATION_FACTOR", value_name = "N")]
     replication_factor: Option<u32>,
-    /// How many of these must have applied a write before it is confirmed [default: Qdrant's, 1].
+    /// Number of replicas that must apply a write before it is confirmed [default: Qdrant's, 1].
     #[arg(long, env = "SPLADE_WRITE_CONSISTENCY_FACTOR", value_name = "N")]
     write_consistency_factor: Option<u32>,
-    /// Spread documents by keys instead of by their ids; the server's --qdrant-shard-key must be one of them.
+    /// Shard keys of a new collection with custom sharding, separated by commas. The server's --qdrant-shard-key must be one of
+    /// them.
     #[arg(long, env = "SPLADE_SHARD_KEYS", value_name = "KEY,…", value_delimiter = ',')]
     shard_keys: Option<Vec<String>>,
 }
 
 impl CollectionOptionsArgs {
-    /// Returns the first flag that was given.
+    /// Returns the first of these flags that is set.
     pub fn first_given_flag(&self) -> Option<Flag> {
         let flags = [
             ("--shard-count", "SPLADE_SHARD_COUNT", self.shard_count.is_some()),
@@ -35,7 +36,7 @@ impl CollectionOptionsArgs {
         flags.into_iter().find(|(.., is_given)| *is_given).map(|(name, env_var, _)| Flag { name, env_var })
     }
 
-    /// Sets what was given.
+    /// Returns `options` with the flags that are set applied.
     pub fn apply(&self, options: CollectionOptions) -> CollectionOptions {
         CollectionOptions {
             shard_count: self.shard_count.unwrap_or(options.shard_count),
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_replaces_what_was_there() {
+    fn flags_override_the_options() {
         let applied = |line: &[&str], options: CollectionOptions| {
             Line::parse_from([&["ingest"], line].concat()).args.apply(options)
         };

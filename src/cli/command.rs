@@ -1,4 +1,4 @@
-//! The commands and what they have in common.
+//! Command-line parser and its subcommands.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::{completions, encode, engine, explain, health, ingest, reindex, rejects, search};
 use crate::version;
 
-/// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
+/// Encode streams of documents as SPLADE vectors and index them in Qdrant.
 #[derive(Debug, Parser)]
 #[command(version = version::LONG_VERSION, after_help = EXAMPLE)]
 pub struct Cli {
@@ -21,7 +21,7 @@ Start here:
   splade-sidecar ingest docs.jsonl --collection docs --create-collection
   splade-sidecar search \"what is a sparse vector\" --collection docs
 
-Each command has a help of its own: splade-sidecar ingest --help";
+Help of a command: splade-sidecar ingest --help";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -40,10 +40,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command to its end.
+    /// Runs the command and returns its exit status.
     ///
     /// # Errors
-    /// What kept the command from doing its work; [`failed`](super::failed) reports it to the user.
+    /// If the command fails; [`report_failure`](super::report_failure) prints the error and returns the exit status.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => engine::serve(*args).await,
@@ -69,7 +69,7 @@ mod tests {
     use super::Cli;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_command_definition_is_valid() {
         Cli::command().debug_assert();
     }
 

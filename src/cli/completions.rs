@@ -1,4 +1,4 @@
-//! `completions`: completion scripts for shells.
+//! `completions`: prints completion scripts for shells.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use super::output::print;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct CompletionsCommand {
-    /// Shell that the script is for.
+    /// Shell for which the script is generated.
     shell: Shell,
 }
 
@@ -21,7 +21,7 @@ Examples:
   splade-sidecar completions fish > ~/.config/fish/completions/splade-sidecar.fish";
 
 impl CompletionsCommand {
-    /// Prints the script for a command, which is that of the program.
+    /// Prints the completion script of `command`, the root command.
     pub fn run(self, command: clap::Command) -> anyhow::Result<ExitCode> {
         print(&create_script(self.shell, command)?)?;
         Ok(ExitCode::SUCCESS)

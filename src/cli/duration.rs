@@ -1,15 +1,15 @@
-//! Durations, as people type them.
+//! Durations of client flags.
 
 use std::time::Duration;
 
-/// Longer ones are mistakes, and would not fit a clock.
+/// Maximum duration. Adding a longer one to the current time could overflow `Instant`.
 const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Reads `500ms`, `30s`, `2m` or `1h 30m`.
+/// Parses `500ms`, `30s`, `2m` or `1h 30m`; zero is allowed.
 pub fn parse(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= MAX_DURATION => Ok(duration),
-        _ => Err("give a number and a unit, such as 500ms, 30s or 2m".to_owned()),
+        _ => Err("expected a number and a unit, such as 500ms, 30s or 2m, and at most 366 days".to_owned()),
     }
 }
 
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_duration_or_too_long_is_refused() {
+    fn invalid_and_too_long_durations_are_refused() {
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
         for text in ["", "s", "30", "-1s", "NaNs", "400days", "99999999999999999999s"] {
             assert!(parse(text).is_err(), "{text}");

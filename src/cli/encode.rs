@@ -1,4 +1,4 @@
-//! `encode`: shows the vectors of texts.
+//! `encode`: prints the vectors of texts.
 
 use std::process::ExitCode;
 
@@ -11,27 +11,27 @@ use super::output::{OutputArgs, to_single_line, weight_to_json};
 use super::pruning;
 use crate::proto::{self, EncodeRequest, EncodedText, Pruning};
 
-/// How much of a text is repeated above its terms.
+/// Maximum number of characters of a text shown above its terms.
 const MAX_EXCERPT_CHARS: usize = 60;
 
-/// Show which terms a text has, the heaviest first.
+/// Encode texts and print the terms of their vectors, highest weights first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct EncodeCommand {
-    /// The texts.
+    /// Texts to encode, one vector each.
     #[arg(required = true, value_name = "TEXT")]
     texts: Vec<String>,
-    /// What the texts are for: a model may encode queries otherwise than documents.
-    #[arg(long, env = "SPLADE_ENCODE_ROLE", default_value = "document")]
+    /// Role of the texts. A model may encode queries differently from documents.
+    #[arg(long, env = "SPLADE_ENCODE_ROLE", value_name = "ROLE", default_value = "document")]
     role: EncodeRole,
-    /// The model [default: the server's default model].
+    /// Name of the model on the server [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
-    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
+    /// Pruning rules, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 = unlimited); `none` turns off
+    /// all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_ENCODE_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
-    /// How many terms of each text to show; 0 shows all.
+    /// Maximum number of terms to print per text; 0 = all.
     #[arg(long, env = "SPLADE_ENCODE_TOP", value_name = "N", default_value_t = 20)]
     top: usize,
     #[command(flatten)]
@@ -48,7 +48,9 @@ Example:
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum EncodeRole {
+    /// Encode as search queries.
     Query,
+    /// Encode as documents to index.
     Document,
 }
 
@@ -76,10 +78,10 @@ impl EncodeCommand {
     }
 }
 
-/// A term of a vector: index, token, weight.
+/// Term of a vector: index, token and weight.
 type Term<'a> = (u32, &'a str, f32);
 
-/// The first `top` terms by weight, or all.
+/// Returns the `top` terms with the highest weights, or all terms if `top` is 0.
 fn select_top_terms(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
     let Some(vector) = &encoded.vector else { return Vec::new() };
     let tokens = encoded.tokens.iter().map(String::as_str);
@@ -94,7 +96,7 @@ fn format_table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
     let term_count = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
     let stats = encoded.stats.unwrap_or_default();
     let length_note = match stats.window_count {
-        _ if stats.truncated => ", cut to that length".to_owned(),
+        _ if stats.truncated => ", truncated".to_owned(),
         0 | 1 => String::new(),
         windows => format!(" in {windows} windows"),
     };

@@ -1,6 +1,6 @@
 //! Commands that run the engine in this process: `serve`, `check`, `bench` and `model`.
 //!
-//! Only these use the modules of the server; `tests/it/layering.rs` holds the other commands to that.
+//! Only these commands may use the server's modules; `tests/it/layering.rs` enforces this.
 
 mod bench;
 mod check;

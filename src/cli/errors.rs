@@ -1,4 +1,4 @@
-//! What went wrong, in plain words.
+//! Formatting of errors and gRPC statuses for the command line.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -6,27 +6,27 @@ use std::process::ExitCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// The exit status of a command that could not do its work.
+/// Exit status of a command that failed.
 pub const EXIT_FAILED: u8 = 2;
 
-/// Tells the user on standard error why a command failed, and gives its exit status.
+/// Prints the error of a failed command to standard error and returns the exit status.
 pub fn report_failure(error: &anyhow::Error) -> ExitCode {
     // Nothing can be done if standard error is gone.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {}\n", format_error(error)).as_bytes());
     ExitCode::from(EXIT_FAILED)
 }
 
-/// The whole story of an error: each cause, and a server's refusal with its details.
+/// Formats an error with all its causes. The status of a server is formatted with its details.
 pub fn format_error(error: &anyhow::Error) -> String {
     let mut messages: Vec<String> = Vec::new();
     for cause in error.chain() {
         if let Some(status) = cause.downcast_ref::<Status>() {
-            // What lies under a status of the transport is told by the status.
+            // `format_status` contains the causes of a transport error.
             messages.push(format_status(status));
             break;
         }
         let cause = cause.to_string();
-        // Many errors repeat their cause.
+        // Many errors contain the message of their cause.
         if !messages.iter().any(|message| message.contains(&cause)) {
             messages.push(cause);
         }
@@ -34,7 +34,7 @@ pub fn format_error(error: &anyhow::Error) -> String {
     messages.join(": ")
 }
 
-/// A server's refusal: its message, the fields at fault, the reason and when to try again.
+/// Formats a status with its details: message and code, invalid fields, reason, and retry delay.
 pub fn format_status(status: &Status) -> String {
     let mut text = match status.code() {
         Code::Ok => String::new(),
@@ -44,7 +44,7 @@ pub fn format_status(status: &Status) -> String {
     let violations = details.bad_request().map(|bad_request| bad_request.field_violations.as_slice());
     for violation in violations.unwrap_or_default() {
         let violation = format!("{}: {}", violation.field, violation.description);
-        // The message of a single violation often is the violation.
+        // The message of a status with a single violation usually is that violation.
         if !text.contains(&violation) {
             text.push_str("\n  ");
             text.push_str(&violation);
@@ -56,12 +56,12 @@ pub fn format_status(status: &Status) -> String {
     }
     let delay = details.retry_info().and_then(|info| info.retry_delay);
     if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
-        let _ = write!(text, "\n  try again in {:.1} s", delay.as_secs_f64());
+        let _ = write!(text, "\n  retry after {:.1} s", delay.as_secs_f64());
     }
     text
 }
 
-/// The message, or, where the status was made of a broken connection, what broke it.
+/// Returns the message, followed by the causes if the status was created from a transport error.
 fn build_status_message(status: &Status) -> String {
     let mut message = status.message().to_owned();
     let mut source = std::error::Error::source(status);
@@ -85,13 +85,13 @@ pub fn code_as_str(code: Code) -> &'static str {
     lookup_code_names(code).0
 }
 
-/// Returns the name of a code in reject files, such as `InvalidArgument`. Programs read it, so it keeps the spelling that
-/// version 0.1.0 wrote.
+/// Returns the name of a code in reject files, such as `InvalidArgument`. The spelling is part of the file format of version
+/// 0.1.0 and must not change.
 pub fn code_as_reject_str(code: Code) -> &'static str {
     lookup_code_names(code).1
 }
 
-/// The names are written out because they are persisted and parsed; the names of Rust's variants may change.
+/// Returns both names of a code. They are literals because they are stored and parsed; Rust's variant names may change.
 const fn lookup_code_names(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::Ok => ("OK", "Ok"),
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_with_its_details() {
+    fn a_status_is_formatted_with_its_details() {
         let mut details = ErrorDetails::new();
         details
             .add_bad_request_violation("options.collection", "give 1 to 128 characters")
@@ -134,26 +134,26 @@ mod tests {
         assert_eq!(
             format_error(&anyhow::Error::from(status)),
             "the collection's name is empty (INVALID_ARGUMENT)\n  options.collection: give 1 to 128 characters\n  \
-             reason: INVALID_ARGUMENT\n  try again in 1.5 s"
+             reason: INVALID_ARGUMENT\n  retry after 1.5 s"
         );
     }
 
     #[test]
-    fn a_violation_that_the_message_tells_is_not_told_again() {
+    fn a_violation_in_the_message_is_not_repeated() {
         let details = ErrorDetails::with_bad_request_violation("limit", "it is 5000; send 1 to 1000");
         let status = Status::with_error_details(Code::InvalidArgument, "limit: it is 5000; send 1 to 1000", details);
         assert_eq!(format_status(&status), "limit: it is 5000; send 1 to 1000 (INVALID_ARGUMENT)");
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_not_repeated() {
         let error = anyhow::anyhow!("connection refused").context("transport error: connection refused");
         assert_eq!(format_error(&error), "transport error: connection refused");
         let status = Err::<(), _>(Status::unavailable("gone")).context("can't search").unwrap_err();
         assert_eq!(format_error(&status), "can't search: gone (UNAVAILABLE)");
     }
 
-    /// The numbers are those of the gRPC protocol. Both spellings are read by programs and must not change.
+    /// Pinned: programs read both spellings. The numbers are the codes of the gRPC protocol.
     #[test]
     fn codes_keep_their_names() {
         const NAMES: [(&str, &str); 17] = [

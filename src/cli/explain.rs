@@ -1,4 +1,4 @@
-//! `explain`: why a document has its score for a query.
+//! `explain`: prints the terms that contribute to a document's score.
 
 use std::process::ExitCode;
 
@@ -15,32 +15,38 @@ use crate::proto::{
     EncodingStats, ExplainRequest, ExplainResponse, Pruning, Query, TermContribution, TermOrigin, query,
 };
 
-/// Show term by term how a document's score for a query comes about.
+/// Explain a document's score for a query: print the contribution of each term.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ExplainCommand {
-    /// The query's text.
+    /// Text of the query.
     query: String,
-    /// A stored document, by its id: a number, a UUID or a name (`key:7` is the name 7).
-    #[arg(long, env = "SPLADE_EXPLAIN_ID", required_unless_present = "text", conflicts_with = "text")]
+    /// Id of a stored document: a number, a UUID or a string (`key:7` is the string 7). Requires --collection.
+    #[arg(
+        long,
+        env = "SPLADE_EXPLAIN_ID",
+        value_name = "ID",
+        required_unless_present = "text",
+        conflicts_with = "text"
+    )]
     #[arg(requires = "collection")]
     id: Option<String>,
-    /// A document's text, which need not be stored.
-    #[arg(long, env = "SPLADE_EXPLAIN_TEXT")]
+    /// Text of a document that need not be stored. The alternative to --id.
+    #[arg(long, env = "SPLADE_EXPLAIN_TEXT", value_name = "TEXT")]
     text: Option<String>,
-    /// The collection of the stored document.
+    /// Collection of the stored document.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: Option<String>,
-    /// The model that encodes the texts [default: with --id the one that wrote the collection, or else the server's default
-    /// model].
+    /// Name of the model that encodes the texts [default: with --id the model that wrote the collection, otherwise the server's
+    /// default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Pruning of the query's vector, such as max-terms=128,weight-share=0.9. Rules: max-terms,
-    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
+    /// Pruning rules of the query, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 =
+    /// unlimited); `none` turns off all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_QUERY", value_name = "RULES", value_parser = pruning::parse)]
     prune_query: Option<Pruning>,
-    /// Pruning of the vector of --text, such as max-terms=128,weight-share=0.9. Rules: max-terms,
-    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
+    /// Pruning rules of --text, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 =
+    /// unlimited); `none` turns off all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
     prune_text: Option<Pruning>,
     #[command(flatten)]
@@ -65,7 +71,7 @@ impl ExplainCommand {
             encoding: Some(self.long_text.encoding_options(self.prune_query)),
             ..Query::default()
         };
-        // A stored document is explained as it is stored.
+        // The API refuses encoding options for a stored document, which is already encoded.
         let document_encoding = self.text.is_some().then(|| self.long_text.encoding_options(self.prune_text));
         let stored = self.id.map(|id| Document::DocumentId(id::from_text(&id)));
         let request = ExplainRequest {
@@ -114,7 +120,7 @@ fn format_table(response: &ExplainResponse) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The statistics of the query and of the document.
+/// Returns the encoding statistics of the query and the document.
 fn get_stats(response: &ExplainResponse) -> (EncodingStats, EncodingStats) {
     (response.query_stats.unwrap_or_default(), response.document_stats.unwrap_or_default())
 }

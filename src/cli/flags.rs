@@ -1,8 +1,8 @@
-//! Flags that would change nothing: refused, since whoever gave one expects that it does something.
+//! Errors for flags without effect, which are refused because they hide a misunderstanding.
 
 use anyhow::anyhow;
 
-/// A flag, and the environment variable that counts as it.
+/// Flag and its environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Flag {
     pub name: &'static str,
@@ -10,7 +10,7 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// The refusal of a flag that has no effect.
+    /// Returns the error for a flag that has no effect.
     pub fn no_effect_error(self, reason: &str) -> anyhow::Error {
         anyhow!("{} ({}) has no effect: {reason}", self.name, self.env_var)
     }

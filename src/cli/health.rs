@@ -1,4 +1,4 @@
-//! `health`: a probe for scripts and containers.
+//! `health`: readiness probe for scripts and containers.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use super::client::ClientArgs;
 use super::output::print;
 use super::{duration, errors};
 
-/// The pause between two tries.
+/// Delay between two checks while waiting.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The exit status of a server that answers but doesn't serve.
+/// Exit status if the server responds but is not serving.
 const EXIT_NOT_SERVING: u8 = 1;
 
-/// Ask a server whether it serves: exit status 0 if it does, 1 if it does not, 2 if it can't be reached.
+/// Check whether a server is serving: exit status 0 if it is, 1 if it is not, 2 if it can't be reached.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct HealthCommand {
-    /// The service to ask for, such as splade_sidecar.v1.IndexService [default: the server as a whole].
+    /// gRPC service to check, such as splade_sidecar.v1.IndexService [default: the whole server].
     #[arg(long, env = "SPLADE_HEALTH_SERVICE", value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
-    /// Wait until it serves, but no longer than this: 30s, 2m.
-    #[arg(long, env = "SPLADE_HEALTH_WAIT", value_name = "TIME", default_value = "0s", value_parser = duration::parse)]
+    /// Maximum time to wait until the server is serving, such as 30s or 2m.
+    #[arg(long, env = "SPLADE_HEALTH_WAIT", value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     wait: Duration,
     #[command(flatten)]
     client: ClientArgs,

@@ -1,4 +1,4 @@
-//! Document ids, as people and JSON files write them.
+//! Document ids in command-line arguments, table cells and JSON.
 
 use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
@@ -8,15 +8,17 @@ use crate::json::{describe_kind, id_from_f64};
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind;
 
-/// What says that the rest is a name, though it looks like a number or a UUID.
+/// Prefix that forces a string id, for strings that look like a number or a UUID.
 const KEY_PREFIX: &str = "key:";
 
-/// The id that a JSON value stands for; `None` for null, which is no id. The table of all kinds is
-/// tests/data/doors/ids.json.
+/// Parses the id in a JSON value; `None` for null. The cases that all interfaces share are in tests/data/doors/ids.json.
 ///
-/// A whole number from 0 is a number, a string in the form of a UUID with hyphens is a UUID, another string is a name.
-/// UUIDs without hyphens stay names: 32 hexadecimal digits are more often a hash, and a name comes back as it was given.
-/// An object is an id as the contract has it, such as `{"key": "…"}` for a name in the form of a UUID.
+/// A non-negative whole number is a number, a hyphenated UUID in a string is a UUID, any other string is a string id. UUIDs
+/// without hyphens are string ids: 32 hexadecimal digits are more often a hash, and a string id is returned unchanged. An
+/// object is a `DocumentId` message as JSON, such as `{"key": "…"}` for a string id in the form of a UUID.
+///
+/// # Errors
+/// A message with the problem and the accepted forms.
 pub fn from_json(value: &Value) -> Result<Option<DocumentId>, String> {
     let kind = match value {
         Value::Null => return Ok(None),
@@ -28,15 +30,17 @@ pub fn from_json(value: &Value) -> Result<Option<DocumentId>, String> {
     Ok(Some(DocumentId { kind: Some(kind) }))
 }
 
+/// Accepted forms of an id, for error messages.
 const EXPECTED: &str = "give a whole number from 0 to 2^64 - 1, a string, or an object such as {\"key\": \"a name\"}";
 
-/// A whole number, however it is written. Those from 2^53 on only in digits: a float may have been rounded.
+/// Parses a non-negative whole number in any JSON notation. From 2^53 on, only integer notation is accepted, because a float
+/// may have been rounded.
 fn parse_number(number: &Number) -> Result<u64, String> {
     let float = number.as_f64().filter(|_| number.is_f64()).and_then(id_from_f64);
-    number.as_u64().or(float).ok_or_else(|| format!("{number} is no id; {EXPECTED}"))
+    number.as_u64().or(float).ok_or_else(|| format!("{number} is not an id; {EXPECTED}"))
 }
 
-/// An id in the form of the contract, with exactly one field.
+/// Parses a `DocumentId` message as JSON, with exactly one field.
 fn parse_object(fields: &Map<String, Value>) -> Result<Kind, String> {
     let mut fields = fields.iter();
     let (Some((name, value)), None) = (fields.next(), fields.next()) else {
@@ -44,12 +48,13 @@ fn parse_object(fields: &Map<String, Value>) -> Result<Kind, String> {
     };
     match (name.as_str(), value) {
         ("num", Value::Number(number)) => parse_number(number).map(Kind::Num),
-        ("num", Value::String(digits)) => {
-            digits.parse().map(Kind::Num).map_err(|_| format!("`{digits}` is no number of 64 bits; {EXPECTED}"))
-        }
+        ("num", Value::String(digits)) => digits
+            .parse()
+            .map(Kind::Num)
+            .map_err(|_| format!("`{digits}` is not an unsigned 64-bit number; {EXPECTED}")),
         ("uuid", Value::String(text)) => match Uuid::parse_str(text) {
             Ok(uuid) => Ok(Kind::Uuid(uuid.to_string())),
-            Err(error) => Err(format!("`{text}` is no UUID: {error}; use `key` for a name")),
+            Err(error) => Err(format!("`{text}` is not a UUID: {error}; use `key` for a string id")),
         },
         ("key", Value::String(name)) => Ok(Kind::Key(name.clone())),
         ("num" | "uuid" | "key", _) => Err(format!("its field `{name}` is {}; {EXPECTED}", describe_kind(value))),
@@ -57,8 +62,8 @@ fn parse_object(fields: &Map<String, Value>) -> Result<Kind, String> {
     }
 }
 
-/// The id that was typed, or that a cell of a table holds: digits as JSON has them are a number, `key:` in front makes
-/// anything a name, and the rest is as in JSON. `007` is a name, and another one than `7`.
+/// Parses the id in an argument or a table cell: digits without leading zeros are a number, the prefix `key:` forces a string
+/// id, and any other text is parsed like a JSON string. `007` is a string id, different from `7`.
 pub fn from_text(text: &str) -> DocumentId {
     if let Some(key) = text.strip_prefix(KEY_PREFIX) {
         return DocumentId { kind: Some(Kind::Key(key.to_owned())) };
@@ -69,7 +74,7 @@ pub fn from_text(text: &str) -> DocumentId {
     }
 }
 
-/// The id as it can be typed; [`from_text`] reads it back.
+/// Formats an id as text that [`from_text`] parses to the same id.
 pub fn to_text(id: &DocumentId) -> String {
     match &id.kind {
         None => String::new(),
@@ -80,7 +85,8 @@ pub fn to_text(id: &DocumentId) -> String {
     }
 }
 
-/// The id as JSON: a number or a string, or an object where a string would be another id. [`from_json`] reads it back.
+/// Formats an id as JSON that [`from_json`] parses to the same id: a number or a string, or an object if the string would be
+/// parsed as another id.
 pub fn to_json(id: Option<DocumentId>) -> Value {
     let Some(DocumentId { kind: Some(kind) }) = &id else { return Value::Null };
     match kind {
@@ -91,6 +97,7 @@ pub fn to_json(id: Option<DocumentId>) -> Value {
     }
 }
 
+/// Parses a string: a hyphenated UUID, or a string id.
 fn from_string(text: &str) -> DocumentId {
     let kind = match text.parse::<Hyphenated>() {
         Ok(uuid) => Kind::Uuid(Uuid::from(uuid).to_string()),
@@ -106,14 +113,14 @@ mod tests {
     use super::*;
     use crate::json;
 
-    /// Read, not included: an image is built from `src` without `tests`.
+    /// Path of the cases. Read at run time because container images are built from `src` without `tests`.
     const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/doors/ids.json");
 
-    /// What the table says, in its words.
-    fn becomes(id: Result<Option<DocumentId>, String>) -> Value {
+    /// Formats a parsed id like the `becomes` field of the cases.
+    fn to_expected_form(id: Result<Option<DocumentId>, String>) -> Value {
         match id.map(|id| id.and_then(|id| id.kind)) {
             Err(_) => json!("refused"),
-            // The server refuses an empty name.
+            // The server refuses an empty string id.
             Ok(Some(Kind::Key(key))) if key.is_empty() => json!("refused"),
             Ok(None) => json!("made"),
             Ok(Some(Kind::Num(num))) => json!({ "num": num.to_string() }),
@@ -122,7 +129,7 @@ mod tests {
         }
     }
 
-    /// The rows of the table, each with its id as it is written there: one of them is a number that no parser takes.
+    /// Returns the cases of a section, each with the text of its id: one id is a number that no JSON parser accepts.
     fn rows(section: &str) -> Vec<(String, Value)> {
         let table = std::fs::read_to_string(IDS).unwrap();
         let lines = table.lines().skip_while(|line| !line.contains(section)).skip(1);
@@ -135,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn json_values_are_what_the_table_says() {
+    fn json_values_are_parsed_as_in_the_cases() {
         let rows = rows(r#""values""#);
         assert!(rows.len() > 30, "{}", rows.len());
         for (id, expected) in rows {
@@ -146,18 +153,18 @@ mod tests {
                     "{problem}"
                 );
             }
-            assert_eq!(becomes(found), expected, "{id}");
+            assert_eq!(to_expected_form(found), expected, "{id}");
         }
     }
 
     #[test]
-    fn texts_are_what_the_table_says() {
+    fn texts_are_parsed_as_in_the_cases() {
         let rows = rows(r#""texts""#);
         assert!(rows.len() > 10, "{}", rows.len());
-        // An empty cell is no id; an empty argument is an empty name, which the server refuses.
+        // An empty cell is a missing id; an empty argument is an empty string id, which the server refuses.
         for (id, expected) in rows.into_iter().filter(|(id, _)| id != "\"\"") {
             let id: String = serde_json::from_str(&id).unwrap();
-            assert_eq!(becomes(Ok(Some(from_text(&id)))), expected, "{id}");
+            assert_eq!(to_expected_form(Ok(Some(from_text(&id)))), expected, "{id}");
         }
     }
 
@@ -174,9 +181,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: what is printed can be typed, or put into a file.
+        /// Property: a formatted id parses to the same id.
         #[test]
-        fn what_is_printed_reads_back(id in any_id()) {
+        fn ids_round_trip(id in any_id()) {
             prop_assert_eq!(from_text(&to_text(&id)), id.clone());
             prop_assert_eq!(from_json(&to_json(Some(id.clone()))).unwrap(), Some(id));
         }

@@ -1,10 +1,10 @@
-//! How long calls take.
+//! Latency percentiles of a series of calls.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The round trips of a series of calls.
+/// Round-trip times of a series of calls.
 #[derive(Debug)]
 pub struct Latencies {
     sorted: Vec<Duration>,
@@ -16,7 +16,7 @@ impl Latencies {
         Self { sorted: durations }
     }
 
-    /// The shortest duration that at least `percent` of the calls did not exceed (nearest rank); zero if there are none.
+    /// Returns the percentile by nearest rank; zero if there were no calls.
     pub fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.sorted.len() * percent).div_ceil(100).max(1);
         self.sorted.get(rank - 1).or(self.sorted.last()).copied().unwrap_or_default()
@@ -50,26 +50,26 @@ mod tests {
 
     use super::*;
 
-    fn of(milliseconds: impl IntoIterator<Item = u64>) -> Latencies {
+    fn latencies(milliseconds: impl IntoIterator<Item = u64>) -> Latencies {
         Latencies::new(milliseconds.into_iter().map(Duration::from_millis).collect())
     }
 
     #[test]
-    fn nearest_rank() {
-        let hundred = of((1..=100).rev());
+    fn percentiles_are_nearest_ranks() {
+        let hundred = latencies((1..=100).rev());
         assert_eq!(hundred.percentile(50), Duration::from_millis(50));
         assert_eq!(hundred.percentile(99), Duration::from_millis(99));
         assert_eq!(hundred.percentile(100), Duration::from_millis(100));
-        assert_eq!(of([3, 1, 2]).percentile(50), Duration::from_millis(2));
-        assert_eq!(of([7]).percentile(99), Duration::from_millis(7));
-        assert_eq!(of([]).percentile(50), Duration::ZERO);
+        assert_eq!(latencies([3, 1, 2]).percentile(50), Duration::from_millis(2));
+        assert_eq!(latencies([7]).percentile(99), Duration::from_millis(7));
+        assert_eq!(latencies([]).percentile(50), Duration::ZERO);
     }
 
     proptest! {
-        /// Law: at least `percent` of the calls took no longer, and less than that took less.
+        /// Property: at least `percent` of the calls took at most the percentile, and fewer took less.
         #[test]
-        fn splits_the_calls(durations in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
-            let percentile = of(durations.clone()).percentile(percent);
+        fn percentiles_split_the_calls(durations in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
+            let percentile = latencies(durations.clone()).percentile(percent);
             let count = |test: &dyn Fn(Duration) -> bool| {
                 durations.iter().filter(|&&milliseconds| test(Duration::from_millis(milliseconds))).count()
             };

@@ -1,38 +1,39 @@
-//! `--long-text` and `--window-overlap`.
+//! Flags `--long-text` and `--window-overlap`.
 
 use clap::ValueEnum;
 
 use crate::proto::{self, EncodingOptions, Pruning};
 
-/// What to do with texts of more tokens than the model takes.
+/// Flags for texts that exceed the model's maximum length.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct LongTextArgs {
-    /// What to do with a text of more tokens than the model takes.
-    #[arg(long, env = "SPLADE_LONG_TEXT", default_value = "truncate")]
+    /// Policy for texts that exceed the model's maximum length.
+    #[arg(long, env = "SPLADE_LONG_TEXT", value_name = "POLICY", default_value = "truncate")]
     long_text: LongTextMode,
-    /// How many tokens a window shares with the one before it, with `--long-text window` [default: 32, or a quarter of a
-    /// window where that is less].
+    /// Number of tokens by which consecutive windows overlap, with `--long-text window` [default: 32, or a quarter of the window
+    /// if that is less].
     #[arg(long, env = "SPLADE_WINDOW_OVERLAP", value_name = "TOKENS")]
     pub window_overlap: Option<u32>,
 }
 
+/// Long-text policy.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LongTextMode {
-    /// Encode the first tokens, as many as the model takes.
+    /// Encode the first tokens up to the maximum length.
     Truncate,
-    /// Refuse the text.
+    /// Reject the text.
     Reject,
-    /// Encode all of it as overlapping windows, and take each term's largest weight.
+    /// Encode the whole text as overlapping windows, and keep each term's maximum weight.
     Window,
 }
 
 impl LongTextArgs {
-    /// Returns the encoding options of these flags and of a `--prune`.
+    /// Returns the encoding options of these flags and `--prune`.
     pub fn encoding_options(self, pruning: Option<Pruning>) -> EncodingOptions {
         EncodingOptions { long_text: self.to_proto_value(), window_overlap: self.window_overlap, pruning }
     }
 
-    /// The value of the API's enumeration.
+    /// Returns the value of the API's `LongText` enum.
     pub fn to_proto_value(self) -> i32 {
         match self.long_text {
             LongTextMode::Truncate => proto::LongText::Truncate.into(),

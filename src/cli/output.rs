@@ -1,4 +1,4 @@
-//! What commands print, for people and for programs.
+//! Output of commands on standard output, as text or JSON.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -8,24 +8,25 @@ use tracing::level_filters::LevelFilter;
 
 use crate::proto::EncodingStats;
 
-/// For whom the output is.
+/// Format of standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// For programs: one JSON value a line.
+    /// JSON Lines: one value per line.
     Json,
 }
 
+/// Flag that selects the output format.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct OutputArgs {
-    /// For people or for programs.
+    /// Output format: text or json.
     #[arg(long = "output", env = "SPLADE_OUTPUT", default_value = "text", value_name = "FORMAT")]
     pub format: OutputFormat,
 }
 
 impl OutputArgs {
-    /// Prints one of the two.
+    /// Prints the text or the JSON value on one line, depending on the format.
     pub fn print(self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> io::Result<()> {
         match self.format {
             OutputFormat::Text => print(&text()),
@@ -34,7 +35,7 @@ impl OutputArgs {
     }
 }
 
-/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+/// Writes to standard output. A broken pipe, as in `| head`, is not an error.
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -43,12 +44,14 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Has warnings shown on standard error, such as that the hub is down and the cache is used. Only the first call counts.
+/// Prints logged warnings to standard error, such as that the hub is unavailable and the cache is used. Only the first call has
+/// an effect.
 pub fn init_warning_logs() {
     let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::WARN).try_init();
 }
 
-/// A text on one line, cut to `limit` characters. Control characters can't reach the terminal.
+/// Returns a text on one line, truncated to `max_chars` characters. Whitespace and control characters become single spaces, so
+/// that no control character reaches the terminal.
 pub fn to_single_line(text: &str, max_chars: usize) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
@@ -58,13 +61,13 @@ pub fn to_single_line(text: &str, max_chars: usize) -> String {
     }
 }
 
-/// A weight as JSON, in the digits that a 32-bit float has.
+/// Converts a weight to JSON with the digits of a 32-bit float; null if it is not finite.
 pub fn weight_to_json(weight: f32) -> Value {
-    // Via its shortest decimal form: 0.1f32 is 0.1, not 0.10000000149011612.
+    // Parsing the shortest decimal form gives 0.1 for 0.1f32; a cast would give 0.10000000149011612.
     weight.to_string().parse::<f64>().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// Encoding statistics as JSON, by the names of the contract.
+/// Converts encoding statistics to JSON, with the field names of the API.
 pub fn stats_to_json(stats: &EncodingStats) -> Value {
     json!({
         "token_count": stats.token_count,
@@ -81,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_shown_on_one_line() {
+    fn texts_become_one_line_without_control_characters() {
         assert_eq!(to_single_line("a\n\tb  c\u{1b}[31m", 100), "a b c [31m");
         assert_eq!(to_single_line("äöü", 3), "äöü");
         assert_eq!(to_single_line("äöüß", 3), "äöü…");
     }
 
     #[test]
-    fn weights_have_the_digits_of_32_bits() {
+    fn weights_have_the_digits_of_32_bit_floats() {
         assert_eq!(weight_to_json(f32::NAN), Value::Null);
         assert_eq!(weight_to_json(0.1).to_string(), "0.1");
     }

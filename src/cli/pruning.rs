@@ -1,9 +1,12 @@
-//! `--prune`: which terms are kept, in one value.
+//! Values of `--prune` flags.
 
 use crate::proto::Pruning;
 
-/// `max-terms=128,weight-share=0.9`: a rule that is not given is the server's. `none` turns off all rules that are not given.
-/// The server checks the numbers.
+/// Parses pruning rules such as `max-terms=128,weight-share=0.9`. The server's defaults apply to rules that are not given,
+/// unless `none` turns them off. The server validates the ranges.
+///
+/// # Errors
+/// If a rule is unknown or its value is not a number.
 pub fn parse(text: &str) -> Result<Pruning, String> {
     let mut pruning = Pruning::default();
     let mut are_unset_rules_off = false;
@@ -21,8 +24,8 @@ pub fn parse(text: &str) -> Result<Pruning, String> {
             }
             None if rule == "none" => are_unset_rules_off = true,
             _ => {
-                let rules = "max-terms=N, min-weight=WEIGHT or weight-share=SHARE, with commas between, or none";
-                return Err(format!("`{rule}` is not a rule; give {rules}"));
+                let rules = "max-terms=N, min-weight=WEIGHT or weight-share=SHARE, separated by commas, or none";
+                return Err(format!("`{rule}` is not a pruning rule; pass {rules}"));
             }
         }
     }
@@ -39,17 +42,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_read() {
+    fn rules_are_parsed() {
         let all = Pruning { max_terms: Some(128), min_weight: Some(0.25), weight_share: Some(0.5) };
         assert_eq!(parse("max-terms=128, min-weight=0.25,weight-share=0.5"), Ok(all));
         let one = Pruning { weight_share: Some(0.5), ..Pruning::default() };
-        assert_eq!(parse("weight-share=0.5"), Ok(one), "the other rules are the server's");
+        assert_eq!(parse("weight-share=0.5"), Ok(one), "the server's defaults apply to the other rules");
         let off = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
         assert_eq!(parse("none"), Ok(off));
         assert_eq!(parse("none,max-terms=7"), Ok(Pruning { max_terms: Some(7), ..off }));
         assert_eq!(parse("max-terms=0"), Ok(Pruning { max_terms: Some(0), ..Pruning::default() }));
         for (text, part) in
-            [("", "is not a rule"), ("terms=3", "give max-terms=N"), ("max-terms=few", "`max-terms=few`")]
+            [("", "is not a pruning rule"), ("terms=3", "pass max-terms=N"), ("max-terms=few", "`max-terms=few`")]
         {
             assert!(parse(text).unwrap_err().contains(part), "{text}");
         }

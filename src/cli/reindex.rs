@@ -1,16 +1,15 @@
-//! `reindex`: the documents of one collection, encoded by another model, into a new one.
+//! `reindex`: encodes the documents of a collection with another model into a new collection.
 //!
 //! ```text
 //!  ListDocuments ──▶ pages ──▶ lines ──▶ Ingest ──▶ results ──▶ checkpoint ──▶ … ──▶ counts ──▶ SetAlias
 //! ```
 //!
-//! A task reads pages, as fast as their documents are taken; one stream sends them and takes the results, as `ingest` does
-//! with the lines of a file. A page is done when all its documents have their results. Then the checkpoint file says where
-//! the next page begins, so a run that ends early, however it does, goes on at the first page that is not done. What it
-//! sends again becomes the same points again, and is not even encoded. A stream that ends early is replaced by another one, as
-//! `ingest` does it.
+//! A task reads pages of documents, with backpressure; one stream sends the documents and receives the results, like `ingest`
+//! with the lines of a file, and reconnects like it. A page is complete when all its documents have results. The checkpoint
+//! file then contains the token of the next page, so an interrupted run resumes at the first incomplete page. Documents sent
+//! twice become identical points; the server skips them as unchanged, without encoding them.
 //!
-//! The alias is switched last, when every document is indexed and both collections have as many.
+//! The alias is switched last, if every document is indexed and both collections have the same number of documents.
 //!
 //! See docs/adr/0039-reindex-is-a-client.md.
 

@@ -1,4 +1,4 @@
-//! `rejects`: the records of a file of rejects, as they were.
+//! `rejects`: extracts the records of a reject file in their original bytes.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -13,22 +13,23 @@ use tokio::task::spawn_blocking;
 
 use super::ingest::{EXIT_SOME_REJECTED, MAX_RECORD_BYTES};
 
-/// Longest line of a file of rejects: JSON takes at most six bytes for each of a record, and the other fields are short.
+/// Maximum length of a line of a reject file: JSON escapes take at most six bytes per byte of a record, and the other fields are
+/// short.
 const MAX_ENTRY_BYTES: usize = 6 * MAX_RECORD_BYTES + (1 << 20);
 
-/// Write rejected records as they were, byte for byte, to repair them and ingest them again.
+/// Extract rejected records byte for byte, to repair them and ingest them again.
 ///
-/// Reads the file of rejects that `ingest` or `reindex` wrote. Each record goes to standard output in the encoding that
-/// it had, followed by a newline: a line, a row of CSV without the line of column names (give --columns when you
-/// ingest it), a row of Parquet as JSON, or, of `reindex`, the document's id as JSON. The file of rejects holds neither
-/// whole text files nor records of more than 32 MiB; their file and line number go to standard error.
+/// Reads a reject file written by `ingest` or `reindex`. Writes each record to standard output in its original encoding,
+/// followed by a newline: a line, a row of CSV without the header (pass --columns to ingest it), a row of Parquet as JSON, or
+/// for `reindex` the document's id as JSON. Reject files don't contain whole text files and records of more than 32 MiB; for
+/// these, the file and line number are printed to standard error.
 ///
-/// Exit status: 0 if all records are written, 1 if the file does not hold some of them, 2 if it can't be read or a line of it
-/// is not an entry.
+/// Exit status: 0 if all records are written, 1 if the reject file does not contain some of them, 2 if it can't be read or a
+/// line is not an entry.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct RejectsCommand {
-    /// File of rejects; `-` reads standard input.
+    /// Reject file; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -46,11 +47,11 @@ impl RejectsCommand {
     }
 }
 
-/// An entry of the file. Earlier builds wrote no `line_base64`.
+/// Entry of a reject file. Earlier builds wrote no `line_base64`.
 #[derive(Deserialize)]
 struct RejectEntry {
-    /// Null where the record is not UTF-8 or was not kept, but always there.
-    // Without a function of its own, serde would take a key that is missing for null.
+    /// Record as text; null if it is not UTF-8 or was not stored. The key is always present.
+    // Without `deserialize_with`, serde would accept a missing key as null.
     #[serde(deserialize_with = "nullable")]
     line: Option<String>,
     line_base64: Option<String>,
@@ -65,33 +66,38 @@ fn nullable<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Er
 impl RejectEntry {
     fn parse(entry: &[u8]) -> anyhow::Result<Self> {
         let parsed = serde_json::from_slice(entry);
-        parsed.context("it is not an entry of a file of rejects; pass a file that `ingest` or `reindex` wrote")
+        parsed.context("it is not an entry of a reject file; pass a file that `ingest` or `reindex` wrote")
     }
 
-    /// Returns the record's bytes; `None` if they were not kept.
+    /// Returns the bytes of the record; `None` if they were not stored.
+    ///
+    /// # Errors
+    /// If `line_base64` is not base64.
     fn take_record(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         match (self.line.take(), self.line_base64.take()) {
             (Some(line), _) => Ok(Some(line.into_bytes())),
             (None, Some(base64)) => {
                 let record = STANDARD.decode(base64);
-                Ok(Some(record.context("`line_base64` is not base64; the file was changed: ingest its input again")?))
+                Ok(Some(record.context(
+                    "`line_base64` is not base64, so the file was modified; ingest the original input again",
+                )?))
             }
             (None, None) => Ok(None),
         }
     }
 
-    /// Says where a record that was not kept can be found.
+    /// Describes the location of a record that was not stored.
     fn describe_location(&self) -> String {
         let file = self.file.as_deref().unwrap_or("the input");
         let line = self.line_number.map(|number| format!(", line {number}")).unwrap_or_default();
         format!(
-            "{file}{line}: the file of rejects does not hold this record, because it is a whole file or longer than 32 MiB; \
-             take it from there"
+            "{file}{line}: the reject file does not contain this record, because it is a whole file or larger than 32 MiB; \
+             take it from the original file"
         )
     }
 }
 
-/// Writes the records of a file to standard output; returns how many of them the file does not hold.
+/// Writes the records of a file to standard output. Returns the number of records that the file does not contain.
 fn write_records(path: &Path) -> anyhow::Result<u64> {
     let name = path.display().to_string();
     let reader: Box<dyn Read> = if name == "-" {
@@ -106,11 +112,11 @@ fn write_records(path: &Path) -> anyhow::Result<u64> {
     })
 }
 
-/// Writes the records of the entries that `reader` has; returns how many were not kept, of each of which `report` is
-/// told. Stops without an error when nobody reads on.
+/// Writes the records of a reject file to `out`. Calls `report` with the location of each record that was not stored, and
+/// returns their number. Stops without an error if the reader of `out` closes the pipe.
 ///
 /// # Errors
-/// If it can't be read or written, or a line is not an entry; with its number. What came before it is written.
+/// If reading or writing fails, or a line is not an entry; the message contains the line number. Earlier records are written.
 pub fn restore_records(
     mut reader: impl BufRead,
     name: &str,
@@ -143,19 +149,19 @@ pub fn restore_records(
     Ok(missing_count)
 }
 
-/// Reads the next line; of one of more than `max` bytes, its beginning.
+/// Reads the next line, at most `max_bytes` + 1 bytes of it.
 fn read_bounded_line(reader: &mut impl BufRead, max_bytes: usize) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     reader.take(max_bytes as u64 + 1).read_until(b'\n', &mut line)?;
     Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
-/// Returns whether somebody still reads.
+/// Writes a record and a newline. Returns false if the pipe is closed.
 fn write_record(out: &mut impl Write, record: &[u8]) -> anyhow::Result<bool> {
     ignore_broken_pipe(out.write_all(record).and_then(|()| out.write_all(b"\n")))
 }
 
-/// A reader that has seen enough (`| head`) is no error.
+/// Converts a broken pipe, as in `| head`, from an error to false.
 fn ignore_broken_pipe(outcome: io::Result<()>) -> anyhow::Result<bool> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
@@ -167,7 +173,7 @@ fn ignore_broken_pipe(outcome: io::Result<()>) -> anyhow::Result<bool> {
 mod tests {
     use super::*;
 
-    /// What was written, what was reported, and the number of absent records or the error.
+    /// Returns the output, the reports, and the number of missing records or the error.
     fn restored(file: &str) -> (Vec<u8>, Vec<String>, Result<u64, String>) {
         let (mut out, mut reports) = (Vec::new(), Vec::new());
         let outcome = restore_records(file.as_bytes(), "r.jsonl", &mut out, |report| reports.push(report));
@@ -175,22 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn records_are_written_as_they_were() {
+    fn records_keep_their_bytes() {
         let file =
             "{\"line\":\"a\\r\\u0000é\"}\n\n{\"line\":null,\"line_base64\":\"6Q==\"}\n{\"line\":\"\",\"more\":1}";
         assert_eq!(restored(file), ("a\r\0é\n".bytes().chain(*b"\xe9\n\n").collect(), vec![], Ok(0)));
     }
 
     #[test]
-    fn records_that_were_not_kept_are_reported() {
-        let (out, reports, absent) =
+    fn missing_records_are_reported() {
+        let (out, reports, missing_count) =
             restored("{\"line\":null,\"file\":\"a.txt\",\"line_number\":1}\n{\"line\":\"b\"}\n");
-        assert_eq!((out, absent), (b"b\n".to_vec(), Ok(1)));
+        assert_eq!((out, missing_count), (b"b\n".to_vec(), Ok(1)));
         assert!(reports.len() == 1 && reports[0].starts_with("a.txt, line 1: "), "{reports:?}");
     }
 
     #[test]
-    fn a_line_that_is_not_an_entry_is_an_error_with_its_number() {
+    fn errors_contain_the_line_number() {
         for (wrong, problem) in [
             ("no json", "not an entry"),
             ("{\"text\": \"a document\"}", "missing field `line`"),
@@ -207,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_takes_bounded_memory() {
+    fn an_endless_line_takes_bounded_memory() {
         let mut endless = BufReader::new(io::repeat(b'x'));
         assert_eq!(read_bounded_line(&mut endless, 99).unwrap(), Some(vec![b'x'; 100]));
     }
 
     #[test]
-    fn a_reader_that_has_seen_enough_is_no_error() {
+    fn a_closed_pipe_is_not_an_error() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

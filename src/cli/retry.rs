@@ -1,8 +1,8 @@
-//! When a broken stream or a failed call is retried. The rules are those of clients/README.md.
+//! Retries of streams and calls, with the policy of clients/README.md.
 //!
-//! A retry happens if the server asks for it (RetryInfo), if it is unavailable, if the connection broke, or if an operation
-//! FAILED. The delay doubles from 0.2 s to 10 s, is shortened by up to a half at random so that many clients don't come back
-//! at once, and is never shorter than the server asks for. Retrying ends after a time without progress.
+//! A failure is retried if its status has RetryInfo, if the server is unavailable, if the connection broke, or if an operation
+//! FAILED. The delay doubles from 0.2 s to 10 s. Random jitter shortens it by up to half, so that many clients don't reconnect
+//! at the same time, but never below the delay in RetryInfo. Retries end after a time without progress.
 
 use std::collections::HashMap;
 use std::io::{Write, stderr};
@@ -19,20 +19,23 @@ use crate::types::ErrorReason;
 /// Default of `--give-up-after`.
 pub const DEFAULT_GIVE_UP_AFTER: &str = "5m";
 
+/// Delay before the first retry, before jitter.
 const INITIAL_DELAY: Duration = Duration::from_millis(200);
+/// Maximum delay, before jitter.
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// Delays between attempts since the last progress.
+/// Exponential backoff with jitter, reset by progress.
 #[derive(Debug)]
 pub struct Backoff {
     give_up_after: Duration,
-    /// Failures since the last progress, and when the first of them happened.
+    /// Number of failures since the last progress.
     failures: u32,
+    /// Time of the first of these failures.
     first_failure_at: Option<Instant>,
 }
 
 impl Backoff {
-    /// Retries until there has been no progress for this long; zero never retries.
+    /// Creates a backoff that gives up after this time without progress; zero disables retries.
     pub fn new(give_up_after: Duration) -> Self {
         Self { give_up_after, failures: 0, first_failure_at: None }
     }
@@ -42,12 +45,12 @@ impl Backoff {
         (self.failures, self.first_failure_at) = (0, None);
     }
 
-    /// Returns the delay before the next attempt; `None` if the error is permanent or the next attempt would come too late.
+    /// Returns the delay before the next attempt; `None` if the error is permanent or the attempt would exceed the time limit.
     pub fn next_delay(&mut self, status: &Status) -> Option<Duration> {
         if !is_retryable(status) {
             return None;
         }
-        // The server is healthy: it was this side that had nothing to send.
+        // The server closed an idle stream because this client had nothing to send. That is not a failure.
         let is_idle = is_stream_idle_error(status) && !self.give_up_after.is_zero();
         if is_idle {
             self.reset();
@@ -61,7 +64,7 @@ impl Backoff {
         (is_idle || !exceeds_time_limit).then_some(delay)
     }
 
-    /// Returns the error of a run that ends with this status, with the flag that decides how long it is retried.
+    /// Returns the final error for a status. If retries were exhausted, it names the time limit and its flag.
     pub fn final_error(&self, status: Status) -> anyhow::Error {
         if !is_retryable(&status) || self.give_up_after.is_zero() {
             return status.into();
@@ -71,10 +74,10 @@ impl Backoff {
     }
 }
 
-/// Calls until the call succeeds, fails for good or has failed for too long; reports each retry on standard error.
+/// Repeats a call until it succeeds, fails permanently or exceeds the time limit. Prints each retry to standard error.
 ///
 /// # Errors
-/// The last failure.
+/// The status of the last attempt.
 pub async fn retry<T, F: Future<Output = Result<T, Status>>>(
     give_up_after: Duration,
     failure: &str,
@@ -93,12 +96,12 @@ pub async fn retry<T, F: Future<Output = Result<T, Status>>>(
     }
 }
 
-/// Describes a failure and when the next attempt is made, in one line.
+/// Formats a failure and the delay before the next attempt as one line.
 pub fn format_retry_notice(failure: &str, status: &Status, delay: Duration) -> String {
     format!("warning: {failure}: {}; retrying in {:.1} s", summarize_status(status), delay.as_secs_f64())
 }
 
-/// Returns the status of a stream whose operations FAILED, of which this is the error of one. It is retryable, after the delay.
+/// Returns a status for a stream whose operations FAILED, from the error of one of them. It is retryable after the delay.
 pub fn status_from_item_error(error: &ItemError, delay: Duration) -> Status {
     let ItemError { code, reason, field, message, retry_delay: _ } = error;
     let code = match Code::from_i32(*code) {
@@ -111,9 +114,9 @@ pub fn status_from_item_error(error: &ItemError, delay: Duration) -> Status {
     Status::with_error_details(code, message, details)
 }
 
-/// Returns whether another attempt may succeed.
+/// Returns whether the call that failed with this status can be retried.
 pub fn is_retryable(status: &Status) -> bool {
-    // A status with a source was made here, of an error of the transport; one that the server sent has none.
+    // Only a status that tonic creates from a transport error has a source.
     let is_transport = std::error::Error::source(status).is_some();
     status.code() == Code::Unavailable || is_transport || get_requested_delay(status).is_some()
 }
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_may_pass_are_retried_and_no_others() {
+    fn only_transient_failures_are_retried() {
         let broken = Status::from_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
         for status in [
             Status::unavailable("the server is going down"),
@@ -177,14 +180,14 @@ mod tests {
             let delay = backoff.next_delay(&unavailable).unwrap().as_secs_f64();
             assert!((longest / 2.0..=longest).contains(&delay), "{delay} of {longest}");
         }
-        let asked = Duration::from_secs(30);
-        assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, asked)), Some(asked));
+        let requested_delay = Duration::from_secs(30);
+        assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, requested_delay)), Some(requested_delay));
         backoff.reset();
         assert!(backoff.next_delay(&unavailable).unwrap() <= INITIAL_DELAY);
         for _ in 0..9 {
             backoff.next_delay(&unavailable).unwrap();
         }
-        assert!(backoff.next_delay(&idle()).unwrap() <= INITIAL_DELAY, "an idle stream is no failure");
+        assert!(backoff.next_delay(&idle()).unwrap() <= INITIAL_DELAY, "an idle stream is not a failure");
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,11 +195,11 @@ mod tests {
         let limit = Duration::from_secs(60);
         let mut backoff = Backoff::new(limit);
         let unavailable = Status::unavailable("gone");
-        let begun = Instant::now();
+        let start = Instant::now();
         while let Some(delay) = backoff.next_delay(&unavailable) {
             sleep(delay).await;
         }
-        assert!((50.0..=60.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
+        assert!((50.0..=60.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
         let error = format!("{:#}", backoff.final_error(unavailable.clone()));
         assert!(error.starts_with("gave up: no progress within 1m (--give-up-after)"), "{error}");
         backoff.reset();
@@ -209,7 +212,7 @@ mod tests {
         assert!(!format!("{:#}", never.final_error(unavailable)).contains("gave up"));
     }
 
-    /// What FAILED is sent again whatever its reason, not before it may be, and the last error says why.
+    /// FAILED operations are retried for any reason, after the requested delay, and the final error contains the reason.
     #[tokio::test(start_paused = true)]
     async fn operations_that_failed_are_retried() {
         let error = ItemError {
@@ -224,16 +227,16 @@ mod tests {
         sleep(minute).await;
         let status = status_from_item_error(&ItemError { field: "text".to_owned(), ..error }, minute);
         assert_eq!(backoff.next_delay(&status), None);
-        let told = crate::cli::errors::format_error(&backoff.final_error(status));
+        let message = crate::cli::errors::format_error(&backoff.final_error(status));
         for part in ["gave up: no progress within 1m 30s", "text: a defect (INTERNAL)", "reason: INTERNAL"] {
-            assert!(told.contains(part), "{told}");
+            assert!(message.contains(part), "{message}");
         }
         let without_code = status_from_item_error(&ItemError::default(), Duration::ZERO);
         assert!(without_code.code() == Code::Unknown && is_retryable(&without_code));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_is_repeated_until_it_succeeds() {
+    async fn a_call_is_retried_until_it_succeeds() {
         let mut failures = vec![Status::unavailable("1"), Status::unavailable("2")];
         let found =
             retry(Duration::from_secs(60), "call failed", || std::future::ready(failures.pop().map_or(Ok(7), Err)));

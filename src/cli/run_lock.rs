@@ -1,4 +1,4 @@
-//! One run at a time uses a checkpoint: a lock beside the file, which says whose it is.
+//! Lock file next to a checkpoint, so that only one run uses it. It contains the process id and host of its owner.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-/// As much of a lock file is read: a process id and a host's name.
+/// Maximum number of bytes read from a lock file: a process id and a host name.
 const MAX_OWNER_BYTES: u64 = 300;
 
-/// A lock on `FILE.lock`. The system lets go of it when the process ends, whatever ends it.
+/// Lock on `FILE.lock`. The operating system releases it when the process ends, also after a crash.
 #[derive(Debug)]
 pub struct RunLock {
     path: PathBuf,
@@ -18,32 +18,29 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Locks a checkpoint, before it is read. Blocks.
+    /// Locks a checkpoint; to be called before it is read. Blocks.
     ///
     /// # Errors
-    /// If another run has it, or the lock can't be written.
+    /// If another run holds the lock, or the lock file can't be written.
     pub fn acquire(checkpoint: &Path) -> anyhow::Result<Self> {
         let path = checkpoint.with_added_extension("lock");
         loop {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = open.with_context(|| {
-                format!("its lock {} can't be written there; name another place with --checkpoint", path.display())
+                format!("can't write the lock file {}; set another path with --checkpoint", path.display())
             })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => bail!("{}", describe_owner(&mut file)),
                 Err(TryLockError::Error(error)) => {
-                    bail!(
-                        "its lock {} can't be taken ({error}); name a place on a disk of this machine with --checkpoint",
-                        path.display()
-                    )
+                    bail!("can't lock {} ({error}); set a path on a local disk with --checkpoint", path.display())
                 }
             }
-            // A run that ends removes its lock: then this is no longer the file of that name.
+            // A run that ends removes its lock file. If that happened since the open, the lock is on a removed file: retry.
             let is_current =
                 fs::metadata(&path).is_ok_and(|now| now.ino() == file.metadata().map_or(0, |own| own.ino()));
             if is_current {
-                write_owner(&mut file).with_context(|| format!("its lock {} can't be written", path.display()))?;
+                write_owner(&mut file).with_context(|| format!("can't write the lock file {}", path.display()))?;
                 return Ok(Self { path, _file: file });
             }
         }
@@ -52,7 +49,7 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // While it is locked: no other run can have it yet.
+        // The file is removed while it is still locked, so another run can't have locked it.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -65,16 +62,16 @@ fn write_owner(file: &mut File) -> std::io::Result<()> {
 
 fn describe_owner(file: &mut File) -> String {
     let mut owner = String::new();
-    // Without it, the message says less.
+    // If it can't be read, the message omits the owner.
     let _ = file.take(MAX_OWNER_BYTES).read_to_string(&mut owner);
     let owner = match owner.trim().split_once(' ') {
         Some((pid, host)) => format!("process {pid} on {host} uses it"),
         None => "another process uses it".to_owned(),
     };
-    format!("{owner}; wait for that run, stop it, or name another place with --checkpoint")
+    format!("{owner}; wait for that run, stop it, or set another path with --checkpoint")
 }
 
-/// Returns the name of this machine, or of this container.
+/// Returns the host name of this machine or container.
 fn read_hostname() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().replace(char::is_whitespace, "-");
@@ -86,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_run_is_told_whose_lock_it_is() {
+    fn the_error_of_a_second_run_names_the_owner() {
         let directory = tempfile::tempdir().unwrap();
         let checkpoint = directory.path().join("checkpoint");
         let first = RunLock::acquire(&checkpoint).unwrap();
@@ -96,7 +93,7 @@ mod tests {
         let second = RunLock::acquire(&checkpoint).unwrap();
         drop(second);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no lock is left behind");
-        // What a killed run leaves is locked by nobody.
+        // The lock file of a killed run is not locked.
         fs::write(directory.path().join("checkpoint.lock"), "1 elsewhere\n").unwrap();
         assert!(RunLock::acquire(&checkpoint).is_ok());
     }

@@ -1,4 +1,4 @@
-//! `search`: finds documents, or measures how long that takes.
+//! `search`: finds documents, or measures the latency of searches.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,43 +20,45 @@ use crate::proto::{
     self, Filter, Hit, PayloadFormat, Pruning, Query, ReturnOptions, SearchRequest, SearchResponse, query,
 };
 
-/// How much of a document's text is shown.
+/// Maximum number of characters shown of a document's text.
 const MAX_EXCERPT_CHARS: usize = 100;
 
-/// Find the documents that score highest for a query.
+/// Search a collection and print the documents with the highest scores.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct SearchCommand {
-    /// The query's text.
+    /// Text of the query.
     #[arg(required_unless_present = "queries", conflicts_with = "queries")]
     text: Option<String>,
-    /// The collection to search.
+    /// Collection or alias to search.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: String,
-    /// The model that encodes the query [default: the one that wrote the collection, or else the server's default model].
+    /// Name of the model that encodes the query [default: the model that wrote the collection, otherwise the server's default
+    /// model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Pruning of the query's vector, such as max-terms=128,weight-share=0.9. Rules: max-terms,
-    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
+    /// Pruning rules of the query, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 =
+    /// unlimited); `none` turns off all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_SEARCH_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
-    /// How many documents to give: 1 to 1000.
+    /// Maximum number of documents to return: 1 to 1000.
     #[arg(long, env = "SPLADE_SEARCH_LIMIT", value_name = "N", default_value_t = 10)]
     limit: u32,
-    /// How many of the best to pass over.
+    /// Number of highest-scoring documents to skip.
     #[arg(long, env = "SPLADE_SEARCH_OFFSET", value_name = "N", default_value_t = 0)]
     offset: u32,
-    /// Only documents whose payload field has this value; give it again for more fields. `7` is a number, `true` a truth
-    /// value, all else a string; put a string that looks otherwise in double quotes.
+    /// Filter: return only documents whose payload field PATH equals VALUE; repeat the flag for several conditions, all of which
+    /// must hold. `7` is an integer, `true` a boolean, and other values are strings; quote a string such as `"7"` with double
+    /// quotes.
     #[arg(long, env = "SPLADE_SEARCH_MUST", value_name = "PATH=VALUE", value_parser = parse_condition)]
     must: Vec<proto::Condition>,
-    /// The payload field that holds the text to show.
+    /// Payload field whose text is printed with each document.
     #[arg(long, env = "SPLADE_SEARCH_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
     text_field: String,
-    /// Take the queries from a file, one a line, instead of from the command line.
+    /// File of queries, one per line. The alternative to a query on the command line.
     #[arg(long, env = "SPLADE_SEARCH_QUERIES", value_name = "FILE")]
     queries: Option<PathBuf>,
-    /// Run the query, or all of --queries in turn, so many times, and print the p50 and p99 of the round trips instead
+    /// Measure latency: run each query this many times, one call at a time, and print the p50 and p99 of the round trips instead
     /// of the documents.
     #[arg(long, env = "SPLADE_SEARCH_REPEAT", value_name = "N")]
     repeat: Option<u32>,
@@ -146,13 +148,14 @@ impl SearchCommand {
 async fn read_queries(file: &Path) -> anyhow::Result<Vec<String>> {
     let content = tokio::fs::read_to_string(file).await.with_context(|| format!("can't read {}", file.display()))?;
     let queries: Vec<_> = content.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    ensure!(!queries.is_empty(), "{} holds no query; write one a line", file.display());
+    ensure!(!queries.is_empty(), "{} contains no queries; write one query per line", file.display());
     Ok(queries)
 }
 
-/// `year=2024`, as a condition.
+/// Parses a condition such as `year=2024`.
 fn parse_condition(text: &str) -> Result<proto::Condition, String> {
-    let (path, value) = text.split_once('=').filter(|(path, _)| !path.is_empty()).ok_or("give PATH=VALUE")?;
+    let (path, value) =
+        text.split_once('=').filter(|(path, _)| !path.is_empty()).ok_or("expected PATH=VALUE, such as year=2024")?;
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let kind = match (quoted, value.parse(), value.parse()) {
         (Some(quoted), _, _) => proto::match_value::Kind::Keyword(quoted.to_owned()),
@@ -164,7 +167,7 @@ fn parse_condition(text: &str) -> Result<proto::Condition, String> {
     Ok(proto::Condition { path: path.to_owned(), test: Some(test) })
 }
 
-/// Rank, score, id and the beginning of the text, a line each.
+/// Formats one line per hit: rank, score, id and the beginning of the text.
 fn format_table(response: &SearchResponse, text_field: &str) -> String {
     let hits = &response.hits;
     let id_text = |hit: &Hit| hit.document.as_ref().and_then(|document| document.id.as_ref()).map(id::to_text);
@@ -189,7 +192,7 @@ fn extract_excerpt(hit: &Hit, text_field: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A hit's payload; null if it has none. The server writes it as JSON, so it can be read.
+/// Returns a hit's payload; null if it has none. The server always sends valid JSON.
 fn parse_payload(hit: &Hit) -> Value {
     let payload_json = hit.document.as_ref().map_or("", |document| document.payload_json.as_str());
     serde_json::from_str(payload_json).unwrap_or_default()
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_have_the_type_that_they_look_like() {
+    fn the_type_of_a_condition_is_inferred() {
         use proto::match_value::Kind::{Boolean, Integer, Keyword};
         assert_eq!(value("year=2024"), Integer(2024));
         assert_eq!(value("year=-1"), Integer(-1));

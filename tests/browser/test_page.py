@@ -58,7 +58,7 @@ def test_the_policy_names_what_the_page_has():
 @pytest.fixture(scope="module")
 def server(start, tmp_path_factory):
     # Few permits, so that a stream has to wait for them.
-    return start(tmp_path_factory.mktemp("page-store"), "--max-documents", "256")
+    return start(tmp_path_factory.mktemp("page-store"), "--max-in-flight-documents", "256")
 
 
 def test_figures_move_and_agree_with_the_metrics(browser, server):

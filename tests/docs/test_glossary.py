@@ -5,7 +5,7 @@ import re
 from conftest import ROOT
 
 ENTRY = re.compile(r"^- \*\*`?(?P<term>[^*`]+)`?\*\*(?P<definition>.+?)(?=^- |\Z)", re.M | re.S)
-# Types of the code, such as `Finalizer`, and flags, such as `--max-upserts`.
+# Types of the code, such as `Finalizer`, and flags, such as `--max-in-flight-upserts`.
 TYPE = re.compile(r"`([A-Z][a-z]\w+)`")
 FLAG = re.compile(r"`--([a-z-]+)[` ]")
 

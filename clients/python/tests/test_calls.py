@@ -179,7 +179,7 @@ def test_what_can_not_be_sent_is_said_here(client):
 
 
 def test_a_full_server_is_asked_again_until_the_timeout(start, tmp_path):
-    server = start(tmp_path / "store", "--max-interactive", "2", "--max-unary-documents", "2")
+    server = start(tmp_path / "store", "--max-unary-texts", "2", "--max-unary-documents", "2")
     with Client(server.address) as client:
 
         async def many():

@@ -1,4 +1,4 @@
-//! `bench`: how fast this machine encodes, without network and store.
+//! `bench`: measures encoding throughput, without network and store.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,37 +13,44 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::cli::output::OutputArgs;
+use crate::env_var::with_earlier_name;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 use crate::model::{Backend, DeviceName, InferenceDType, Model, check_settings};
 use crate::pipeline::{EncodeHandle, EncodeOptions, EncoderPool, EncoderPoolConfig};
 use crate::types::{LongTextPolicy, Pruning, Role};
 
-/// Measure how fast this machine encodes: the encoder alone, without network and store.
+/// Measure the encoding throughput of this machine, without network and store.
 ///
-/// Texts without words are left out. The time begins when the model is ready.
+/// Blank texts are skipped. Loading and warming up the model are not part of the measured time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct BenchCommand {
-    /// Documents: JSON lines.
+    /// JSON Lines file of documents.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The model: a folder, or a Hugging Face id such as org/name or org/name@revision.
-    #[arg(long, env = "SPLADE_MODEL", value_name = "FOLDER|ID")]
+    /// Model: a directory, or a Hugging Face id such as org/name or org/name@revision.
+    #[arg(long, env = "SPLADE_MODEL", value_name = "DIR|ID")]
     model: ModelSource,
-    /// Where it computes: cpu, cuda:N or metal.
-    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    /// Inference device: cpu, cuda:N or metal. cuda and metal need a build with the cargo feature of that name.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "DEVICE", default_value = "cpu")]
     device: DeviceName,
-    /// The number format of its products: float32, int8 (on the cpu) or float16 (on a GPU).
-    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32", value_parser = str::parse::<InferenceDType>)]
+    /// Inference dtype: float32, int8 (CPU only) or float16 (GPU only).
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "DTYPE", default_value = "float32", value_parser = str::parse::<InferenceDType>)]
     dtype: InferenceDType,
-    /// Encoder threads. Default: one a core.
+    /// Number of encoder threads [default: one per core].
     #[arg(long, env = "SPLADE_THREADS", value_name = "N")]
     threads: Option<usize>,
-    /// The most tokens that an encoder thread encodes at once.
-    #[arg(long, env = "SPLADE_BATCH_TOKENS", value_name = "N", default_value_t = 512)]
-    batch_tokens: usize,
-    /// The field that holds the text.
-    #[arg(long, env = "SPLADE_BENCH_TEXT_FIELD", value_name = "NAME", default_value = "text")]
+    /// Maximum number of tokens per batch of an encoder thread. A longer text is a batch of its own.
+    #[arg(
+        long,
+        alias = "batch-tokens",
+        env = with_earlier_name("SPLADE_MAX_BATCH_TOKENS", "SPLADE_BATCH_TOKENS"),
+        value_name = "N",
+        default_value_t = 512
+    )]
+    max_batch_tokens: usize,
+    /// Field of each document that contains the text.
+    #[arg(long, env = "SPLADE_BENCH_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
     text_field: String,
     #[command(flatten)]
     output: OutputArgs,
@@ -53,9 +60,9 @@ const EXAMPLE: &str = "\
 Example:
   splade-sidecar bench docs.jsonl --model ./splade-tiny --threads 2";
 
-/// Room for texts and results on their way.
+/// Capacity of the encoder's queue, and of the channel of results in addition to texts in batches.
 const MAX_IN_FLIGHT: usize = 1_024;
-/// Maximum number of texts that are counted as being in batches.
+/// Upper bound on the number of texts in batches, so that large flags don't allocate a huge channel.
 const MAX_TEXTS_IN_BATCHES: usize = 1 << 20;
 
 impl BenchCommand {
@@ -71,18 +78,18 @@ impl BenchCommand {
         });
         let threads = self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
         let config =
-            EncoderPoolConfig { threads, max_batch_tokens: self.batch_tokens.max(1), lane_capacity: MAX_IN_FLIGHT };
+            EncoderPoolConfig { threads, max_batch_tokens: self.max_batch_tokens.max(1), lane_capacity: MAX_IN_FLIGHT };
         let (pool, workers) = EncoderPool::start(config)?;
         let model = load_task.await??;
 
         let start = Instant::now();
         let (long_text, pruning) = (LongTextPolicy::Truncate, Pruning::default());
         let options = EncodeOptions { model, role: Role::Document, long_text, pruning };
-        // The lane is full while each thread has a batch of texts of one token and results wait to be counted.
+        // Enough for a full queue, a batch of one-token texts per thread, and results that wait to be counted.
         let in_batches = threads.saturating_mul(config.max_batch_tokens).min(MAX_TEXTS_IN_BATCHES);
         let (encode, mut vectors) = EncodeHandle::standalone(Arc::new(pool), options, 2 * MAX_IN_FLIGHT + in_batches);
         let feed = async move {
-            // Both lanes go with this future: the threads end when it does.
+            // Moved into this future: dropping it closes both lanes, which ends the threads.
             let encode = encode;
             for (number, text) in (1..).zip(texts) {
                 let ticket = encode.tickets.acquire().await?;
@@ -90,7 +97,7 @@ impl BenchCommand {
             }
             anyhow::Ok(())
         };
-        // Moves the receiver in: if a text fails, the others are not encoded.
+        // Moves the receiver: if a text fails, it is dropped and the remaining texts are not encoded.
         let count = async move {
             let (mut documents, mut tokens) = (0usize, 0usize);
             while let Some(finished) = vectors.recv().await {
@@ -104,7 +111,7 @@ impl BenchCommand {
         let (documents, tokens) = count_result?;
         feed_result?;
         for worker in workers {
-            worker.join().map_err(|_| anyhow::anyhow!("an encoder thread ended by a panic"))?;
+            worker.join().map_err(|_| anyhow::anyhow!("an encoder thread panicked"))?;
         }
         self.report(threads, documents, tokens, seconds)?;
         Ok(ExitCode::SUCCESS)
@@ -122,13 +129,20 @@ impl BenchCommand {
     }
 
     fn read_texts(&self) -> anyhow::Result<Vec<String>> {
-        let file = File::open(&self.file).with_context(|| self.file.display().to_string())?;
+        let file = File::open(&self.file).with_context(|| format!("can't read {}", self.file.display()))?;
         let mut texts = Vec::new();
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let line = line?;
-            let value: Value = serde_json::from_str(&line).with_context(|| format!("line {}", number + 1))?;
+            let value: Value = serde_json::from_str(&line)
+                .with_context(|| format!("line {} is not JSON; pass a JSON Lines file", number + 1))?;
             let text = value.get(&self.text_field).and_then(Value::as_str);
-            let text = text.with_context(|| format!("line {} has no text in `{}`", number + 1, self.text_field))?;
+            let text = text.with_context(|| {
+                format!(
+                    "line {} has no string in the field `{}`; name the field of the text with --text-field",
+                    number + 1,
+                    self.text_field
+                )
+            })?;
             if !text.trim().is_empty() {
                 texts.push(text.to_owned());
             }

@@ -1,4 +1,4 @@
-//! `check`: reports what `serve` would find at its start, without starting it.
+//! `check`: validates the configuration, models and store of `serve` without serving.
 
 mod models;
 mod report;
@@ -14,20 +14,20 @@ use crate::cli::output::{OutputArgs, init_warning_logs};
 use crate::config::{Config, ServeArgs};
 use crate::version;
 
-/// Check what `serve` would find with the same flags and variables, and exit.
+/// Validate the configuration, models and store of `serve` without serving.
 ///
-/// It reads the whole configuration, the files of TLS and tokens, loads every model (fetching it first, if it comes from
-/// the hub) and has it encode a text, and asks the store whether it is ready. It listens nowhere. The folder of an
-/// embedded store is made if it is not there, and can't be checked while a server uses it.
+/// Takes the flags and variables of `serve`. Validates the configuration, reads the TLS and token files, loads each model
+/// (downloads it first if it is a Hugging Face id) and encodes a text with it, and checks that the store is ready. Opens no
+/// listening socket. The directory of the embedded store is created if missing, and can't be checked while a server uses it.
 ///
-/// Exit status: 0 if all is well, 2 if not; then every problem is told, with its flag and what to do.
+/// Exit status: 0 without problems, 2 otherwise; each problem is printed with its flag and a remedy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct CheckCommand {
     #[command(flatten)]
     serve: ServeArgs,
-    /// Also compare the vectors of each model with those of candle-transformers (see `model verify`), in the dtype and on
-    /// the device of the server. `different` and `not finite` are problems; `not compared` is none.
+    /// Also compare the vectors of each model with those of candle-transformers (see `model verify`), in the dtype and on the
+    /// device of the server. The verdicts `different` and `not finite` are problems, `not compared` is not.
     #[arg(long, env = "SPLADE_CHECK_VERIFY", value_parser = BoolishValueParser::new())]
     verify: bool,
     #[command(flatten)]
@@ -66,7 +66,7 @@ fn to_text(report: &CheckReport) -> String {
     lines.push(format!("store    {}, {store_kind}", format_status(*store)));
     lines.extend(problems.iter().map(|problem| format!("problem  {problem}")));
     lines.push(match problems.len() {
-        0 => "all is well".to_owned(),
+        0 => "no problems found".to_owned(),
         count => format!("{count} problem(s)"),
     });
     lines.join("\n") + "\n"

@@ -1,4 +1,4 @@
-//! `model`: fetches models from the hub, shows those that a server has, and compares a model with a reference.
+//! `model`: downloads models from the Hugging Face Hub, lists the models of a server, and verifies a model.
 
 mod pull;
 mod show;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// Fetch a model from the hub, show the models of a server, or compare a model with a reference.
+/// Download a model, list the models of a server, or compare a model with a reference implementation.
 #[derive(Debug, clap::Args)]
 pub struct ModelCommand {
     #[command(subcommand)]
@@ -22,7 +22,7 @@ enum ModelSubcommand {
     Show(show::ShowCommand),
     #[cfg(feature = "verify")]
     Verify(verify::VerifyCommand),
-    /// Compare a model's vectors with those of another forward pass; not in this build
+    /// Compare a model's vectors with those of candle-transformers; not included in this build
     #[cfg(not(feature = "verify"))]
     Verify(UnavailableArgs),
 }
@@ -42,10 +42,10 @@ impl ModelCommand {
     }
 }
 
-/// Arguments of a command that this build is without.
+/// Arguments of a command that this build does not include. They are accepted, so that the error names the feature.
 #[cfg(not(feature = "verify"))]
 #[derive(Debug, clap::Args)]
-#[command(after_help = "This build is without the cargo feature `verify`.")]
+#[command(after_help = "This build does not include the cargo feature `verify`.")]
 struct UnavailableArgs {
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<std::ffi::OsString>,

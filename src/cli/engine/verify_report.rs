@@ -1,4 +1,4 @@
-//! The verdicts of a comparison with the reference, as a report for people and programs.
+//! Report of `model verify` and `check --verify`, as text and JSON.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use crate::cli::output::to_single_line;
 use crate::model::verify::{Comparison, VerifyVerdict, verify};
 use crate::model::{DeviceName, InferenceDType, ModelError};
 
-/// Maximum number of characters of a text that a report quotes.
+/// Maximum number of characters of a text in the JSON output.
 const MAX_QUOTED_CHARS: usize = 200;
-/// Maximum number of characters of a text in the output for people.
+/// Maximum number of characters of a text in the text output.
 const MAX_SHOWN_CHARS: usize = 40;
 
-/// The verdicts for one model.
+/// Verdicts for one model.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
     pub model: String,
     pub comparisons: Vec<ComparisonSummary>,
 }
 
-/// The verdict for one role in one dtype. Figures are absent if nothing was compared.
+/// Verdict for one role in one dtype. `metrics` is `None` if nothing was compared.
 #[derive(Debug, Clone, Serialize)]
 pub struct ComparisonSummary {
     pub role: &'static str,
@@ -32,37 +32,37 @@ pub struct ComparisonSummary {
     pub metrics: Option<ComparisonMetrics>,
 }
 
-/// What a comparison measured.
+/// Differences between the vectors of a model and of the reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct ComparisonMetrics {
     pub texts: usize,
     pub largest_difference: f64,
-    /// Relative to the reference's weight if that is above 1.
+    /// Largest difference, relative to the reference's weight if that is above 1.
     pub largest_relative_difference: f64,
     pub missing_terms: usize,
     pub extra_terms: usize,
-    /// `None` if no text has two finite vectors.
+    /// Smallest cosine similarity of a text's two vectors; `None` if no text has two finite vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smallest_cosine: Option<f64>,
     pub not_finite_texts: usize,
-    /// The text with the largest difference, or the first without a finite vector.
+    /// Text with the largest difference, or the first text without a finite vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst_text: Option<QuotedText>,
 }
 
-/// A text by its number, from 1.
+/// Text with its number, counted from 1.
 #[derive(Debug, Clone, Serialize)]
 pub struct QuotedText {
     pub number: usize,
-    /// Its first characters.
+    /// First characters of the text.
     pub text: String,
 }
 
 impl VerifyReport {
-    /// Compares a model in each dtype. Blocks.
+    /// Compares a model with the reference in each dtype. Blocks.
     ///
     /// # Errors
-    /// As [`verify`].
+    /// The errors of [`verify`]: the model can't be loaded or is not supported.
     pub fn create(
         model: &str,
         model_dir: &Path,
@@ -105,7 +105,7 @@ impl ComparisonSummary {
         Self { role: role.as_str(), dtype: dtype.to_string(), verdict, reason, metrics }
     }
 
-    /// Describes a comparison in one line.
+    /// Formats the comparison as one line of text.
     pub fn to_line(&self) -> String {
         let ComparisonSummary { role, dtype, verdict, reason, metrics } = self;
         let mut line = format!("{role:<8}  {dtype:<7}  {}", verdict.as_str());
@@ -129,10 +129,10 @@ impl ComparisonSummary {
         line
     }
 
-    /// Describes a failure and what to do about it.
+    /// Formats a failed comparison as a problem with its remedy.
     pub fn describe_failure(&self) -> String {
         let remedy = match (self.verdict, self.dtype.as_str()) {
-            (VerifyVerdict::NotFinite, _) => "the weights may be damaged, fetch them again",
+            (VerifyVerdict::NotFinite, _) => "the weights may be damaged; download the model again",
             (_, "float32") => "don't use the model, and report it with the output of `splade-sidecar model verify`",
             _ => "use --dtype float32",
         };

@@ -1,4 +1,4 @@
-//! How far a run is, in a file that is there whole or as it was before.
+//! Checkpoint file of a run. It is replaced atomically.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,56 +10,56 @@ use serde::{Deserialize, Serialize};
 use super::encoding_settings::EncodingSettings;
 use crate::durable;
 
-/// The version of what is written. Files of version 1, which the first build of 0.1.0 wrote, say none.
+/// Version of the file format. Files of version 1, written by the first build of 0.1.0, have no version field.
 const VERSION: u32 = 2;
 
-/// What decides which points a run makes.
-// The names are part of the file's format, whatever the fields are called.
+/// Settings that determine the points of a run.
+// The serialized names are part of the file format and don't change with the names of the fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSettings {
-    /// What is read, as it was given: perhaps an alias.
+    /// Value of `--from`: a collection or an alias.
     #[serde(rename = "from")]
     pub from: String,
-    /// The collection that this was when the run began.
+    /// Collection to which `from` referred when the run started.
     #[serde(rename = "collection")]
     pub collection: String,
     #[serde(rename = "into")]
     pub into: String,
     #[serde(rename = "model")]
     pub model: String,
-    /// The model's.
+    /// Fingerprint of the model.
     #[serde(rename = "fingerprint")]
     pub fingerprint: String,
     #[serde(rename = "text_key")]
     pub text_field: String,
-    /// What is done with long texts, and which terms are kept: see `encoding.rs`.
+    /// Long-text policy and pruning, as formatted by [`EncodingSettings`].
     #[serde(rename = "encoding")]
     pub encoding: String,
 }
 
-/// How far a run is.
-// The names are part of the file's format. A field that is added needs `#[serde(default)]`.
+/// Settings and progress of a run.
+// The serialized names are part of the file format. A new field needs `#[serde(default)]`, so that older files can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReindexCheckpoint {
     #[serde(rename = "version", default = "version_1")]
     pub version: u32,
     #[serde(rename = "run")]
     pub settings: RunSettings,
-    /// The token of the first page that is not done.
+    /// Token of the first page that is not complete.
     #[serde(rename = "page_token")]
     pub page_token: String,
-    /// Whether all pages are done.
+    /// True if all pages are complete.
     #[serde(rename = "complete")]
     pub is_complete: bool,
-    /// How many documents the pages have that are done.
+    /// Number of documents on the complete pages.
     #[serde(rename = "documents")]
     pub documents: u64,
-    /// Whether documents were rejected.
+    /// True if documents were rejected, in this run or an earlier one.
     #[serde(rename = "some_rejected")]
     pub has_rejections: bool,
 }
 
-/// What every version of the file has, but for version 1.
+/// Field that all versions of the file have, except version 1.
 #[derive(Debug, Deserialize)]
 struct ReindexCheckpointHeader {
     #[serde(rename = "version", default = "version_1")]
@@ -84,42 +84,51 @@ impl Default for ReindexCheckpoint {
 }
 
 impl ReindexCheckpoint {
-    /// Reads the file, if it is there. Blocks.
+    /// Reads the file; `None` if it doesn't exist. Blocks.
+    ///
+    /// # Errors
+    /// If the file can't be read, is not a checkpoint, or was written by a later release.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         let text = match fs::read(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("can't read {}", path.display()))?,
         };
         let describe_invalid = || {
-            format!("{} is no checkpoint of reindex; name another file with --checkpoint, or remove it", path.display())
+            format!(
+                "{} is not a checkpoint of reindex; set another file with --checkpoint, or remove it",
+                path.display()
+            )
         };
-        // The rest of a later version may have another form.
+        // The other fields of a later version may have other types, so the version is checked first.
         let ReindexCheckpointHeader { version } = serde_json::from_slice(&text).with_context(describe_invalid)?;
         ensure!(
             version <= VERSION,
             "a later release wrote the checkpoint {} (its version is {version}, and this release reads up to {VERSION}); finish \
-             with that release, or name another file with --checkpoint, or remove this one to begin anew",
+             the run with that release, set another file with --checkpoint, or remove this one to start over",
             path.display()
         );
         serde_json::from_slice(&text).map(Some).with_context(describe_invalid)
     }
 
-    /// Takes the form of the current version: that of the run which [`Checkpoint::check`] found to be the same.
+    /// Converts the checkpoint to the current version, with the settings of a run that [`Self::check_same_run`] accepted.
     pub fn upgrade(self, settings: &RunSettings) -> Self {
         let settings = RunSettings { collection: self.settings.collection, ..settings.clone() };
         Self { version: VERSION, settings, ..self }
     }
 
-    /// Writes the file beside its place, makes it durable, and renames it. Blocks.
+    /// Replaces the file atomically and durably. Blocks.
+    ///
+    /// # Errors
+    /// If the file can't be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         durable::replace_file(path, &text).with_context(|| format!("can't write the checkpoint {}", path.display()))
     }
 
-    /// Whether a run may go on here.
+    /// Checks that the checkpoint belongs to a run with these settings.
     ///
     /// # Errors
-    /// If it is another run's: what differs, and what to do.
+    /// If it belongs to another run. The message contains the setting that differs and the remedy.
     pub fn check_same_run(
         &self,
         settings: &RunSettings,
@@ -137,16 +146,16 @@ impl ReindexCheckpoint {
             ("--from", from, &settings.from),
             ("--into", into, &settings.into),
             ("--model", model, &settings.model),
-            ("the model's fingerprint", fingerprint, &settings.fingerprint),
+            ("the fingerprint of the model", fingerprint, &settings.fingerprint),
             ("--text-field", text_field, &settings.text_field),
-            ("long texts and pruning", stored_encoding, &expected_encoding),
+            ("encoding (long texts and pruning)", stored_encoding, &expected_encoding),
         ];
         let Some((label, stored, current)) = pairs.into_iter().find(|(_, stored, current)| stored != current) else {
             return Ok(());
         };
         bail!(
-            "the checkpoint {} is of another run: {label} was `{stored}` and is `{current}`; give that run's command again to \
-             finish it, or name another file with --checkpoint, or remove this one to begin anew",
+            "the checkpoint {} belongs to another run: {label} was `{stored}` and is `{current}`; run that command again to \
+             finish it, set another file with --checkpoint, or remove this one to start over",
             path.display()
         )
     }
@@ -178,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("docs.json");
+    fn checkpoints_round_trip() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docs.json");
         assert_eq!(ReindexCheckpoint::read(&path).unwrap(), None);
         let checkpoint = ReindexCheckpoint {
             settings: run(),
@@ -191,37 +200,38 @@ mod tests {
         checkpoint.write(&path).unwrap();
         assert_eq!(ReindexCheckpoint::read(&path).unwrap(), Some(checkpoint));
         fs::write(&path, "{\"run\": ").unwrap();
-        assert!(ReindexCheckpoint::read(&path).unwrap_err().to_string().contains("is no checkpoint"));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(ReindexCheckpoint::read(&path).unwrap_err().to_string().contains("is not a checkpoint"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn another_runs_checkpoint_is_refused_by_what_differs() {
+    fn checkpoints_of_other_runs_are_refused_with_the_difference() {
         let checkpoint = ReindexCheckpoint { settings: run(), ..ReindexCheckpoint::default() };
         let path = Path::new("here.json");
         let resolved = RunSettings { collection: "docs-v2".to_owned(), ..run() };
         checkpoint.check_same_run(&resolved, &TRUNCATE, path).unwrap();
         let other = EncodingSettings { window_overlap: Some(9), ..TRUNCATE };
         let error = checkpoint.check_same_run(&run(), &other, path).unwrap_err().to_string();
-        let expected = "long texts and pruning was `long_text=truncate` and is `long_text=truncate window_overlap=9`";
+        let expected =
+            "encoding (long texts and pruning) was `long_text=truncate` and is `long_text=truncate window_overlap=9`";
         assert!(error.contains(expected), "{error}");
         for (other, what) in [
             (RunSettings { from: "x".to_owned(), ..run() }, "--from was `docs` and is `x`"),
             (RunSettings { into: "x".to_owned(), ..run() }, "--into was"),
             (RunSettings { model: "x".to_owned(), ..run() }, "--model was"),
-            (RunSettings { fingerprint: "x".to_owned(), ..run() }, "the model's fingerprint was"),
+            (RunSettings { fingerprint: "x".to_owned(), ..run() }, "the fingerprint of the model was"),
             (RunSettings { text_field: "x".to_owned(), ..run() }, "--text-field was"),
         ] {
             let error = checkpoint.check_same_run(&other, &TRUNCATE, path).unwrap_err().to_string();
-            assert!(error.contains(what) && error.contains("here.json is of another run"), "{error}");
+            assert!(error.contains(what) && error.contains("here.json belongs to another run"), "{error}");
         }
     }
 
-    /// Files that the build of 2026-11-30 wrote: its runs are resumed, and become version 2.
+    /// Files written by the build of 2026-11-30 are resumed and upgraded to version 2.
     #[test]
     fn files_of_version_1_are_resumed() {
         const FINGERPRINT: &str = "2b843ae1f801f88718fcc2f6063759f4dddd6239221cd19a4681a03bdc6b4b8e";
-        // As the commands of reindex-v1/arguments.json have them.
+        // The flags of the commands in reindex-v1/arguments.json.
         let prune = |rules| Some(pruning::parse(rules).unwrap());
         for (name, encoding) in [
             ("plain", TRUNCATE),
@@ -257,7 +267,7 @@ mod tests {
                     .check_same_run(&run, &other, &path)
                     .unwrap_err()
                     .to_string()
-                    .contains("long texts and pruning was")
+                    .contains("(long texts and pruning) was")
             );
             let upgraded = found.upgrade(&run);
             assert_eq!((upgraded.version, upgraded.settings.collection.as_str()), (2, "few"));
@@ -266,9 +276,9 @@ mod tests {
         }
     }
 
-    /// Earlier builds left out a rule that was 0, which was the same as not giving it.
+    /// Earlier builds omitted rules with the value 0, for which 0 and an absent rule were equivalent.
     #[test]
-    fn a_rule_that_is_zero_does_not_keep_a_run_from_being_resumed() {
+    fn a_pruning_rule_of_zero_does_not_prevent_resuming() {
         let checkpoint = |rules: &str| {
             let encoding = format!("long_text=truncate prune={rules}");
             ReindexCheckpoint { settings: RunSettings { encoding, ..run() }, ..ReindexCheckpoint::default() }
@@ -281,11 +291,14 @@ mod tests {
         assert!(is_resumed("max-terms=64", "max-terms=64,min-weight=0"));
         assert!(is_resumed("none", "max-terms=0"));
         assert!(is_resumed("max-terms=64,min-weight=0", "max-terms=64,min-weight=0"));
-        assert!(!is_resumed("max-terms=64,min-weight=0", "max-terms=64"), "here the server decides on the weight");
+        assert!(
+            !is_resumed("max-terms=64,min-weight=0", "max-terms=64"),
+            "without the rule, the default of the server applies"
+        );
         assert!(!is_resumed("max-terms=64", "max-terms=65"));
     }
 
-    /// Pinned: the bytes of version 2. The build of 2026-11-30 reads such a file, and refuses it for its encoding.
+    /// Pinned: the bytes of version 2. The build of 2026-11-30 reads such a file and refuses it because of its encoding.
     #[test]
     fn version_2_keeps_its_bytes() {
         let checkpoint = ReindexCheckpoint {
@@ -304,8 +317,8 @@ mod tests {
             documents: 20,
             has_rejections: true,
         };
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
         checkpoint.write(&path).unwrap();
         let golden = fixture("reindex-v2.json");
         assert_eq!(fs::read_to_string(&path).unwrap(), fs::read_to_string(&golden).unwrap().trim_end());
@@ -313,9 +326,9 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_refused_whatever_it_holds() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint");
+    fn later_versions_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
         fs::write(&path, r#"{"version": 3, "anything": 7}"#).unwrap();
         let error = ReindexCheckpoint::read(&path).unwrap_err().to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! The documents of a collection, page by page, as lines to ingest.
+//! Reads a collection page by page and converts its documents to lines to ingest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,32 +21,32 @@ use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{Document, ItemError, ListDocumentsRequest, StoredDocument};
 use crate::types::{ErrorReason, Payload};
 
-/// How many batches wait to be sent.
+/// Number of batches read ahead of the stream.
 const QUEUED_BATCHES: usize = 2;
 
-/// What is read, and how far it is.
+/// Reader of a collection, with its current position.
 pub struct CollectionReader {
     pub index: IndexServiceClient<ClientConnection>,
     pub client: ClientArgs,
-    /// Asks for the next page.
+    /// Request for the next page.
     pub request: ListDocumentsRequest,
-    /// The payload field that holds the text.
+    /// Payload field that contains the text.
     pub text_field: String,
-    /// The number of the last document that was read.
+    /// Number of the last document that was read, counted from 1.
     pub last_number: u64,
-    /// Told of each page.
+    /// Receives the end of each page that was read.
     pub pages: Arc<PendingPages>,
-    /// A page that can't be read is asked for again for this long.
+    /// Maximum time that reading a page is retried without progress.
     pub give_up_after: Duration,
 }
 
 impl CollectionReader {
-    /// Starts the task. It ends with the last page, or when the batches are no longer received.
+    /// Starts a task that sends the documents as batches of lines. It ends after the last page, or when the receiver is dropped.
     pub fn spawn(self) -> InputEventReceiver {
         let (sender, events) = mpsc::channel(QUEUED_BATCHES);
         tokio::spawn(async move {
             if let Err(error) = self.read_pages(&sender).await {
-                // Nobody may listen any more: then there is nobody to tell.
+                // If the receiver is dropped, the run has already ended with another error.
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -59,7 +59,7 @@ impl CollectionReader {
                 let (mut index, request) = (self.index.clone(), self.client.build_request(self.request.clone()));
                 async move { index.list_documents(request).await }
             };
-            let page = retry(self.give_up_after, "a page can't be read", list_page).await?.into_inner();
+            let page = retry(self.give_up_after, "can't read a page of documents", list_page).await?.into_inner();
             let lines: Vec<IngestLine> = page.documents.into_iter().map(|document| self.build_line(document)).collect();
             self.pages.add(self.last_number, page.next_page_token.clone());
             let mut batcher = LineBatcher::default();
@@ -97,14 +97,17 @@ impl CollectionReader {
     }
 }
 
-/// The document to ingest, encoded.
+/// Returns the document to ingest as an encoded message, with the text moved from the payload to its field.
+///
+/// # Errors
+/// The rejection, if the document has no text or can't be sent.
 fn encode_stored_document(document: StoredDocument, text_field: &str) -> Result<bytes::Bytes, ItemError> {
     let StoredDocument { id, payload_json, dense_vectors, text_field: stored_text_field, payload_unreadable, .. } =
         document;
     if payload_unreadable {
         return Err(reject_malformed(
             "payload",
-            "it is nested deeper than the store can return it; make it flatter in the store",
+            "it is nested too deeply to be returned by the store; reduce its nesting in the store",
         ));
     }
     let mut payload = parse_payload(&payload_json)?;
@@ -119,27 +122,27 @@ fn encode_stored_document(document: StoredDocument, text_field: &str) -> Result<
     Ok(document.into())
 }
 
-/// A payload as the server returns it: empty where there is none.
+/// Parses a payload as returned by the server; empty if there is none.
 fn parse_payload(payload_json: &str) -> Result<Payload, ItemError> {
     if payload_json.is_empty() {
         return Ok(Payload::new());
     }
     json::parse_object(payload_json.as_bytes(), usize::MAX).map_err(|JsonError { path, message: problem, .. }| {
         let field_path = if path.is_empty() { "payload".to_owned() } else { format!("payload.{path}") };
-        reject_malformed(&field_path, format!("it can't be read: {problem}"))
+        reject_malformed(&field_path, format!("it is not valid JSON: {problem}"))
     })
 }
 
 fn reject_missing_text(text_field: &str, stored_text_field: &str) -> ItemError {
     let message = if stored_text_field.is_empty() {
-        "its text was not kept when it was ingested; ingest it from where it came".to_owned()
+        "its text was not stored when it was ingested; ingest it from its original source".to_owned()
     } else if stored_text_field == text_field {
         format!(
-            "its payload has no text under `{text_field}`; name the field that has it with --text-field, or ingest the \
-             document from where it came"
+            "its payload has no string in `{text_field}`; set the field of the text with --text-field, or ingest the \
+             document from its original source"
         )
     } else {
-        format!("its text is kept under `{stored_text_field}`; run it with --text-field {stored_text_field}")
+        format!("its text is stored in `{stored_text_field}`; run reindex with --text-field {stored_text_field}")
     };
     ItemError {
         code: Code::InvalidArgument.into(),
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_taken_over_with_all_that_it_has() {
+    fn documents_keep_id_payload_and_dense_vectors() {
         let stored = stored(r#"{"body":"a wing","year":1967,"n":9223372036854775807,"x":0.1}"#, "body");
         let document = Document::decode(encode_stored_document(stored.clone(), "body").unwrap()).unwrap();
         assert_eq!((document.id, document.text.as_str()), (stored.id, "a wing"));
@@ -176,18 +179,18 @@ mod tests {
     }
 
     #[test]
-    fn one_without_a_text_is_rejected_with_what_to_do() {
+    fn documents_without_text_are_rejected_with_a_remedy() {
         for (stored, remedy) in [
-            (stored(r#"{"body": "a wing"}"#, "body"), "run it with --text-field body"),
-            (stored("", ""), "was not kept"),
+            (stored(r#"{"body": "a wing"}"#, "body"), "run reindex with --text-field body"),
+            (stored("", ""), "was not stored"),
             (stored(r#"{"text": 7}"#, "text"), "with --text-field"),
-            (StoredDocument { text_field: "text".to_owned(), ..Default::default() }, "ingest the document from where"),
+            (StoredDocument { text_field: "text".to_owned(), ..Default::default() }, "ingest the document from its"),
         ] {
             let rejection = encode_stored_document(stored, "text").unwrap_err();
             assert!(rejection.message.contains(remedy), "{}", rejection.message);
             assert_eq!((rejection.field.as_str(), rejection.reason.as_str()), ("payload.text", "EMPTY_TEXT"));
         }
         let unreadable = StoredDocument { payload_unreadable: true, ..stored("", "text") };
-        assert!(encode_stored_document(unreadable, "text").unwrap_err().message.contains("make it flatter"));
+        assert!(encode_stored_document(unreadable, "text").unwrap_err().message.contains("reduce its nesting"));
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the new collection has as many documents as the old one.
+//! Compares the numbers of documents of the old and the new collection.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::cli::client::ClientArgs;
 use crate::cli::retry::retry;
 use crate::proto::GetCollectionRequest;
 
-/// How often they are counted, if they differ: Qdrant's counts are about right while it merges, and right soon after.
+/// Maximum number of counts while they differ: Qdrant's counts are approximate during an optimization and exact soon after.
 const MAX_ATTEMPTS: usize = 3;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How many documents both collections have.
+/// Numbers of documents of the old and the new collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentCounts {
     pub old: u64,
@@ -27,7 +27,10 @@ impl DocumentCounts {
     }
 }
 
-/// Counts the documents of both collections.
+/// Counts the documents of both collections, several times if the counts differ.
+///
+/// # Errors
+/// If a count fails and retries don't succeed.
 pub async fn compare_counts(
     client: &ClientArgs,
     settings: &RunSettings,
@@ -53,7 +56,7 @@ async fn count_documents(
     let count_points = async |name: &str| {
         let request = GetCollectionRequest { collection: name.to_owned() };
         let get = async || index.clone().get_collection(client.build_request(request.clone())).await;
-        let response = retry(give_up_after, "the documents can't be counted", get).await;
+        let response = retry(give_up_after, "can't count documents", get).await;
         let collection = response.with_context(|| format!("collection `{name}`"))?.into_inner().collection;
         anyhow::Ok(collection.map_or(0, |collection| u64::try_from(collection.point_count).unwrap_or_default()))
     };

@@ -1,28 +1,28 @@
-//! What is done with long texts and which terms are kept, in the form of a checkpoint. No value depends on a name in this
-//! program.
+//! Encoding settings as stored in checkpoints. The stored text must not depend on names in this program.
 
 use std::fmt::Write;
 
 use crate::proto::{LongText, Pruning};
 
-/// The flags `--long-text`, `--window-overlap` and `--prune`.
+/// Values of the flags `--long-text`, `--window-overlap` and `--prune`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodingSettings {
     pub long_text: LongText,
     pub window_overlap: Option<u32>,
-    /// A rule that is `None` is as the server is set.
+    /// Pruning rules; for a rule that is `None`, the default of the server applies.
     pub pruning: Option<Pruning>,
 }
 
 impl EncodingSettings {
-    /// Returns the form of version 2, such as `long_text=window window_overlap=9 prune=max-terms=64,weight-share=0.75`: what
-    /// is not given is left out, and `prune=none` keeps all terms. Weights have the fewest digits that mean the number.
+    /// Formats the settings for version 2, such as `long_text=window window_overlap=9 prune=max-terms=64,weight-share=0.75`.
+    /// Settings that are not given are omitted, and `prune=none` keeps all terms. Weights have the shortest digits that parse
+    /// to the same number.
     pub fn to_text(self) -> String {
         self.format_with_rules(self.pruning.as_ref().map(format_pruning))
     }
 
-    /// Returns the form of version 2 as earlier builds wrote it. For them a rule that is not given was none, so they left out
-    /// those that are 0.
+    /// Formats the settings for version 2 like earlier builds, which omitted rules with the value 0, because an absent rule
+    /// meant no limit to them.
     pub fn to_text_without_zeros(self) -> String {
         let rules = self.pruning.map(|Pruning { max_terms, min_weight, weight_share }| {
             let non_zero_rules = Pruning {
@@ -47,7 +47,7 @@ impl EncodingSettings {
         text
     }
 
-    /// Returns the form of version 1, which was made of Rust's debug output of the messages as they were then.
+    /// Formats the settings for version 1, which used Rust's debug output of the messages of that time.
     pub fn to_text_v1(self) -> String {
         let long_text = match self.long_text {
             LongText::Unspecified => 0,
@@ -92,10 +92,10 @@ mod tests {
     use super::*;
     use crate::cli::pruning::parse;
 
-    /// Pinned: the first of each is what version 2 writes, the second what the build of 2026-11-30 wrote (the files of
-    /// tests/data/checkpoints/reindex-v1 were written by it).
+    /// Pinned: the texts of version 2, and those of version 1 as written by the build of 2026-11-30, which also wrote the files
+    /// in tests/data/checkpoints/reindex-v1.
     #[test]
-    fn texts_of_both_versions_keep_their_form() {
+    fn the_text_of_both_versions_is_stable() {
         let encoding = |long_text, window_overlap, pruning| EncodingSettings { long_text, window_overlap, pruning };
         let pruning = |rules| Some(parse(rules).unwrap());
         for (encoding, text, text_v1) in [

@@ -1,4 +1,4 @@
-//! The pages that are being copied, and the checkpoint that follows them.
+//! Pages in flight, and the task that updates the checkpoint as they complete.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ use tokio::task::spawn_blocking;
 use super::checkpoint::ReindexCheckpoint;
 use crate::cli::ingest::IngestStats;
 
-/// The pages with documents that have no result yet: as many as there are such documents, at most.
+/// Pages with documents that have no result yet. Bounded by the number of documents in flight.
 #[derive(Debug, Default)]
 pub struct PendingPages(Mutex<VecDeque<PageEnd>>);
 
 #[derive(Debug)]
 struct PageEnd {
-    /// The number of its last document.
+    /// Number of the last document of the page.
     last_document: u64,
-    /// Where the next page begins; empty after the last one.
+    /// Token of the next page; empty for the last page.
     next_token: String,
 }
 
 impl PendingPages {
-    /// Adds a page that was read.
+    /// Adds the end of a page that was read.
     pub fn add(&self, last_document: u64, next_token: String) {
         self.0.lock().push_back(PageEnd { last_document, next_token });
     }
 
-    /// Returns the last page that is done when all documents up to this number are, and forgets it and those before it.
+    /// Removes the pages that are complete when all documents up to `number` have results, and returns the last of them.
     fn pop_completed(&self, number: u64) -> Option<PageEnd> {
         let mut pages = self.0.lock();
         let completed_count = pages.partition_point(|page| page.last_document <= number);
@@ -37,7 +37,8 @@ impl PendingPages {
     }
 }
 
-/// Writes the checkpoint each time that further pages are done. Ends when there are no more tallies.
+/// Writes the checkpoint each time that further pages are complete. Returns the final checkpoint when the sender of
+/// `stats_updates` is dropped.
 ///
 /// # Errors
 /// If the file can't be written.
@@ -73,33 +74,33 @@ mod tests {
     use crate::cli::ingest::InputPosition;
 
     #[tokio::test]
-    async fn a_page_is_noted_when_all_its_documents_are_done() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("docs.json");
+    async fn the_checkpoint_advances_when_all_documents_of_a_page_have_results() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docs.json");
         let pages = Arc::new(PendingPages::default());
         for (last, token) in [(10, "b"), (20, "c"), (30, "")] {
             pages.add(last, token.to_owned());
         }
-        let tally = |lines, rejected| IngestStats {
+        let stats = |lines, rejected| IngestStats {
             position: InputPosition { lines, bytes: lines, ..InputPosition::default() },
             rejected,
             ..IngestStats::default()
         };
-        let (sender, tallies) = watch::channel(IngestStats::default());
-        let keeper =
-            tokio::spawn(maintain_checkpoint(path.clone(), ReindexCheckpoint::default(), Arc::clone(&pages), tallies));
-        sender.send_replace(tally(9, 0));
-        sender.send_replace(tally(29, 1));
+        let (sender, updates) = watch::channel(IngestStats::default());
+        let checkpoint_task =
+            tokio::spawn(maintain_checkpoint(path.clone(), ReindexCheckpoint::default(), Arc::clone(&pages), updates));
+        sender.send_replace(stats(9, 0));
+        sender.send_replace(stats(29, 1));
         drop(sender);
-        let kept = keeper.await.unwrap().unwrap();
+        let kept = checkpoint_task.await.unwrap().unwrap();
         assert_eq!((kept.page_token.as_str(), kept.documents, kept.is_complete), ("c", 20, false));
         assert!(kept.has_rejections);
         assert_eq!(ReindexCheckpoint::read(&path).unwrap(), Some(kept.clone()));
 
-        let (sender, tallies) = watch::channel(IngestStats::default());
-        sender.send_replace(tally(30, 0));
+        let (sender, updates) = watch::channel(IngestStats::default());
+        sender.send_replace(stats(30, 0));
         drop(sender);
-        let kept = maintain_checkpoint(path.clone(), kept, pages, tallies).await.unwrap();
+        let kept = maintain_checkpoint(path.clone(), kept, pages, updates).await.unwrap();
         assert!(kept.is_complete && kept.has_rejections && kept.documents == 30);
     }
 }

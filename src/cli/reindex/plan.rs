@@ -1,4 +1,4 @@
-//! What a run is to do, checked before it does anything.
+//! Plan of a run: validates collections, alias, model and checkpoint before anything is written.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -14,30 +14,32 @@ use crate::cli::client::ClientArgs;
 use crate::cli::run_lock::RunLock;
 use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, Model};
 
-/// Where a run begins and ends.
+/// Validated plan of a run.
 #[derive(Debug)]
 pub struct ReindexPlan {
-    /// How far the run before it came, or the beginning.
+    /// Checkpoint of the run to resume, or a new one.
     pub checkpoint: ReindexCheckpoint,
-    /// Where that is noted.
+    /// Path of the checkpoint file.
     pub checkpoint_path: PathBuf,
-    /// How the new collection is to be created: as the old one was.
+    /// Options of the new collection: those of the old one without its encoder.
     pub collection_options: CollectionOptions,
-    /// How many documents there are to read, about.
+    /// Approximate number of documents to read.
     pub document_count: u64,
-    /// No other run has the checkpoint.
+    /// Lock that keeps other runs from using the checkpoint.
     _lock: RunLock,
 }
 
 impl ReindexPlan {
+    /// Validates the arguments against the server and the checkpoint.
+    ///
     /// # Errors
-    /// Collections, an alias or a model that won't do; a checkpoint of another run.
+    /// If the collections, the alias or the model are unsuitable, the checkpoint belongs to another run, or a call fails.
     pub async fn create(args: &ReindexCommand) -> anyhow::Result<Self> {
-        ensure!(!args.text_field.is_empty(), "--text-field is empty; name the payload field that stores the text");
+        ensure!(!args.text_field.is_empty(), "--text-field is empty; pass the payload field that contains the text");
         let checkpoint_path = args.checkpoint_path();
         let (lock, mut previous) = open_checkpoint(checkpoint_path.clone()).await?;
         let model = fetch_model(&args.client, &args.model).await?;
-        // A run that was begun with an earlier release, for which the same encoder has another fingerprint.
+        // A run that was started by an earlier release stored that release's fingerprint of the same encoder.
         if let Some(previous) =
             previous.as_mut().filter(|previous| previous.settings.fingerprint == model.earlier_fingerprint)
         {
@@ -48,16 +50,17 @@ impl ReindexPlan {
             previous.check_same_run(&settings, &args.encoding_settings(), &checkpoint_path)?;
         }
         let previous = previous.map(|previous| previous.upgrade(&settings));
-        // What has changed since all was done is looked for from the beginning.
+        // After a complete run, --skip-unchanged starts over to find the documents that have changed since.
         let previous = previous.filter(|previous| !(previous.is_complete && args.skip_unchanged));
-        // The alias may stand for the new collection already, if the run before it came so far.
+        // The alias may already refer to the new collection if the previous run switched it.
         let from = previous.as_ref().map_or(&args.from, |previous| &previous.settings.collection);
         let source = find_collection(&args.client, from).await?;
-        let source =
-            source.with_context(|| format!("--from: there is no collection `{from}`; name one that is there"))?;
+        let source = source.with_context(|| {
+            format!("--from: the collection `{from}` doesn't exist; pass an existing collection or alias")
+        })?;
         ensure!(
             source.name != args.into,
-            "--into: `{}` is the collection that is read; give the new one another name",
+            "--into: `{}` is the collection to read; pass another name for the new collection",
             args.into
         );
         args.check_targets().await?;
@@ -68,12 +71,15 @@ impl ReindexPlan {
         Ok(Self { checkpoint, checkpoint_path, collection_options, document_count, _lock: lock })
     }
 
-    /// Whether a run before it came some way.
+    /// Returns whether the run continues an earlier one.
     pub fn is_resumed(&self) -> bool {
         self.checkpoint.documents > 0 || self.checkpoint.is_complete
     }
 
-    /// Nothing is left to do.
+    /// Removes the checkpoint file after a complete run.
+    ///
+    /// # Errors
+    /// If the file exists and can't be removed.
     pub async fn remove_checkpoint(&self) -> anyhow::Result<()> {
         match fs::remove_file(&self.checkpoint_path).await {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -84,7 +90,7 @@ impl ReindexPlan {
     }
 }
 
-/// Locks the checkpoint for this run, and reads it if it is there.
+/// Locks the checkpoint for this run, and reads it if it exists.
 async fn open_checkpoint(path: PathBuf) -> anyhow::Result<(RunLock, Option<ReindexCheckpoint>)> {
     let opened = spawn_blocking(move || {
         let lock = RunLock::acquire(&path).with_context(|| format!("the checkpoint {}", path.display()))?;
@@ -94,29 +100,29 @@ async fn open_checkpoint(path: PathBuf) -> anyhow::Result<(RunLock, Option<Reind
 }
 
 impl ReindexCommand {
-    /// Whether what is to be a collection is not an alias, and the other way round.
+    /// Checks that `--into` is not an alias and that `--alias` is not a collection.
     async fn check_targets(&self) -> anyhow::Result<()> {
         if let Some(found) = find_collection(&self.client, &self.into).await? {
             ensure!(
                 found.name == self.into,
-                "--into: `{}` is an alias of `{}`; give a collection's own name",
+                "--into: `{}` is an alias of `{}`; pass the name of a collection",
                 self.into,
                 found.name
             );
         }
         let Some(alias) = &self.alias else { return Ok(()) };
-        ensure!(*alias != self.into, "--alias and --into are both `{alias}`; give each a name of its own");
+        ensure!(*alias != self.into, "--alias and --into are both `{alias}`; pass different names");
         if let Some(found) = find_collection(&self.client, alias).await? {
             ensure!(
                 found.name != *alias,
-                "--alias: a collection is named `{alias}`; give a name that none has, and have clients use that"
+                "--alias: `{alias}` is a collection; pass a name that no collection has, and let clients use it"
             );
         }
         Ok(())
     }
 }
 
-/// Takes out of a collection's options what says who wrote it: another model is to write the new one.
+/// Removes model, fingerprint and dtype from a collection's options, because another model writes the new collection.
 fn clear_encoder_metadata(mut options: CollectionOptions) -> CollectionOptions {
     for vector in options.sparse_vectors.values_mut() {
         vector.model.clear();
@@ -126,7 +132,7 @@ fn clear_encoder_metadata(mut options: CollectionOptions) -> CollectionOptions {
     options
 }
 
-/// A collection, if it is there.
+/// Returns a collection by name or alias; `None` if it doesn't exist.
 pub async fn find_collection(client: &ClientArgs, name: &str) -> anyhow::Result<Option<Collection>> {
     let request = client.build_request(GetCollectionRequest { collection: name.to_owned() });
     match client.connect_index().await?.get_collection(request).await {

@@ -1,4 +1,4 @@
-//! How a run went.
+//! Report of a run: summary, exit status and remedies.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,25 +13,25 @@ use crate::cli::errors::EXIT_FAILED;
 use crate::cli::ingest::{EXIT_SOME_REJECTED, Summary};
 use crate::cli::output::OutputArgs;
 
-/// What is told at the end.
+/// Outcome of a run.
 #[derive(Debug)]
 pub struct ReindexReport {
     settings: RunSettings,
     checkpoint_path: PathBuf,
-    /// How many documents runs before this one had done.
+    /// Number of documents that earlier runs completed.
     resumed_after: u64,
     summary: Summary,
-    /// Whether this run or one before it had documents rejected.
+    /// True if documents were rejected, in this run or an earlier one.
     pub has_rejections: bool,
-    /// `None` if it did not come so far.
+    /// Document counts; `None` if the run failed before.
     pub counts: Option<DocumentCounts>,
-    /// `None` if none is to be switched, or it did not come so far.
+    /// Outcome of the alias switch; `None` if no alias is set or the run failed before.
     pub alias: Option<AliasOutcome>,
-    /// Why the run ended early; `None` if it did not.
+    /// Error that ended the run; `None` if it completed.
     pub failure: Option<String>,
 }
 
-/// An alias, and why it is not switched; `None` if it is.
+/// Alias, and the reason why it was not switched; `None` if it was.
 #[derive(Debug)]
 pub struct AliasOutcome {
     pub name: String,
@@ -52,7 +52,7 @@ impl ReindexReport {
         }
     }
 
-    /// Why the new collection can't take the old one's place yet, if there is a reason.
+    /// Returns the reason why the new collection can't replace the old one yet, if any.
     pub fn obstacle(&self) -> Option<String> {
         if self.has_rejections || self.summary.rejected > 0 {
             return Some("documents were rejected".to_owned());
@@ -60,17 +60,17 @@ impl ReindexReport {
         let DocumentCounts { old, new } = self.counts.filter(|counts| counts.differ())?;
         let RunSettings { collection, into, .. } = &self.settings;
         Some(format!(
-            "`{collection}` has {old} documents and `{into}` has {new}: some were written or deleted meanwhile"
+            "`{collection}` has {old} documents and `{into}` has {new}: documents were written or deleted during the run"
         ))
     }
 
-    /// Whether another run would have nothing to do.
+    /// Returns whether nothing is left to do, so that the checkpoint can be removed.
     pub fn is_final(&self) -> bool {
         let is_switched = self.alias.as_ref().is_some_and(|alias| alias.obstacle.is_none());
         self.failure.is_none() && (is_switched || self.obstacle().is_none())
     }
 
-    /// Prints it, and gives the exit status.
+    /// Prints the report and returns the exit status.
     pub fn print(&self, output: OutputArgs) -> anyhow::Result<ExitCode> {
         output.print(|| self.to_text(), || self.to_json())?;
         if let Some(message) = self.remedy_message() {
@@ -84,19 +84,21 @@ impl ReindexReport {
         })
     }
 
-    /// What is wrong and what to do about it.
+    /// Returns the message for standard error: the problem and its remedy.
     fn remedy_message(&self) -> Option<String> {
         if let Some(failure) = &self.failure {
             let checkpoint = self.checkpoint_path.display();
-            return Some(format!("error: {failure}\nRun the same command again to go on ({checkpoint} says where).\n"));
+            return Some(format!(
+                "error: {failure}\nRun the same command again to resume from the checkpoint {checkpoint}.\n"
+            ));
         }
         let obstacle = self.obstacle()?;
         if self.is_final() {
             return Some(format!("warning: {obstacle}\n"));
         }
         Some(format!(
-            "error: {obstacle}\nTo reindex what is different, run the same command with --skip-unchanged. To switch an alias \
-             all the same, run it with --switch-anyway.\n"
+            "error: {obstacle}\nTo copy the differences, run the same command with --skip-unchanged. To switch the alias despite \
+             them, add --force-switch.\n"
         ))
     }
 

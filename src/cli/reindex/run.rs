@@ -1,4 +1,4 @@
-//! A run of `reindex`: plan, copy, count, switch the alias.
+//! Run of `reindex`: plans, copies and counts documents, and switches the alias.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cli::retry::retry;
 use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, ReturnOptions, SetAliasRequest};
 
 impl ReindexCommand {
-    /// Runs the command. Returns its exit status.
+    /// Runs the command and returns its exit status.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         self.check_flags()?;
         let plan = ReindexPlan::create(&self).await?;
@@ -45,7 +45,7 @@ impl ReindexCommand {
         report.print(self.output)
     }
 
-    /// Reads, sends and waits for all documents that are left; notes how far that is.
+    /// Copies the remaining documents and updates the checkpoint. Returns the final checkpoint and the report.
     async fn copy_documents(
         &self,
         plan: &ReindexPlan,
@@ -75,13 +75,13 @@ impl ReindexCommand {
         let mut session = Session::new(source.spawn(), &mut rejects, &progress, None, stats, self.give_up_after);
         let outcome = tokio::select! {
             outcome = session.run(index, self.build_ingest_options(plan)) => outcome,
-            // It ends by itself only if the file can't be written.
-            kept = &mut checkpoint_task => return Err(kept?.err().context("the checkpoint's task ended")?),
+            // The task ends before the session only if the checkpoint can't be written.
+            kept = &mut checkpoint_task => return Err(kept?.err().context("the checkpoint task ended unexpectedly")?),
         };
         let stats = session.into_stats();
         progress.update(&stats);
         progress.clear();
-        // The last change to be noted has been told.
+        // Dropping the sender lets the checkpoint task write the last update and end.
         drop(progress);
         let checkpoint = checkpoint_task.await??;
         let rejects_file = rejects.finish().await?;
@@ -90,15 +90,15 @@ impl ReindexCommand {
         Ok((checkpoint, report))
     }
 
-    /// Switches the alias, if there is one and nothing is in its way.
+    /// Switches the alias, if one is set and there is no obstacle or `--force-switch` is set.
     async fn switch_alias(&self, report: &mut ReindexReport) -> anyhow::Result<()> {
         let Some(alias) = &self.alias else { return Ok(()) };
-        let obstacle = report.obstacle().filter(|_| !self.switch_anyway);
+        let obstacle = report.obstacle().filter(|_| !self.force_switch);
         if obstacle.is_none() {
             let index = self.client.connect_index().await?;
             let request = SetAliasRequest { alias: alias.clone(), collection: self.into.clone() };
             let set_alias = async || index.clone().set_alias(self.client.build_request(request.clone())).await;
-            retry(self.give_up_after, "the alias can't be switched", set_alias).await?;
+            retry(self.give_up_after, "can't switch the alias", set_alias).await?;
         }
         report.alias = Some(AliasOutcome { name: alias.clone(), obstacle });
         Ok(())
@@ -128,10 +128,10 @@ impl ReindexCommand {
             encoding: Some(self.long_text.encoding_options(self.prune)),
             text_field: Some(self.text_field.clone()),
             batch_points: self.batch_points,
-            // Some of the page at which a resumed run begins may be there.
+            // Documents of the page at which a resumed run starts may already be indexed.
             skip_unchanged: self.skip_unchanged || plan.is_resumed(),
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
-            // All results are needed: the summary has their sums.
+            // The default result filter sends all results, which the summary and the checkpoint need.
             ..IngestOptions::default()
         }
     }

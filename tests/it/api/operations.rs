@@ -283,7 +283,7 @@ async fn heartbeats_keep_an_idle_stream_open() {
 
 /// Runs a test on both stores, with batches that wait longer than any test runs.
 async fn with_patient_batches(test: impl AsyncFn(&Sidecar)) {
-    let (qdrant, patience) = (QdrantServer::start(), ["--upsert-age", "1000s"]);
+    let (qdrant, patience) = (QdrantServer::start(), ["--max-upsert-delay", "1000s"]);
     let url = qdrant.url();
     for store in [&[] as &[&str], &["--qdrant-url", &url]] {
         let sidecar = Sidecar::start(&[&patience, store].concat()).await;

@@ -125,7 +125,7 @@ async fn an_oversized_message_ends_only_its_call() {
 /// Fifty concurrent calls of every kind on one connection, with far fewer permits than texts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_calls_at_once_are_all_answered() {
-    let sidecar = Sidecar::start(&["--queue-texts", "2", "--threads", "2"]).await;
+    let sidecar = Sidecar::start(&["--max-queued-texts", "2", "--threads", "2"]).await;
     let texts = sample_texts(50);
     assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts)).await);
     let expected = sidecar.encode(EncodeRequest::default(), &texts).await;

@@ -84,7 +84,8 @@ async fn stream(
 async fn info_reports_the_default_model_and_the_flags() {
     let (model, other) = (model_dir(MODEL), model_dir("distilbert-random-tied"));
     let models = ["--model", model.to_str().unwrap(), "--model", other.to_str().unwrap()];
-    let bounds = ["--threads", "3", "--batch-tokens", "300", "--max-interactive", "40", "--max-unary-documents", "20"];
+    let bounds =
+        ["--threads", "3", "--max-batch-tokens", "300", "--max-unary-texts", "40", "--max-unary-documents", "20"];
     let sidecar = Sidecar::start(&[&models[..], &bounds].concat()).await;
     let info = InfoClient::new(sidecar.channel().await).info(InfoRequest {}).await.unwrap().into_inner();
     let expected = InfoResponse {
@@ -185,7 +186,7 @@ async fn prompt_name_selects_the_role_and_its_pruning() {
 /// Responses have no ids, so their order is significant. Each text may have its own options.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_responds_in_order() {
-    let sidecar = Sidecar::start(&["--threads", "2", "--batch-tokens", "64"]).await;
+    let sidecar = Sidecar::start(&["--threads", "2", "--max-batch-tokens", "64"]).await;
     let (model, long) = (load_random_model(MODEL), long_text());
     let of_each_kind = |(number, text): (usize, &String)| match number % 5 {
         0 => request(text, true),

@@ -114,7 +114,7 @@ async fn batches_are_linked_to_all_their_calls() {
     let (url, mut received) = collector().await;
     let dir = tempfile::tempdir().unwrap();
     // The points of two streams share a batch.
-    let flags = ["--otlp-endpoint", &url, "--upsert-age", "100s"];
+    let flags = ["--otlp-endpoint", &url, "--max-upsert-delay", "100s"];
     let process = Process::start(dir.path(), &flags).await;
     let open = async || {
         let options = IngestOptions { batch_points: 2, ..upload::options() };

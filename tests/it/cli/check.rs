@@ -48,7 +48,7 @@ async fn what_can_be_served_is_described() {
     let qdrant = QdrantServer::start();
     let text = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", &qdrant.url()]).await;
     assert_eq!(text.code, 0, "{}", text.stdout);
-    assert!(text.stdout.contains("store    ready, qdrant\nall is well\n"), "{}", text.stdout);
+    assert!(text.stdout.contains("store    ready, qdrant\nno problems found\n"), "{}", text.stdout);
 }
 
 #[tokio::test]

@@ -28,16 +28,16 @@ async fn a_flag_takes_precedence_over_its_variable_and_that_over_the_file() {
     let file = "qdrant-url = 'http://localhost'\nmodel = 'org/model'\nthreads = 0\nmax-bytes = 'of file'\nupsert-age = 'of file'\n";
     let variables =
         [("SPLADE_CONFIG", "sidecar.toml"), ("SPLADE_MAX_BYTES", "of variable"), ("SPLADE_UPSERT_AGE", "x")];
-    let flags = ["serve", "--upsert-age", "of flag"];
+    let flags = ["serve", "--max-upsert-delay", "of flag"];
     let served = run_with_file(&place, file, &variables, &flags).await;
     assert_eq!(served.code, 2);
-    for mistake in [
-        "the configuration has 3 mistake(s):",
+    for error in [
+        "the configuration has 3 error(s):",
         "--threads (sidecar.toml:3) is `0`; expected",
-        "--max-bytes is `of variable`; expected",
-        "--upsert-age is `of flag`; expected",
+        "--max-in-flight-bytes is `of variable`; expected",
+        "--max-upsert-delay is `of flag`; expected",
     ] {
-        assert!(served.stderr.contains(mistake), "{mistake} is not in: {}", served.stderr);
+        assert!(served.stderr.contains(error), "{error} is not in: {}", served.stderr);
     }
     let other = run_with_file(&place, "threads = -1", &variables, &["serve", "--config", "absent.toml"]).await;
     assert!(other.stderr.contains("--config: absent.toml: the file can't be read"), "{}", other.stderr);

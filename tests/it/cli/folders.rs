@@ -78,15 +78,15 @@ async fn flags_without_effect_and_places_that_cannot_be_written_are_refused() {
         (["--shard-count", "2"], "--shard-count (SPLADE_SHARD_COUNT) has no effect"),
         (["--delimiter", ";"], "--delimiter (SPLADE_INGEST_DELIMITER) has no effect"),
         (["--rejects", "absent/x"], "can't write rejected lines to absent/x; set another path with --rejects"),
-        (["--checkpoint", "absent/x"], "name another place with --checkpoint"),
+        (["--checkpoint", "absent/x"], "set another path with --checkpoint"),
     ] {
         let run = ingest(folder.path(), &server, &[&["1.jsonl"], &flags[..]].concat()).await;
         assert!(run.code == 2 && run.stderr.contains(words), "{}", run.stderr);
     }
-    let reindex = ["reindex", "--from", "docs", "--into", "new", "--model", "m", "--switch-anyway"];
+    let reindex = ["reindex", "--from", "docs", "--into", "new", "--model", "m", "--force-switch"];
     let run = run(folder.path(), &server, &reindex).await;
     assert!(
-        run.code == 2 && run.stderr.contains("--switch-anyway (SPLADE_REINDEX_SWITCH_ANYWAY) has no effect"),
+        run.code == 2 && run.stderr.contains("--force-switch (SPLADE_REINDEX_FORCE_SWITCH) has no effect"),
         "{}",
         run.stderr
     );

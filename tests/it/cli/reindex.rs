@@ -146,7 +146,7 @@ async fn a_checkpoint_of_version_1_is_taken_up() {
     let flags = ["reindex", "--from", "few", "--into", "few-window", "--model", "new", "--page-size", "20", "--output"];
     let flags = [&flags[..], &["json", "--checkpoint", "checkpoint", "--long-text", "window"]].concat();
     let other = run(place.folder.path(), &place.url(), &flags).await;
-    let problem = "long texts and pruning was `long_text 3 Some(9), None` and is `long_text 3 None, None`";
+    let problem = "encoding (long texts and pruning) was `long_text 3 Some(9), None` and is `long_text 3 None, None`";
     assert!(other.code == 2 && other.stderr.contains(problem), "{}", other.stderr);
     let flags = [&flags[..], &["--window-overlap", "9"]].concat();
     let resumed = run(place.folder.path(), &place.url(), &flags).await;
@@ -182,13 +182,13 @@ async fn rejected_documents_keep_the_alias_where_it_is() {
     let told = first.json();
     assert_eq!((&told["indexed"], &told["rejected"]), (&json!(50), &json!(2)));
     assert_eq!((&told["alias_switched"], &told["obstacle"]), (&json!(false), &json!("documents were rejected")));
-    for part in ["documents were rejected", "--skip-unchanged", "--switch-anyway"] {
+    for part in ["documents were rejected", "--skip-unchanged", "--force-switch"] {
         assert!(first.stderr.contains(part), "{}", first.stderr);
     }
     let rejects = fs::read_to_string(place.path("docs-v2.rejects.jsonl")).unwrap();
     let rejects: Vec<Value> = rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = |id: &str| rejects.iter().find(|reject| reject["line"].as_str() == Some(id)).unwrap()["message"].clone();
-    assert!(told(r#"{"id":"unkept"}"#).as_str().unwrap().contains("was not kept"));
+    assert!(told(r#"{"id":"unkept"}"#).as_str().unwrap().contains("was not stored"));
     assert!(told(r#"{"id":1000}"#).as_str().unwrap().contains("--text-field body"));
     assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
 
@@ -196,7 +196,7 @@ async fn rejected_documents_keep_the_alias_where_it_is() {
     let again = place.reindex(&[]).await;
     assert_eq!((again.code, &again.json()["documents"]), (1, &json!(0)), "{}", again.stderr);
     assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
-    let anyway = place.reindex(&["--switch-anyway"]).await;
+    let anyway = place.reindex(&["--force-switch"]).await;
     assert_eq!((anyway.code, &anyway.json()["alias_switched"]), (1, &json!(true)), "{}", anyway.stderr);
     assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
     assert!(!place.path("docs-v2.reindex.json").exists());
@@ -237,10 +237,10 @@ async fn mistakes_are_found_before_anything_is_written() {
         run.stderr
     };
     for (from, into, alias, model, part) in [
-        ("absent", "v2", "docs", "new", "there is no collection `absent`"),
-        ("docs", "docs-v1", "docs", "new", "`docs-v1` is the collection that is read"),
+        ("absent", "v2", "docs", "new", "the collection `absent` doesn't exist"),
+        ("docs", "docs-v1", "docs", "new", "`docs-v1` is the collection to read"),
         ("docs-v1", "docs", "other", "new", "`docs` is an alias of `docs-v1`"),
-        ("docs", "v2", "docs-v1", "new", "a collection is named `docs-v1`"),
+        ("docs", "v2", "docs-v1", "new", "--alias: `docs-v1` is a collection"),
         ("docs", "v2", "v2", "new", "are both `v2`"),
         ("docs", "v2", "docs", "absent", "unknown model `absent`"),
     ] {
@@ -255,10 +255,10 @@ async fn mistakes_are_found_before_anything_is_written() {
     });
     fs::write(place.path("v2.reindex.json"), left.to_string()).unwrap();
     let told = reindex("docs", "v2", "docs", "new").await;
-    assert!(told.contains("v2.reindex.json is of another run: the model's fingerprint was `ab`"), "{told}");
+    assert!(told.contains("v2.reindex.json belongs to another run: the fingerprint of the model was `ab`"), "{told}");
     fs::write(place.path("v2.reindex.json"), "{").unwrap();
     let told = reindex("docs", "v2", "docs", "new").await;
-    assert!(told.contains("is no checkpoint of reindex"), "{told}");
+    assert!(told.contains("is not a checkpoint of reindex"), "{told}");
     let request = GetCollectionRequest { collection: "v2".to_owned() };
     assert_eq!(
         place.server.index_client().await.get_collection(request).await.unwrap_err().code(),

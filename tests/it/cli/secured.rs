@@ -72,10 +72,10 @@ async fn mistakes_name_the_flag() {
     std::fs::write(folder.path().join("two-lines"), "one\ntwo").unwrap();
     for (server, flags, problem) in [
         ("https://localhost:1", &["--tls-ca", "absent"] as &[&str], "--tls-ca: absent can't be read"),
-        ("http://localhost:1", &["--tls-ca", "ca"], "give https://HOST:PORT"),
+        ("http://localhost:1", &["--tls-ca", "ca"], "pass https://HOST:PORT"),
         ("http://localhost:1", &["--tls-cert", "cert"], "--tls-key"),
         ("http://localhost:1", &["--token-file", "absent"], "--token-file: absent can't be read"),
-        ("http://localhost:1", &["--token-file", "two-lines"], "--token-file holds what can't be sent"),
+        ("http://localhost:1", &["--token-file", "two-lines"], "--token-file contains characters that a header can't"),
         ("http://localhost:1", &["--token-file", "token", "--token", "x"], "cannot be used with"),
     ] {
         let refused = run(folder.path(), server, &[&["health"], flags].concat()).await;

@@ -26,7 +26,7 @@ const MEMORY_KIB: u64 = 48 << 10;
 
 /// Starts a server with an embedded store, few permits, and some indexed documents.
 async fn start(dir: &TempDir) -> Process {
-    let process = Process::start(dir.path(), &["--max-documents", "200", "--upsert-age", "20ms"]).await;
+    let process = Process::start(dir.path(), &["--max-in-flight-documents", "200", "--max-upsert-delay", "20ms"]).await;
     serve_others(*process).await;
     process
 }

@@ -25,7 +25,7 @@ async fn a_slow_store_slows_the_sender() {
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     server.faults().delay_upserts(Duration::from_millis(200));
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-documents", "64"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "64"]).await;
     let options = IngestOptions { batch_points: 16, text_field: Some(String::new()), ..options() };
     let mut upload = Upload::open(process.index_client().await, options).await.unwrap();
     let pushed = Arc::new(AtomicUsize::new(0));
@@ -58,7 +58,7 @@ async fn a_slow_store_slows_the_sender() {
 async fn a_client_that_does_not_read_blocks_only_itself() {
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-documents", "64", "--upsert-age", "5ms"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "64", "--max-upsert-delay", "5ms"]).await;
     let deaf = Upload::open(client_with_a_small_window(process.address).await, options()).await.unwrap();
     let mut sent = 0;
     while let Ok(pushed) = timeout(Duration::from_secs(1), deaf.push(docs(sent..sent + 100))).await {
@@ -82,7 +82,7 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
 async fn queued_small_messages_do_not_break_the_connection() {
     const STREAMS: u64 = 4;
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
-    let sidecar = start_remote(&server, &["--max-documents", "64", "--qdrant-timeout", "3s"]).await;
+    let sidecar = start_remote(&server, &["--max-in-flight-documents", "64", "--qdrant-timeout", "3s"]).await;
     ingest(sidecar.index_client().await, options(), docs([0])).await;
     server.faults().hang(&[Call::Upsert]);
     let client = sidecar.index_client().await;

@@ -26,7 +26,7 @@ const TOKENS_EACH: f64 = 128.0;
 /// Starts a server with one encoder thread whose lane holds all documents, and creates a collection.
 async fn start(server: &QdrantServer) -> (TempDir, Process) {
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, server, &["--threads", "1", "--queue-texts", "8192"]).await;
+    let process = start_remote_process(&dir, server, &["--threads", "1", "--max-queued-texts", "8192"]).await;
     ingest(process.index_client().await, options(), docs([0])).await;
     (dir, process)
 }

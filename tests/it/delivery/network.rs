@@ -44,7 +44,7 @@ impl Scene {
         let wire = Proxy::start(store.address()).await;
         let dir = TempDir::new().unwrap();
         let max_documents = MAX_DOCUMENTS.to_string();
-        let flags = [&["--max-documents", max_documents.as_str()], flags].concat();
+        let flags = [&["--max-in-flight-documents", max_documents.as_str()], flags].concat();
         let process = start_remote_process_at(&dir, &wire.url(), &flags).await;
         Self { store, wire, process, _dir: dir }
     }

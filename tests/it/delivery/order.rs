@@ -93,7 +93,7 @@ async fn streams_of_different_batch_sizes_keep_the_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_is_not_undone_by_a_batched_upsert() {
     let (server, dir) = (QdrantServer::start(), TempDir::new().unwrap());
-    let process = start_remote_process(&dir, &server, &["--upsert-age", "60s"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-upsert-delay", "60s"]).await;
     let mut stream = Upload::open(process.index_client().await, options()).await.unwrap();
     stream.push(vec![doc(1, "one"), doc(1, "one again")]).await;
     // The second document flushes the first one, and then waits in a batch.
@@ -147,7 +147,7 @@ async fn unary_calls_share_the_bound_on_upserts_in_flight() {
     const CALLS: u64 = 50;
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(50));
-    let sidecar = start_remote(&server, &["--max-upserts", "4"]).await;
+    let sidecar = start_remote(&server, &["--max-in-flight-upserts", "4"]).await;
     ingest(sidecar.index_client().await, options(), vec![doc(0, "zero")]).await;
     let endpoint = *sidecar;
     let calls = (1..=CALLS).map(|number| tokio::spawn(upsert(endpoint, number, "a text", MINUTE)));

@@ -54,7 +54,7 @@ async fn a_lasting_outage_fails_the_documents_in_flight() {
     const COUNT: u64 = 2_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
-    let sidecar = start_remote(&server, &["--retry-deadline", "1s", "--max-documents", "500"]).await;
+    let sidecar = start_remote(&server, &["--retry-deadline", "1s", "--max-in-flight-documents", "500"]).await;
     let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     server.wait_until(|counters| counters.written >= 200).await;

@@ -25,7 +25,7 @@ async fn sigterm_drains_and_ends_with_status_0() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-documents", "200"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "200"]).await;
     let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=50_000).map(|number| docs([number])));
     upload.read_results(40).await;
@@ -133,7 +133,7 @@ async fn sigterm_under_full_load_drains() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-documents", "500"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "500"]).await;
     let uploads = full_load(&process).await;
     let queries = tokio::spawn(query_without_end(*process));
     process.terminate();
@@ -160,7 +160,7 @@ async fn sigterm_under_load_while_the_store_hangs() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-documents", "500", "--drain-deadline", "2s"]).await;
+    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "500", "--drain-deadline", "2s"]).await;
     let uploads = full_load(&process).await;
     server.faults().hang(&[Call::Upsert]);
     process.terminate();

@@ -22,7 +22,7 @@ use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
 
 /// All bulk work fits in the lane, so without priority a query would wait for all of it.
-const ONE_THREAD: [&str; 4] = ["--threads", "1", "--queue-texts", "4096"];
+const ONE_THREAD: [&str; 4] = ["--threads", "1", "--max-queued-texts", "4096"];
 
 /// Returns a text with the maximum number of tokens of the model.
 fn long() -> String {
@@ -124,7 +124,7 @@ async fn a_query_overtakes_rejected_texts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_does_not_answer_does_not_block_the_encoder() {
     let server = QdrantServer::start();
-    let sidecar = start_remote(&server, &["--max-documents", "16", "--max-interactive", "16"]).await;
+    let sidecar = start_remote(&server, &["--max-in-flight-documents", "16", "--max-unary-texts", "16"]).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
     server.faults().hang(&[Call::Upsert]);
     let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_store_that_does_not_answer_does_not_block_the_encoder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_without_a_free_permit_is_refused_at_once() {
     let server = QdrantServer::start();
-    let sidecar = start_remote(&server, &["--max-interactive", "4"]).await;
+    let sidecar = start_remote(&server, &["--max-unary-texts", "4"]).await;
     ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
     let mut index = sidecar.index_client().await;
     let too_many = Failure::from(index.upsert(upsert_request(1..=5)).await.unwrap_err());

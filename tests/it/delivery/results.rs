@@ -147,7 +147,7 @@ async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
 #[test]
 fn each_document_gets_one_result() {
     let runtime = Runtime::new().unwrap();
-    let flags = ["--max-text-bytes", "4000B", "--max-documents", "50", "--upsert-age", "5ms"];
+    let flags = ["--max-text-bytes", "4000B", "--max-in-flight-documents", "50", "--max-upsert-delay", "5ms"];
     let sidecar = runtime.block_on(Sidecar::start(&flags));
     let endpoint = *sidecar;
     let (next, stored) = (Cell::new(1), Cell::new(0));

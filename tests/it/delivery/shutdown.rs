@@ -41,7 +41,7 @@ async fn documents_that_were_read_are_finished() {
     const COUNT: u64 = 100_000;
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(300));
-    let mut sidecar = start_remote(&server, &["--max-documents", "1000"]).await;
+    let mut sidecar = start_remote(&server, &["--max-in-flight-documents", "1000"]).await;
     let mut existing = HealthClient::new(sidecar.channel().await);
     let mut index = sidecar.index_client().await;
     let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();

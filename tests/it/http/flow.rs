@@ -27,7 +27,16 @@ const MEMORY_KIB: u64 = 48 << 10;
 
 async fn process(folder: &TempDir, store: &QdrantServer) -> Process {
     let url = store.url();
-    let flags = ["--qdrant-url", &url, "--http-listen", "127.0.0.1:0", "--max-documents", "64", "--upsert-age", "5ms"];
+    let flags = [
+        "--qdrant-url",
+        &url,
+        "--http-listen",
+        "127.0.0.1:0",
+        "--max-in-flight-documents",
+        "64",
+        "--max-upsert-delay",
+        "5ms",
+    ];
     Process::start(folder.path(), &flags).await
 }
 
@@ -150,7 +159,7 @@ async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
     const COUNT: u64 = 100_000;
     let store = QdrantServer::start();
     store.faults().delay_upserts(Duration::from_millis(200));
-    let mut sidecar = start(&["--qdrant-url", &store.url(), "--max-documents", "500"]).await;
+    let mut sidecar = start(&["--qdrant-url", &store.url(), "--max-in-flight-documents", "500"]).await;
     let (sending, mut answers) = send_lines(client(&sidecar).await, COUNT, 0).await;
     assert_eq!(answers.read_head().await.status, 200);
     let mut body = answers.read_chunk().await.unwrap();

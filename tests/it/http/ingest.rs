@@ -32,7 +32,7 @@ async fn every_line_has_its_result() {
 /// A client may wait for the result of each line before it sends the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_come_as_they_happen() {
-    let sidecar = start(&["--upsert-age", "5ms"]).await;
+    let sidecar = start(&["--max-upsert-delay", "5ms"]).await;
     let mut client = client(&sidecar).await;
     client.sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
     // Before there is a line.

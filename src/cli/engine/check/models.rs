@@ -1,4 +1,4 @@
-//! Loads each model as `serve` would.
+//! Checks of models: loads each one as `serve` does.
 
 use tokio::task::spawn_blocking;
 
@@ -13,7 +13,7 @@ use crate::config::{Config, ModelConfig};
 use crate::model::verify::built_in_texts;
 use crate::model::{Backend, DeviceName, InferenceDType};
 
-/// The models that can be loaded, and the problems of the others.
+/// Models that were loaded, and the problems of the others.
 #[derive(Default)]
 pub struct CheckedModels {
     pub models: Vec<ModelSummary>,
@@ -22,16 +22,16 @@ pub struct CheckedModels {
     pub problems: Vec<String>,
 }
 
-/// Loads the models one at a time: together they take more memory than a check needs.
+/// Loads the models one at a time, so that the check needs the memory of only one.
 pub async fn check_models(config: &Config, verify: bool) -> CheckedModels {
-    let Config { models, device, dtype: precision, .. } = config.clone();
+    let Config { models, device, dtype, .. } = config.clone();
     let checked = spawn_blocking(move || {
         let mut checked = CheckedModels::default();
-        match Backend::open(device, precision) {
+        match Backend::open(device, dtype) {
             Ok(backend) => models.iter().for_each(|model| {
                 checked.check(model, &backend);
                 if verify && checked.models.last().is_some_and(|ready| ready.name == model.name) {
-                    checked.verify(model, device, precision);
+                    checked.verify(model, device, dtype);
                 }
             }),
             Err(error) => checked.problems.push(format!("--device: {error}")),
@@ -39,7 +39,7 @@ pub async fn check_models(config: &Config, verify: bool) -> CheckedModels {
         checked
     });
     checked.await.unwrap_or_else(|error| CheckedModels {
-        problems: vec![format!("--model: it can't be loaded: {error}")],
+        problems: vec![format!("--model: the check of the models panicked or was cancelled: {error}")],
         ..CheckedModels::default()
     })
 }
@@ -52,7 +52,7 @@ impl CheckedModels {
         }
     }
 
-    /// Compares nothing: the findings say that this build can't.
+    /// Does nothing: `run_checks` reports that this build can't verify.
     #[cfg(not(feature = "verify"))]
     fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: InferenceDType) {}
 
@@ -68,7 +68,7 @@ impl CheckedModels {
                 self.problems.extend(report.failures().map(|failure| problem(failure.describe_failure())));
                 self.verified.push(report);
             }
-            Err(error) => self.problems.push(format!("--model {}: it can't be verified: {error:#}", config.name)),
+            Err(error) => self.problems.push(format!("--model {}: can't verify: {error:#}", config.name)),
         }
     }
 }

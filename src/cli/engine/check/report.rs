@@ -1,4 +1,4 @@
-//! What a server would find at its start. Every problem is reported and not only the first, and nothing is bound.
+//! Runs all checks and collects their problems. No socket is bound.
 //!
 //! See docs/adr/0058-report-all-configuration-errors.md.
 
@@ -14,36 +14,36 @@ use crate::config::Config;
 use crate::features;
 use crate::server::{reload, tls};
 
-/// The result of a check.
+/// Result of `check`; its fields are the JSON output.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
-    /// Those that can be served, in the order of the flags.
+    /// Models that can be served, in the order of the flags.
     pub models: Vec<ModelSummary>,
-    /// Comparisons with the reference, if they were asked for, of each model that can be served.
+    /// Comparisons of these models with the reference; empty without `--verify`.
     #[cfg(feature = "verify")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<VerifyReport>,
     pub tls: ComponentStatus,
     pub auth_tokens: ComponentStatus,
     pub store: ComponentStatus,
-    /// What kind of store it is.
+    /// Kind of the store: `embedded` or `qdrant`.
     pub store_kind: &'static str,
-    /// Each names its flag and what to do.
+    /// Problems; each starts with its flag and contains a remedy.
     pub problems: Vec<String>,
 }
 
-/// The state of a part of the server.
+/// State of a part of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentStatus {
     Ready,
-    /// It is not asked for.
+    /// Disabled: the configuration does not use it.
     Off,
-    /// The problems say why.
+    /// Invalid or not ready; the problems contain the reason.
     Wrong,
 }
 
-/// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest. `verify` also compares the
+/// Checks the models, TLS files, tokens and store of a configuration, as far as it is valid. `verify` also compares the
 /// vectors of each model with those of the reference.
 pub async fn run_checks(config: &Config, mut config_errors: Vec<String>, verify: bool) -> CheckReport {
     if verify && !cfg!(feature = "verify") {
@@ -53,7 +53,7 @@ pub async fn run_checks(config: &Config, mut config_errors: Vec<String>, verify:
         check_models(config, verify),
         check_tls(config),
         check_tokens(config),
-        // A stand-in for another store says nothing about that one.
+        // With an invalid configuration of the store, `config.store` is a placeholder.
         async { if has_store_problems(&config_errors) { Vec::new() } else { check_store(&config.store).await } },
     );
     let problems = [&config_errors, &models.problems, &tls, &tokens, &store].map(Vec::as_slice).concat();
@@ -81,12 +81,12 @@ const QDRANT_FLAG_PREFIX: &str = "--qdrant";
 const AUTH_TOKENS_FLAG: &str = "--auth-tokens";
 const CONFIG_FLAG: &str = "--config";
 
-/// Whether there are problems with the store or with what says which store it is, such as an unknown key in a file.
+/// Returns whether there are problems with the store, or with the file that may select it.
 fn has_store_problems(problems: &[String]) -> bool {
     [QDRANT_FLAG_PREFIX, STORE_DIR_FLAG, CONFIG_FLAG].iter().any(|flag| has_problem_for(problems, flag))
 }
 
-/// Whether one of these is about a flag, or flags that begin so.
+/// Returns whether a problem starts with this flag, or with this prefix of flags.
 fn has_problem_for(problems: &[String], flag: &str) -> bool {
     problems.iter().any(|problem| problem.starts_with(flag))
 }

@@ -1,4 +1,4 @@
-//! Opens the store as `serve` would, and asks it whether it is ready.
+//! Check of the store: opens it as `serve` does and checks that it is ready.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use crate::app::open_store;
 use crate::config::StoreConfig;
 use crate::store::VectorStore;
 
-/// The flag of the embedded store's directory.
+/// Flag of the embedded store's directory.
 pub const STORE_DIR_FLAG: &str = "--store-dir";
 
-/// Returns the problems of a store.
+/// Opens a store, checks that it is ready, and returns the problem, if any.
 pub async fn check_store(config: &StoreConfig) -> Vec<String> {
     let probe = async {
         let store: Arc<dyn VectorStore> = open_store(config.clone()).await?;
@@ -21,7 +21,7 @@ pub async fn check_store(config: &StoreConfig) -> Vec<String> {
     let Err(error) = probe.await else { return Vec::new() };
     vec![match config {
         StoreConfig::Embedded(_) => format!(
-            "{STORE_DIR_FLAG}: {}; it must be a folder that this user may write to and no other process has open",
+            "{STORE_DIR_FLAG}: {}; pass a directory that this user can write to and that no other process has open",
             error.root_cause()
         ),
         StoreConfig::Qdrant(config) => format!(

@@ -1,4 +1,4 @@
-//! `model pull`: fetches a model from the hub.
+//! `model pull`: downloads a model from the Hugging Face Hub.
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
@@ -10,13 +10,13 @@ use crate::cli::output::{init_warning_logs, print};
 use crate::model::check_settings;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 
-/// Fetch a model into the cache that Hugging Face's tools share, and print its folder.
+/// Download a model into the Hugging Face cache and print its directory.
 ///
-/// The environment is theirs too: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
+/// Honours the variables of Hugging Face's tools: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct PullCommand {
-    /// The model: org/name, or org/name@revision for a branch, tag or commit.
+    /// Hugging Face id: org/name, or org/name@revision with a branch, tag or commit.
     #[arg(value_name = "ID")]
     source: ModelSource,
 }

@@ -1,4 +1,4 @@
-//! `model show`: the models that a server has.
+//! `model show`: lists the models of a server.
 
 use std::process::ExitCode;
 
@@ -9,11 +9,12 @@ use crate::cli::output::OutputArgs;
 use crate::proto::encoder_service_client::EncoderServiceClient;
 use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse, Server};
 
-/// Show the models that a server has.
+/// List the models of a server and their properties.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ShowCommand {
-    /// One model's name [default: all].
+    /// Name of the model to show [default: all models].
+    #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
@@ -47,7 +48,7 @@ impl ShowCommand {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Returns the first page, with the models of all pages.
+    /// Returns the response with the models of all pages.
     async fn list_all_models(
         &self,
         encoder: &mut EncoderServiceClient<ClientConnection>,

@@ -19,14 +19,14 @@ const EXIT_FAILED_VERDICT: u8 = 1;
 
 /// Compare a model's vectors with those of candle-transformers' forward pass on the same files
 ///
-/// Both encode the same token ids with the same weights, and share no arithmetic. Each dtype, and each role that has an
-/// encoder of its own, gets a verdict:
+/// Both encode the same token ids with the same weights, and share no arithmetic. Each dtype, and each role with its own
+/// encoder, gets a verdict:
 ///
 ///   equal         float32: no weight differs by more than 0.0001, relative to weights above 1
 ///   close         int8 and float16: each text's two vectors have a cosine similarity of at least 0.97, and no weight
 ///                 differs by more than 1, relative to weights above 1
 ///   different     anything else; don't use the model in that dtype
-///   not finite    a text has no finite vector, or a weight is NaN, infinite or absurdly large
+///   not finite    a text has no finite vector, or a weight is NaN, infinite or implausibly large
 ///   not compared  candle-transformers has no class for this checkpoint, or the queries are encoded by a table
 ///
 /// Tokenization is not compared: the token ids are the model's own. Texts are compared up to 1,024 tokens.
@@ -42,11 +42,11 @@ pub struct VerifyCommand {
     /// Texts to compare, one per line: at most 1,000 lines of at most 1 MiB [default: 29 built-in texts].
     #[arg(long, env = "SPLADE_VERIFY_TEXTS", value_name = "FILE")]
     texts: Option<PathBuf>,
-    /// Inference dtypes to compare: float32, int8 (CPU only), float16 (GPU only) [default: all that the device has].
-    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',', value_parser = str::parse::<InferenceDType>)]
+    /// Inference dtypes to compare: float32, int8 (CPU only), float16 (GPU only) [default: all that the device supports].
+    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "DTYPE,…", value_delimiter = ',', value_parser = str::parse::<InferenceDType>)]
     dtype: Vec<InferenceDType>,
     /// Device of the model: cpu, cuda:N or metal. The reference always runs on the CPU.
-    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "DEVICE", default_value = "cpu")]
     device: DeviceName,
     #[command(flatten)]
     output: OutputArgs,
@@ -76,7 +76,7 @@ impl VerifyCommand {
         Ok(if report.failures().next().is_none() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED_VERDICT) })
     }
 
-    /// Returns the dtypes that were asked for, or all that the device has.
+    /// Returns the dtypes of the flag, or all dtypes that the device supports.
     fn select_dtypes(&self) -> anyhow::Result<Vec<InferenceDType>> {
         if self.dtype.is_empty() {
             let all_dtypes = [InferenceDType::Float32, InferenceDType::Int8, InferenceDType::Float16];

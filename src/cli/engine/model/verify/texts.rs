@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Maximum number of lines.
+/// Maximum number of lines of the file.
 const MAX_LINES: usize = 1_000;
-/// Maximum size of a line.
+/// Maximum size of a line, without its newline.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Reads a file of texts, one per line. An empty line is an empty text.
@@ -23,7 +23,7 @@ fn read_lines(mut file: impl BufRead) -> anyhow::Result<Vec<String>> {
     loop {
         let number = texts.len() + 1;
         let mut line = Vec::new();
-        // One byte more tells a line that is too long.
+        // Reading one byte more than the limit detects lines that are too long.
         file.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             break;
@@ -32,7 +32,9 @@ fn read_lines(mut file: impl BufRead) -> anyhow::Result<Vec<String>> {
             bail!("line {number} has more than {MAX_LINE_BYTES} bytes; write one text per line, and shorten it");
         }
         if number > MAX_LINES {
-            bail!("the file has more than {MAX_LINES} lines; compare a sample, such as that of `shuf -n {MAX_LINES}`");
+            bail!(
+                "the file has more than {MAX_LINES} lines; pass a sample, such as the output of `shuf -n {MAX_LINES}`"
+            );
         }
         if line.last() == Some(&b'\n') {
             line.pop();
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_text() {
+    fn each_line_is_a_text() {
         assert_eq!(read_lines(&b"a b\r\n\nc"[..]).unwrap(), ["a b", "", "c"]);
         assert_eq!(read_lines(&b"a\n"[..]).unwrap(), ["a"]);
         let longest = vec![b'x'; MAX_LINE_BYTES as usize];
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_list_of_texts_is_refused() {
+    fn invalid_files_are_refused() {
         assert!(error(b"").contains("is empty"));
         assert!(error(b"a\n\xff\xfe\n").contains("line 2 is not UTF-8"));
         assert!(error("\n".repeat(MAX_LINES + 1).as_bytes()).contains("more than 1000 lines"));
