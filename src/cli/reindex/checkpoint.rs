@@ -283,9 +283,9 @@ mod tests {
             let encoding = format!("long_text=truncate prune={rules}");
             ReindexCheckpoint { settings: RunSettings { encoding, ..run() }, ..ReindexCheckpoint::default() }
         };
-        let is_resumed = |kept: &str, flag: &str| {
+        let is_resumed = |stored: &str, flag: &str| {
             let encoding = EncodingSettings { pruning: Some(pruning::parse(flag).unwrap()), ..TRUNCATE };
-            checkpoint(kept).check_same_run(&run(), &encoding, Path::new("here.json")).is_ok()
+            checkpoint(stored).check_same_run(&run(), &encoding, Path::new("here.json")).is_ok()
         };
         assert!(is_resumed("max-terms=64", "max-terms=64"));
         assert!(is_resumed("max-terms=64", "max-terms=64,min-weight=0"));

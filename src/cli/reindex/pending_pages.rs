@@ -92,15 +92,15 @@ mod tests {
         sender.send_replace(stats(9, 0));
         sender.send_replace(stats(29, 1));
         drop(sender);
-        let kept = checkpoint_task.await.unwrap().unwrap();
-        assert_eq!((kept.page_token.as_str(), kept.documents, kept.is_complete), ("c", 20, false));
-        assert!(kept.has_rejections);
-        assert_eq!(ReindexCheckpoint::read(&path).unwrap(), Some(kept.clone()));
+        let checkpoint = checkpoint_task.await.unwrap().unwrap();
+        assert_eq!((checkpoint.page_token.as_str(), checkpoint.documents, checkpoint.is_complete), ("c", 20, false));
+        assert!(checkpoint.has_rejections);
+        assert_eq!(ReindexCheckpoint::read(&path).unwrap(), Some(checkpoint.clone()));
 
         let (sender, updates) = watch::channel(IngestStats::default());
         sender.send_replace(stats(30, 0));
         drop(sender);
-        let kept = maintain_checkpoint(path.clone(), kept, pages, updates).await.unwrap();
-        assert!(kept.is_complete && kept.has_rejections && kept.documents == 30);
+        let checkpoint = maintain_checkpoint(path.clone(), checkpoint, pages, updates).await.unwrap();
+        assert!(checkpoint.is_complete && checkpoint.has_rejections && checkpoint.documents == 30);
     }
 }

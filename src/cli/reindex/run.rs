@@ -76,7 +76,7 @@ impl ReindexCommand {
         let outcome = tokio::select! {
             outcome = session.run(index, self.build_ingest_options(plan)) => outcome,
             // The task ends before the session only if the checkpoint can't be written.
-            kept = &mut checkpoint_task => return Err(kept?.err().context("the checkpoint task ended unexpectedly")?),
+            result = &mut checkpoint_task => return Err(result?.err().context("the checkpoint task ended unexpectedly")?),
         };
         let stats = session.into_stats();
         progress.update(&stats);
