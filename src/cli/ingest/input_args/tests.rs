@@ -40,9 +40,9 @@ fn what_one_types() {
 
 /// Returns the error of listing these files with these flags.
 async fn refusal(files: &[&str], flags: &[&str]) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let files = files.iter().map(|name| {
-        let path = folder.path().join(name);
+        let path = dir.path().join(name);
         std::fs::write(&path, "{}").unwrap();
         path.display().to_string()
     });
@@ -105,9 +105,9 @@ async fn lists_of_names_are_checked() {
 
 #[test]
 fn a_pattern_names_no_file_and_is_the_same_from_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path().canonicalize().unwrap();
-    let pattern = folder.path().join("*.jsonl").display().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().canonicalize().unwrap();
+    let pattern = dir.path().join("*.jsonl").display().to_string();
     let input = parse(&[&pattern]).unwrap();
     assert_eq!(input.stem(), None);
     let expected = json!([here.join("*.jsonl").display().to_string()]).to_string();
