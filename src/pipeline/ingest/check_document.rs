@@ -19,7 +19,11 @@ pub fn check_document(
         None => Some((name, "the collection has no dense vector of that name; omit it".to_owned())),
         Some(spec) if spec.size as usize != vector.len() => Some((
             name,
-            format!("the vector has {} dimensions, but the collection requires {}", vector.len(), spec.size),
+            format!(
+                "the vector has {} dimensions, but the collection requires {size}; send {size} numbers",
+                vector.len(),
+                size = spec.size
+            ),
         )),
         Some(_) => None,
     });

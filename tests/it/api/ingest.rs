@@ -88,7 +88,7 @@ async fn a_long_text_is_truncated_or_rejected_by_policy() {
     assert_eq!(refused[0].status(), OperationStatus::Rejected);
     let error = refused[0].error.as_ref().unwrap();
     assert_eq!((error.code, error.reason.as_str(), error.field.as_str()), (3, "TEXT_TOO_LONG", "text"));
-    assert!(error.message.contains("the 128 that the model takes"), "{}", error.message);
+    assert!(error.message.contains("maximum of 128"), "{}", error.message);
     sidecar.stop_drained().await;
 }
 

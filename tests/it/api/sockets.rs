@@ -78,7 +78,7 @@ async fn foreign_files_are_not_removed() {
     let (file, taken) = (dir.path().join("file"), dir.path().join("taken"));
     std::fs::write(&file, "precious").unwrap();
     let _other = UnixListener::bind(&taken).unwrap();
-    for (path, problem) in [(&file, "is no socket"), (&taken, "can't listen")] {
+    for (path, problem) in [(&file, "is not a socket"), (&taken, "can't listen")] {
         let path = path.to_str().unwrap();
         let error = Server::bind(parse_config(&dir.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
         let error = format!("{error:#}");

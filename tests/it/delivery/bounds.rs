@@ -58,7 +58,8 @@ async fn a_slow_store_slows_the_sender() {
 async fn a_client_that_does_not_read_blocks_only_itself() {
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "64", "--max-upsert-delay", "5ms"]).await;
+    let process =
+        start_remote_process(&dir, &server, &["--max-in-flight-documents", "64", "--max-upsert-delay", "5ms"]).await;
     let deaf = Upload::open(client_with_a_small_window(process.address).await, options()).await.unwrap();
     let mut sent = 0;
     while let Ok(pushed) = timeout(Duration::from_secs(1), deaf.push(docs(sent..sent + 100))).await {

@@ -160,7 +160,8 @@ async fn sigterm_under_load_while_the_store_hangs() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(200));
     let dir = TempDir::new().unwrap();
-    let process = start_remote_process(&dir, &server, &["--max-in-flight-documents", "500", "--drain-deadline", "2s"]).await;
+    let process =
+        start_remote_process(&dir, &server, &["--max-in-flight-documents", "500", "--drain-deadline", "2s"]).await;
     let uploads = full_load(&process).await;
     server.faults().hang(&[Call::Upsert]);
     process.terminate();

@@ -23,7 +23,8 @@ const VECTOR: &str = "title";
 
 /// Starts a server whose batches are closed by their number of points only.
 async fn start(server: &QdrantServer) -> Sidecar {
-    start_remote(server, &["--max-upsert-delay", "60s", "--max-upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"]).await
+    start_remote(server, &["--max-upsert-delay", "60s", "--max-upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"])
+        .await
 }
 
 /// Returns all documents, one of them replaced by `odd`.
