@@ -4,9 +4,9 @@ mod check;
 mod checkpoint;
 mod config_file;
 mod dialects;
+mod directories;
 mod fake;
 mod file_oracle;
-mod folders;
 mod follow;
 mod formats;
 mod ingest;
@@ -26,10 +26,10 @@ use std::process::{Command, Output, Stdio};
 
 use tokio::task::spawn_blocking;
 
-/// The binary, in a folder of its own, knowing no environment but the server's address.
-fn command<S: AsRef<OsStr>>(folder: &Path, server: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+/// The binary, in a directory of its own, knowing no environment but the server's address.
+fn command<S: AsRef<OsStr>>(directory: &Path, server: &str, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
-    command.env_clear().env("SPLADE_SERVER", server).current_dir(folder).args(arguments);
+    command.env_clear().env("SPLADE_SERVER", server).current_dir(directory).args(arguments);
     command
 }
 
@@ -57,12 +57,12 @@ impl From<Output> for Run {
 }
 
 /// Runs the binary to its end.
-pub async fn run(folder: &Path, server: &str, arguments: &[&str]) -> Run {
-    run_with_input(folder, server, arguments, "").await
+pub async fn run(directory: &Path, server: &str, arguments: &[&str]) -> Run {
+    run_with_input(directory, server, arguments, "").await
 }
 
-async fn run_with_input(folder: &Path, server: &str, arguments: &[&str], input: &str) -> Run {
-    let mut command = command(folder, server, arguments);
+async fn run_with_input(directory: &Path, server: &str, arguments: &[&str], input: &str) -> Run {
+    let mut command = command(directory, server, arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let input = input.to_owned();
     let output = spawn_blocking(move || {

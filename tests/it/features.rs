@@ -6,22 +6,22 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 /// Runs a command in a directory with a Parquet file, with a variable beside.
-async fn run(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+async fn run(directory: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
-    command.env_clear().envs(variables.iter().copied()).current_dir(folder.path()).args(arguments);
+    command.env_clear().envs(variables.iter().copied()).current_dir(directory.path()).args(arguments);
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     assert!(!status.success(), "{arguments:?}");
     String::from_utf8(stderr).unwrap() + &String::from_utf8(stdout).unwrap()
 }
 
-/// A folder is refused as a whole, before anything of it is sent.
+/// A directory is refused as a whole, before anything of it is sent.
 #[tokio::test]
-async fn a_folder_with_a_file_that_can_not_be_read_is_refused() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("a.jsonl"), "{\"text\": \"one\"}\n").unwrap();
-    std::fs::write(folder.path().join("b.parquet"), "PAR1").unwrap();
+async fn a_directory_with_an_unsupported_file_is_refused() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("a.jsonl"), "{\"text\": \"one\"}\n").unwrap();
+    std::fs::write(directory.path().join("b.parquet"), "PAR1").unwrap();
     let arguments = ["ingest", ".", "--collection", "docs", "--server", "http://127.0.0.1:9", "--give-up-after", "1ms"];
-    let output = run(&folder, &arguments, &[]).await;
+    let output = run(&directory, &arguments, &[]).await;
     assert_eq!(output.contains("b.parquet: Parquet needs the cargo feature"), !cfg!(feature = "parquet"), "{output}");
 }
 
@@ -30,9 +30,9 @@ type Case<'a> = (&'a str, bool, Vec<&'a str>, &'a [(&'a str, &'a str)]);
 
 /// Each command fails in every build, for it has another mistake too: there is no such model, file or server.
 #[tokio::test]
-async fn each_is_named_where_it_is_missing_and_nowhere_else() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("docs.parquet"), "PAR1").unwrap();
+async fn a_missing_feature_is_named_in_the_error() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("docs.parquet"), "PAR1").unwrap();
     let serve = ["serve", "--model", "./none", "--listen", "nowhere", "--qdrant-url", "http://127.0.0.1:9"];
     let with = |flags: &[&'static str]| [&serve[..], flags].concat();
     let collector = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
@@ -53,7 +53,7 @@ async fn each_is_named_where_it_is_missing_and_nowhere_else() {
         ),
     ];
     for (feature, is_there, arguments, variables) in cases {
-        let output = run(&folder, &arguments, variables).await;
+        let output = run(&directory, &arguments, variables).await;
         let named = output.contains(&format!("needs the cargo feature `{feature}`, which this build is without"));
         assert_eq!(named, !is_there, "{arguments:?}: {output}");
     }

@@ -30,10 +30,10 @@ struct GoldenVector {
 }
 
 fn read<T: DeserializeOwned>(file: &str) -> T {
-    serde_json::from_slice(&std::fs::read(golden_folder().join(file)).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(golden_dir().join(file)).unwrap()).unwrap()
 }
 
-fn golden_folder() -> PathBuf {
+fn golden_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden")
 }
 
@@ -63,12 +63,12 @@ fn check(name: &str, side: &RoleEncoder) {
 }
 
 /// Checks both roles of a model; where queries have no golden vectors of their own they are encoded as documents are.
-fn check_model(name: &str, folder: &Path, backend: &Backend) {
-    let model = Model::load(name, folder, backend).unwrap_or_else(|error| panic!("{name}: {error}"));
+fn check_model(name: &str, directory: &Path, backend: &Backend) {
+    let model = Model::load(name, directory, backend).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(model.max_length(Role::Document), Some(read::<Golden>(&format!("{name}.json")).max_length), "{name}");
     check(name, &model.document);
     let queries = format!("{name}-queries");
-    assert_eq!(model.query.is_some(), golden_folder().join(format!("{queries}.json")).exists(), "{name}");
+    assert_eq!(model.query.is_some(), golden_dir().join(format!("{queries}.json")).exists(), "{name}");
     if let Some(query) = &model.query {
         check(&queries, query);
     }
@@ -104,7 +104,7 @@ fn every_family_and_layout_of_files_gives_the_models_own_vectors() {
 
 /// What runs on other devices, run on the CPU.
 #[test]
-fn candles_operations_give_the_same() {
+fn candle_operations_give_the_same_vectors() {
     let backend = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
     for name in random_models() {
         check_model(&name, &model_dir(&name), &backend);
@@ -113,9 +113,9 @@ fn candles_operations_give_the_same() {
 
 #[test]
 fn splade_tiny_vectors_and_tokens() {
-    let Some(folder) = find_splade_tiny() else { return };
-    check_model("splade-tiny", &folder, &Backend::default());
-    let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
+    let Some(directory) = find_splade_tiny() else { return };
+    check_model("splade-tiny", &directory, &Backend::default());
+    let model = Model::load("splade-tiny", &directory, &Backend::default()).unwrap();
     let tokens: Vec<Vec<u32>> = read("splade-tiny-tokens.json");
     let texts: Vec<String> = read("texts.json");
     for (text, tokens) in texts.iter().zip(tokens) {
@@ -125,9 +125,9 @@ fn splade_tiny_vectors_and_tokens() {
 
 /// In 8 bits the heaviest terms of a text stay: what is lost is a small share of the weight.
 #[test]
-fn eight_bits_keep_the_vectors_near() {
-    let Some(folder) = find_splade_tiny() else { return };
-    let load = |int8| Model::load("splade-tiny", &folder, &Backend::Kernels { int8 }).unwrap();
+fn int8_vectors_are_close() {
+    let Some(directory) = find_splade_tiny() else { return };
+    let load = |int8| Model::load("splade-tiny", &directory, &Backend::Kernels { int8 }).unwrap();
     let texts: Vec<String> = read("texts.json");
     let [exact, near] = [false, true].map(|int8| encode(&load(int8).document, &texts));
     for ((exact, near), text) in exact.iter().zip(&near).zip(&texts) {
@@ -178,7 +178,7 @@ fn a_text_that_overflows_is_an_error_of_its_own() {
             let sound = create_modified_model(name, |tensors| change_embedding(tensors, bad, |_| {}));
             let spoilt = create_modified_model(name, |tensors| change_embedding(tensors, bad, spoil));
             for backend in [Backend::default(), Backend::Kernels { int8: true }, candle.clone()] {
-                let load = |folder: &Path| Model::load(name, folder, &backend).unwrap().document;
+                let load = |directory: &Path| Model::load(name, directory, &backend).unwrap().document;
                 let (sound, spoilt) = (load(sound.path()), load(spoilt.path()));
                 let texts = TEXTS.map(str::to_owned);
                 let expected = encode(&sound, &texts);

@@ -38,7 +38,7 @@ async fn pull_checked(id: &str, config: &HubConfig) -> Result<PathBuf, HubError>
     spawn_blocking(move || locate(&source, &config, check_settings, || ())).await.unwrap()
 }
 
-fn repo_folder(home: &TempDir) -> PathBuf {
+fn repo_dir(home: &TempDir) -> PathBuf {
     home.path().join("hub/models--org--tiny")
 }
 
@@ -48,23 +48,19 @@ const OFFLINE: (&str, &str) = ("HF_HUB_OFFLINE", "1");
 async fn files_land_where_hugging_face_keeps_them_and_are_fetched_once() {
     let (hub, endpoint) = Hub::new().serve().await;
     let home = tempdir().unwrap();
-    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    let directory = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
 
-    assert_eq!(folder, repo_folder(&home).join("snapshots").join(COMMIT));
-    assert_eq!(fs::read_to_string(repo_folder(&home).join("refs/main")).unwrap(), COMMIT);
+    assert_eq!(directory, repo_dir(&home).join("snapshots").join(COMMIT));
+    assert_eq!(fs::read_to_string(repo_dir(&home).join("refs/main")).unwrap(), COMMIT);
     let mut files = Vec::new();
     for (name, content) in MODEL {
-        let path = folder.join(name);
+        let path = directory.join(name);
         if !path.exists() {
             continue;
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), content, "{name}");
         let blob = fs::canonicalize(&path).unwrap();
-        assert_eq!(
-            blob.parent(),
-            Some(fs::canonicalize(repo_folder(&home).join("blobs")).unwrap().as_path()),
-            "{name}"
-        );
+        assert_eq!(blob.parent(), Some(fs::canonicalize(repo_dir(&home).join("blobs")).unwrap().as_path()), "{name}");
         files.push(name);
     }
     let expected = [
@@ -78,28 +74,28 @@ async fn files_land_where_hugging_face_keeps_them_and_are_fetched_once() {
     assert_eq!(files, expected);
 
     let fetched = hub.seen().paths.len();
-    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), folder);
+    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), directory);
     assert_eq!(hub.seen().paths.len(), fetched + 1, "the second time only the revision is looked up");
     let offline = config(home.path(), "http://127.0.0.1:9", &[OFFLINE]);
-    assert_eq!(pull("org/tiny", &offline).await.unwrap(), folder);
-    assert_eq!(pull(&format!("org/tiny@{COMMIT}"), &offline).await.unwrap(), folder);
+    assert_eq!(pull("org/tiny", &offline).await.unwrap(), directory);
+    assert_eq!(pull(&format!("org/tiny@{COMMIT}"), &offline).await.unwrap(), directory);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revision_is_taken_as_it_was() {
+async fn a_revision_is_pinned_to_its_commit() {
     let (hub, endpoint) = Hub::new().serve().await;
     let home = tempdir().unwrap();
-    let folder = pull("org/tiny@v1", &config(home.path(), &endpoint, &[])).await.unwrap();
-    assert!(folder.ends_with(TAGGED), "{}", folder.display());
-    assert_eq!(fs::read_to_string(repo_folder(&home).join("refs/v1")).unwrap(), TAGGED);
+    let directory = pull("org/tiny@v1", &config(home.path(), &endpoint, &[])).await.unwrap();
+    assert!(directory.ends_with(TAGGED), "{}", directory.display());
+    assert_eq!(fs::read_to_string(repo_dir(&home).join("refs/v1")).unwrap(), TAGGED);
     let paths = hub.seen().paths;
     assert_eq!(paths[0], "/api/models/org/tiny/revision/v1");
     assert!(paths[1..].iter().all(|path| path.contains(TAGGED)), "every file at the commit: {paths:?}");
-    assert!(!repo_folder(&home).join("refs/main").exists());
+    assert!(!repo_dir(&home).join("refs/main").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_named() {
+async fn missing_repositories_and_revisions_are_named() {
     let (_hub, endpoint) = Hub::new().serve().await;
     let home = tempdir().unwrap();
     for (id, revision) in [("org/tiny@v9", "v9"), ("org/huge", "main")] {
@@ -111,7 +107,7 @@ async fn what_is_not_there_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gated_model_wants_a_token() {
+async fn a_gated_model_requires_a_token() {
     let (hub, endpoint) = Hub::new().gated("hf_secret").serve().await;
     let home = tempdir().unwrap();
     for token in [None, Some(("HF_TOKEN", "hf_wrong"))] {
@@ -125,20 +121,20 @@ async fn a_gated_model_wants_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_download_is_no_file_and_goes_on_where_it_stopped() {
+async fn an_interrupted_download_leaves_no_file_and_resumes() {
     let (hub, endpoint) = Hub::new().failing(Fault::Cut).serve().await;
     let home = tempdir().unwrap();
     let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
     assert!(matches!(&error, HubError::Interrupted { file, .. } if file == "model.safetensors"), "{error:?}");
-    let snapshot = repo_folder(&home).join("snapshots").join(COMMIT);
+    let snapshot = repo_dir(&home).join("snapshots").join(COMMIT);
     assert!(snapshot.join("config.json").exists() && !snapshot.join("model.safetensors").exists());
-    assert!(!repo_folder(&home).join("refs/main").exists(), "no ref before the model is whole");
+    assert!(!repo_dir(&home).join("refs/main").exists(), "no ref before the model is whole");
     let offline = pull(&format!("org/tiny@{COMMIT}"), &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap_err();
     assert!(offline.to_string().contains("missing: weights"), "{offline}");
 
-    hub.mend();
-    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
-    assert_eq!(fs::read_to_string(folder.join("model.safetensors")).unwrap(), MODEL[3].1);
+    hub.repair();
+    let directory = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    assert_eq!(fs::read_to_string(directory.join("model.safetensors")).unwrap(), MODEL[3].1);
     assert!(hub.seen().ranges.iter().any(|range| range == "bytes=10-"), "{:?}", hub.seen().ranges);
 }
 
@@ -149,31 +145,31 @@ async fn a_damaged_file_is_deleted() {
         let home = tempdir().unwrap();
         let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
         assert!(matches!(&error, HubError::Damaged { file, .. } if file == "model.safetensors"), "{error:?}");
-        assert!(!repo_folder(&home).join("snapshots").join(COMMIT).join("model.safetensors").is_symlink());
-        hub.mend();
+        assert!(!repo_dir(&home).join("snapshots").join(COMMIT).join("model.safetensors").is_symlink());
+        hub.repair();
         pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_that_is_down_is_no_harm_to_a_model_in_the_cache() {
+async fn cached_models_load_while_the_hub_is_down() {
     let (hub, endpoint) = Hub::new().serve().await;
     let home = tempdir().unwrap();
-    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
-    let nobody = "http://127.0.0.1:9";
-    assert_eq!(pull("org/tiny", &config(home.path(), nobody, &[])).await.unwrap(), folder);
+    let directory = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    let unreachable = "http://127.0.0.1:9";
+    assert_eq!(pull("org/tiny", &config(home.path(), unreachable, &[])).await.unwrap(), directory);
     hub.break_down();
-    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), folder);
+    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), directory);
 
     let elsewhere = tempdir().unwrap();
-    let unreachable = pull("org/tiny", &config(elsewhere.path(), nobody, &[])).await.unwrap_err();
-    assert!(matches!(unreachable, HubError::Unreachable { .. }) && unreachable.to_string().contains(nobody));
+    let unreachable = pull("org/tiny", &config(elsewhere.path(), unreachable, &[])).await.unwrap_err();
+    assert!(matches!(unreachable, HubError::Unreachable { .. }) && unreachable.to_string().contains(unreachable));
     let broken = pull("org/tiny", &config(elsewhere.path(), &endpoint, &[])).await.unwrap_err();
     assert!(matches!(broken, HubError::Status { status: 503, .. }), "{broken:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offline_without_a_copy_says_how_to_get_one() {
+async fn offline_without_a_cached_copy_names_the_remedy() {
     let home = tempdir().unwrap();
     let error = pull("org/tiny@v1", &config(home.path(), "http://127.0.0.1:9", &[OFFLINE])).await.unwrap_err();
     assert!(error.to_string().contains("splade-sidecar model pull org/tiny@v1"), "{error}");
@@ -189,13 +185,13 @@ async fn a_repository_that_is_no_model_is_refused_before_anything_is_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn model_pull_prints_the_folder() {
+async fn model_pull_prints_the_directory() {
     let (_hub, endpoint) = Hub::new().serve().await;
     let home = tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
     command.env_clear().env("HF_HOME", home.path()).env("HF_ENDPOINT", endpoint).args(["model", "pull", "org/tiny"]);
     let output = spawn_blocking(move || command.output()).await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let folder = repo_folder(&home).join("snapshots").join(COMMIT);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", folder.display()));
+    let directory = repo_dir(&home).join("snapshots").join(COMMIT);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", directory.display()));
 }

@@ -97,15 +97,15 @@ fn apply(base: &Path, directory: &Path, change: Change) {
     }
 }
 
-fn set(place: &mut Value, keys: &[Value], value: Option<Value>) {
-    let Some((key, rest)) = keys.split_first() else { return *place = value.unwrap_or_default() };
-    if let (Value::Array(list), Some(index)) = (&mut *place, key.as_u64()) {
+fn set(target: &mut Value, keys: &[Value], value: Option<Value>) {
+    let Some((key, rest)) = keys.split_first() else { return *target = value.unwrap_or_default() };
+    if let (Value::Array(list), Some(index)) = (&mut *target, key.as_u64()) {
         return set(&mut list[index as usize], rest, value);
     }
-    if !place.is_object() {
-        *place = json!({});
+    if !target.is_object() {
+        *target = json!({});
     }
-    let object = place.as_object_mut().unwrap();
+    let object = target.as_object_mut().unwrap();
     let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
     match value {
         None if rest.is_empty() => drop(object.remove(&key)),
@@ -227,7 +227,7 @@ fn settings_are_followed_as_sentence_transformers_follows_them_or_refused() {
 }
 
 /// What each table is tested with: a base model, and the file in it.
-fn place(table: &KeyTable) -> (&'static str, &'static str) {
+fn base_and_file(table: &KeyTable) -> (&'static str, &'static str) {
     match (table.file, table.scope) {
         ("config.json", "BertForMaskedLM") => ("bert-random-tied", "config.json"),
         ("config.json", "DistilBertForMaskedLM") => ("distilbert-random-tied", "config.json"),
@@ -247,7 +247,7 @@ fn place(table: &KeyTable) -> (&'static str, &'static str) {
 fn keys_that_are_not_honoured_are_refused_by_name() {
     let mut count = 0;
     for table in TABLES {
-        let (base, file) = place(table);
+        let (base, file) = base_and_file(table);
         for key in table.iter() {
             let KeyRule::Restricted(allowed) = key.rule else { continue };
             let path = key.path.replace('*', "full_attention");

@@ -23,20 +23,20 @@ use crate::support::certificates::{CertificateAuthority, SignedCertificate};
 use crate::support::sidecar::parse_config;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// How often the servers of these tests look at their files.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Files that a server is given, in a folder as Kubernetes mounts a secret: each is a link into a folder that is a link
+/// Files that a server is given, in a directory as Kubernetes mounts a secret: each is a link into a directory that is a link
 /// itself, which is switched to replace all of them at once.
 struct Mounted {
-    folder: TempDir,
+    directory: TempDir,
     version: usize,
 }
 
 impl Mounted {
     fn new(files: &[(&str, &str)]) -> Self {
-        let mounted = Self { folder: TempDir::new().unwrap(), version: 0 };
+        let mounted = Self { directory: TempDir::new().unwrap(), version: 0 };
         let mut mounted = mounted;
         mounted.replace(files);
         for (name, _) in files {
@@ -46,7 +46,7 @@ impl Mounted {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn replace(&mut self, files: &[(&str, &str)]) {
@@ -72,7 +72,7 @@ impl Mounted {
 }
 
 /// The configuration of a server that looks at its files often.
-fn watchful(store: &TempDir, flags: &[String]) -> Config {
+fn fast_reload_config(store: &TempDir, flags: &[String]) -> Config {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let mut config = parse_config(&store.path().join("store"), &flags);
     config.security.reload_interval = RELOAD_INTERVAL;
@@ -93,14 +93,14 @@ async fn connect(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<Ch
 }
 
 /// Asks for the server's health; any answer will do.
-async fn ask(channel: Channel) -> anyhow::Result<()> {
+async fn check_health(channel: Channel) -> anyhow::Result<()> {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await?;
     Ok(())
 }
 
 /// Connects and asks.
-async fn connect_and_ask(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<()> {
-    timeout(PATIENCE, async { ask(connect(address, tls).await?).await }).await?
+async fn connect_and_check_health(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<()> {
+    timeout(TIMEOUT, async { check_health(connect(address, tls).await?).await }).await?
 }
 
 /// Tries until it holds.
@@ -114,5 +114,5 @@ async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
             }
         }
     };
-    timeout(PATIENCE, tries).await.unwrap_or_else(|_| panic!("{what}: not in {PATIENCE:?}"));
+    timeout(TIMEOUT, tries).await.unwrap_or_else(|_| panic!("{what}: not in {TIMEOUT:?}"));
 }

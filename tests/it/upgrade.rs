@@ -45,9 +45,9 @@ fn restore(store: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
     let Some(model) = find_splade_tiny() else { return };
-    let folder = TempDir::new().unwrap();
-    restore(&folder.path().join("store"));
-    let sidecar = Sidecar::start_in(folder, &["--model", &format!("tiny={}", model.display())]).await;
+    let directory = TempDir::new().unwrap();
+    restore(&directory.path().join("store"));
+    let sidecar = Sidecar::start_in(directory, &["--model", &format!("tiny={}", model.display())]).await;
     sidecar.wait_serving().await;
 
     let request = ListDocumentsRequest {

@@ -12,16 +12,16 @@ use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::MODEL;
 
-const NOBODY: &str = "http://127.0.0.1:1";
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
 #[tokio::test]
-async fn what_can_be_served_is_described() {
-    let place = tempdir().unwrap();
+async fn check_describes_a_valid_configuration() {
+    let directory = tempdir().unwrap();
     let signed = CertificateAuthority::new("ours").issue();
     for (name, text) in
         [("cert", &signed.certificate), ("key", &signed.key), ("tokens", &"0123456789abcdef".to_owned())]
     {
-        fs::write(place.path().join(name), text).unwrap();
+        fs::write(directory.path().join(name), text).unwrap();
     }
     let model = model_dir(MODEL);
     let model = model.to_str().unwrap();
@@ -29,7 +29,7 @@ async fn what_can_be_served_is_described() {
     let flags = ["check", "--model", model, "--model", &two, "--output", "json"];
     let files = ["--tls-cert", "cert", "--tls-key", "key", "--auth-tokens", "tokens"];
     // An address that can't be had is none of its business.
-    let check = run(place.path(), NOBODY, &[&flags[..], &files, &["--listen", "192.0.2.1:1"]].concat()).await;
+    let check = run(directory.path(), UNREACHABLE, &[&flags[..], &files, &["--listen", "192.0.2.1:1"]].concat()).await;
     assert_eq!((check.code, check.stderr.as_str()), (0, ""), "{}", check.stdout);
     let found = check.json();
     assert_eq!(
@@ -46,23 +46,23 @@ async fn what_can_be_served_is_described() {
     assert!(first["max_length"].as_u64().unwrap() > 0);
 
     let qdrant = QdrantServer::start();
-    let text = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", &qdrant.url()]).await;
+    let text = run(directory.path(), UNREACHABLE, &["check", "--model", model, "--qdrant-url", &qdrant.url()]).await;
     assert_eq!(text.code, 0, "{}", text.stdout);
     assert!(text.stdout.contains("store    ready, qdrant\nno problems found\n"), "{}", text.stdout);
 }
 
 #[tokio::test]
-async fn every_problem_is_told_in_one_run() {
-    let place = tempdir().unwrap();
-    fs::create_dir(place.path().join("empty")).unwrap();
-    fs::write(place.path().join("tokens"), "hunter2\n").unwrap();
-    let flags = "check --model /no/such/folder --model empty --threads 0 --tls-cert nothing --tls-key nowhere \
+async fn all_errors_are_reported_in_one_run() {
+    let directory = tempdir().unwrap();
+    fs::create_dir(directory.path().join("empty")).unwrap();
+    fs::write(directory.path().join("tokens"), "hunter2\n").unwrap();
+    let flags = "check --model /no/such/directory --model empty --threads 0 --tls-cert nothing --tls-key nowhere \
                  --auth-tokens tokens --qdrant-url http://127.0.0.1:1";
-    let check = run(place.path(), NOBODY, &flags.split_whitespace().collect::<Vec<_>>()).await;
+    let check = run(directory.path(), UNREACHABLE, &flags.split_whitespace().collect::<Vec<_>>()).await;
     assert_eq!(check.code, 2, "{}", check.stderr);
     for problem in [
         "--model: ",
-        "/no/such/folder",
+        "/no/such/directory",
         "--model empty: ",
         "--threads is `0`",
         "--tls-cert: nothing can't be read",
@@ -78,26 +78,26 @@ async fn every_problem_is_told_in_one_run() {
 
 #[cfg(feature = "embedded")]
 #[tokio::test]
-async fn a_store_in_use_and_a_wrong_url_are_problems() {
-    let place = tempdir().unwrap();
-    let process = Process::start(place.path(), &["--store-dir", "store"]).await;
+async fn a_store_in_use_and_an_invalid_url_are_errors() {
+    let directory = tempdir().unwrap();
+    let process = Process::start(directory.path(), &["--store-dir", "store"]).await;
     let model = model_dir(MODEL);
     let model = model.to_str().unwrap();
-    let check = run(place.path(), NOBODY, &["check", "--model", model, "--store-dir", "store"]).await;
+    let check = run(directory.path(), UNREACHABLE, &["check", "--model", model, "--store-dir", "store"]).await;
     assert_eq!(check.code, 2);
     assert!(check.stdout.contains("in use by another process"), "{}", check.stdout);
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0));
-    let check = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", "ftp://x"]).await;
+    let check = run(directory.path(), UNREACHABLE, &["check", "--model", model, "--qdrant-url", "ftp://x"]).await;
     assert!(check.code == 2 && check.stdout.contains("store    wrong"), "{}", check.stdout);
     assert!(check.stdout.ends_with("1 problem(s)\n"), "{}", check.stdout);
-    let half = run(place.path(), NOBODY, &["check", "--model", model, "--tls-cert", "cert"]).await;
+    let half = run(directory.path(), UNREACHABLE, &["check", "--model", model, "--tls-cert", "cert"]).await;
     assert!(half.code == 2 && half.stdout.contains("tls      wrong"), "{}", half.stdout);
 }
 
 #[tokio::test]
-async fn the_version_says_which_source_it_is() {
-    let place = tempdir().unwrap();
-    let run = run(place.path(), NOBODY, &["--version"]).await;
+async fn the_version_names_the_source_revision() {
+    let directory = tempdir().unwrap();
+    let run = run(directory.path(), UNREACHABLE, &["--version"]).await;
     assert_eq!((run.code, run.stdout), (0, format!("splade-sidecar {}\n", splade_sidecar::version::LONG_VERSION)));
 }

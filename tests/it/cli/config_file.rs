@@ -12,24 +12,24 @@ use super::{Run, command, run};
 use crate::support::models::model_dir;
 use crate::support::sidecar::MODEL;
 
-const NOBODY: &str = "http://127.0.0.1:1";
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
 /// Runs `serve` or `check` with the file `sidecar.toml` and environment variables.
-async fn run_with_file(place: &TempDir, text: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
-    fs::write(place.path().join("sidecar.toml"), text).unwrap();
-    let mut command = command(place.path(), NOBODY, arguments);
+async fn run_with_file(directory: &TempDir, text: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+    fs::write(directory.path().join("sidecar.toml"), text).unwrap();
+    let mut command = command(directory.path(), UNREACHABLE, arguments);
     command.envs(variables.iter().copied());
     spawn_blocking(move || command.output().unwrap()).await.unwrap().into()
 }
 
 #[tokio::test]
 async fn a_flag_takes_precedence_over_its_variable_and_that_over_the_file() {
-    let place = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let file = "qdrant-url = 'http://localhost'\nmodel = 'org/model'\nthreads = 0\nmax-bytes = 'of file'\nupsert-age = 'of file'\n";
     let variables =
         [("SPLADE_CONFIG", "sidecar.toml"), ("SPLADE_MAX_BYTES", "of variable"), ("SPLADE_UPSERT_AGE", "x")];
     let flags = ["serve", "--max-upsert-delay", "of flag"];
-    let served = run_with_file(&place, file, &variables, &flags).await;
+    let served = run_with_file(&directory, file, &variables, &flags).await;
     assert_eq!(served.code, 2);
     for error in [
         "the configuration has 3 error(s):",
@@ -39,51 +39,51 @@ async fn a_flag_takes_precedence_over_its_variable_and_that_over_the_file() {
     ] {
         assert!(served.stderr.contains(error), "{error} is not in: {}", served.stderr);
     }
-    let other = run_with_file(&place, "threads = -1", &variables, &["serve", "--config", "absent.toml"]).await;
+    let other = run_with_file(&directory, "threads = -1", &variables, &["serve", "--config", "absent.toml"]).await;
     assert!(other.stderr.contains("--config: absent.toml: the file can't be read"), "{}", other.stderr);
 }
 
 #[tokio::test]
-async fn check_reads_the_file_and_leaves_an_unknown_store_alone() {
-    let place = tempdir().unwrap();
+async fn check_reads_the_file_and_skips_the_store_after_an_unknown_key() {
+    let directory = tempdir().unwrap();
     let model = format!("model = '{}'\n", model_dir(MODEL).display());
     let check = ["check", "--config", "sidecar.toml", "--output", "json"];
-    let fine = run_with_file(&place, &format!("{model}store-dir = 'of-file'\nthreads = 2\n"), &[], &check).await;
+    let fine = run_with_file(&directory, &format!("{model}store-dir = 'of-file'\nthreads = 2\n"), &[], &check).await;
     assert_eq!(fine.code, 0, "{}{}", fine.stdout, fine.stderr);
     assert_eq!(fine.json()["models"][0]["name"], MODEL);
-    assert!(place.path().join("of-file").is_dir());
+    assert!(directory.path().join("of-file").is_dir());
 
     let text = format!("{model}qdrant-ulr = 'http://localhost:1'\n");
-    let wrong = run_with_file(&place, &text, &[], &check).await;
+    let wrong = run_with_file(&directory, &text, &[], &check).await;
     assert_eq!((wrong.code, &wrong.json()["store"]), (2, &"wrong".into()), "{}", wrong.stdout);
     assert!(wrong.stdout.contains("sidecar.toml:2: unknown key `qdrant-ulr`; did you mean `qdrant-url`?"));
     assert_eq!(wrong.json()["models"][0]["name"], MODEL, "the check goes on after a mistake");
-    assert!(!place.path().join("splade-store").exists());
+    assert!(!directory.path().join("splade-store").exists());
     // Flags of `check` itself are not in the file.
-    let own = run_with_file(&place, &format!("{model}output = 'json'\n"), &[], &check).await;
+    let own = run_with_file(&directory, &format!("{model}output = 'json'\n"), &[], &check).await;
     assert!(own.code == 2 && own.stdout.contains("unknown key `output`"), "{}", own.stdout);
 }
 
 #[tokio::test]
-async fn other_commands_have_no_file() {
-    let place = tempdir().unwrap();
-    let refused = run(place.path(), NOBODY, &["health", "--config", "sidecar.toml"]).await;
+async fn other_commands_reject_the_config_flag() {
+    let directory = tempdir().unwrap();
+    let refused = run(directory.path(), UNREACHABLE, &["health", "--config", "sidecar.toml"]).await;
     assert!(refused.code == 2 && refused.stderr.contains("unexpected argument '--config'"), "{}", refused.stderr);
 }
 
 #[test]
-fn the_example_of_the_documentation_is_right() {
+fn the_documented_example_is_valid() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let page = fs::read_to_string(page).unwrap();
     let examples: Vec<&str> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(examples.len(), 1);
-    let place = tempdir().unwrap();
-    let mut example = examples[0].replace("/etc/splade", place.path().to_str().unwrap());
+    let directory = tempdir().unwrap();
+    let mut example = examples[0].replace("/etc/splade", directory.path().to_str().unwrap());
     if cfg!(not(feature = "http")) {
         example = example.replace("grpc-web = true\n", "");
     }
-    fs::write(place.path().join("qdrant-key"), "key").unwrap();
-    let path = place.path().join("sidecar.toml");
+    fs::write(directory.path().join("qdrant-key"), "key").unwrap();
+    let path = directory.path().join("sidecar.toml");
     fs::write(&path, example).unwrap();
     let matches = ServeArgs::augment_args(Command::new("serve")).get_matches_from([
         "serve".as_ref(),
@@ -97,9 +97,9 @@ fn the_example_of_the_documentation_is_right() {
 
 #[tokio::test]
 async fn completions_are_printed() {
-    let place = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let printed = run(place.path(), NOBODY, &["completions", shell]).await;
+        let printed = run(directory.path(), UNREACHABLE, &["completions", shell]).await;
         assert_eq!((printed.code, printed.stderr.as_str()), (0, ""), "{shell}");
         assert!(printed.stdout.contains("reindex") && printed.stdout.contains("store-dir"), "{shell}");
     }

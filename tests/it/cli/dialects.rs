@@ -104,7 +104,7 @@ async fn partition_columns_are_fields_of_each_record() {
 }
 
 #[tokio::test]
-async fn what_is_not_read_as_it_was_meant_is_refused() {
+async fn misread_files_are_refused_with_a_remedy() {
     let two = b"{\"id\": 1, \"text\": \"a\", \"tag\": \"b\"}\n";
     for (name, content, flags, words) in [
         (
@@ -137,7 +137,7 @@ async fn what_is_not_read_as_it_was_meant_is_refused() {
 }
 
 #[tokio::test]
-async fn rows_that_may_be_half_read_are_rejected() {
+async fn ambiguous_rows_are_rejected() {
     for (content, words) in [
         (
             &br#"id,text

@@ -188,7 +188,7 @@ impl Fake {
             if let Some(options) = request.options {
                 before = options.first_sequence.max(1) - 1;
                 sequence = before;
-                let opened = Some(opening(&options));
+                let opened = Some(create_opening(&options));
                 self.with_seen(|seen| seen.options.push((position, options)));
                 let _ =
                     responses.send(Ok(IngestResponse { opened, durable_through: before, ..Default::default() })).await;
@@ -197,7 +197,8 @@ impl Fake {
             let documents: Vec<Document> = request.operations.into_iter().map(upserted).collect();
             let (first, count) = (sequence + 1, documents.len());
             sequence += count as u64;
-            let mut results: Vec<_> = (first..).zip(&documents).map(|(sequence, d)| result(sequence, d)).collect();
+            let mut results: Vec<_> =
+                (first..).zip(&documents).map(|(sequence, d)| create_result(sequence, d)).collect();
             self.with_seen(|seen| {
                 seen.streams[number].1.extend(documents.iter().cloned());
                 seen.messages.push(documents);
@@ -271,7 +272,7 @@ impl Fake {
 /// Which creation of the collection every stream opens.
 pub const INCARNATION: &str = "the first";
 
-fn opening(options: &IngestOptions) -> IngestOpened {
+fn create_opening(options: &IngestOptions) -> IngestOpened {
     let collection =
         Collection { name: options.collection.clone(), incarnation: INCARNATION.to_owned(), ..Collection::default() };
     IngestOpened {
@@ -283,14 +284,14 @@ fn opening(options: &IngestOptions) -> IngestOpened {
 }
 
 /// The document of an operation, which must be one that stores it.
-fn upserted(operation: Bytes) -> Document {
+fn decode_upsert(operation: Bytes) -> Document {
     match Operation::decode(operation).unwrap().kind {
         Some(operation::Kind::Upsert(document)) => Document::decode(document).unwrap(),
         other => panic!("{other:?}"),
     }
 }
 
-fn result(sequence: u64, document: &Document) -> OperationResult {
+fn create_result(sequence: u64, document: &Document) -> OperationResult {
     let bad = document.text.contains("bad");
     let status = if bad { OperationStatus::Rejected } else { OperationStatus::Indexed };
     let error = ItemError {

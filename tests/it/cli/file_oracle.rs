@@ -33,11 +33,11 @@ const MAX_ANSWERED: usize = 13;
 
 struct History {
     seed: u64,
-    dice: SeededRng,
+    rng: SeededRng,
     steps: Vec<String>,
     directory: TempDir,
     /// Whether the directory is the input, in the order of its names, or a list of files.
-    is_folder: bool,
+    is_directory: bool,
     files: Vec<InputFile>,
     /// Number of texts so far. Each has its own.
     texts: usize,
@@ -62,14 +62,14 @@ impl Drop for History {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut dice = SeededRng::from_seed(seed);
-        let is_folder = dice.below(2) == 0;
+        let mut rng = SeededRng::from_seed(seed);
+        let is_directory = rng.below(2) == 0;
         let mut history = Self {
             seed,
-            dice,
+            rng,
             steps: Vec::new(),
             directory: tempdir().unwrap(),
-            is_folder,
+            is_directory,
             files: Vec::new(),
             texts: 0,
             rotated: 0,
@@ -79,7 +79,7 @@ impl History {
             interrupted: HashSet::new(),
         };
         fs::create_dir(history.directory.path().join("in")).unwrap();
-        let is_text = is_folder && history.one_in(5);
+        let is_text = is_directory && history.one_in(5);
         for letter in ["f", "k", "p"].iter().take(1 + history.below(3)) {
             history.add(letter, is_text);
         }
@@ -87,7 +87,7 @@ impl History {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        self.dice.below(end as u64) as usize
+        self.rng.below(end as u64) as usize
     }
 
     fn one_in(&mut self, count: usize) -> bool {
@@ -130,7 +130,7 @@ impl History {
 
     fn arguments(&self, checkpoint: &str, more: &[&str]) -> Vec<String> {
         let files = self.files.iter().map(|file| format!("in/{}", file.name));
-        let input: Vec<String> = if self.is_folder { vec!["in".to_owned()] } else { files.collect() };
+        let input: Vec<String> = if self.is_directory { vec!["in".to_owned()] } else { files.collect() };
         let rejects = format!("{checkpoint}.rejects.jsonl");
         let flags = ["--collection", "docs", "--output", "json", "--checkpoint", checkpoint, "--rejects", &rejects];
         let flags = flags.iter().chain(more).map(|&flag| flag.to_owned());
@@ -250,7 +250,7 @@ impl History {
     /// Returns the texts that a document may have, by id: of the last record with the id, in the order of the input.
     fn expected(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut files: Vec<&InputFile> = self.files.iter().collect();
-        if self.is_folder {
+        if self.is_directory {
             files.sort_by(|one, other| one.name.cmp(&other.name));
         }
         let mut expected: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -281,6 +281,6 @@ fn play_all<F: Future<Output = ()>>(play: impl Fn(u64) -> F) {
 }
 
 #[test]
-fn after_any_history_the_collection_has_what_the_files_have() {
+fn the_collection_matches_the_files_after_any_history() {
     play_all(async |seed| History::new(seed).play().await);
 }

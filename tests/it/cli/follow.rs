@@ -16,8 +16,8 @@ use super::{Run, command, run};
 const FLAGS: [&str; 9] =
     ["--collection", "docs", "--follow", "--follow-interval", "50ms", "--checkpoint", "checkpoint", "--output", "json"];
 
-fn start(folder: &Path, server: &str, input: &[&str]) -> Child {
-    let mut command = command(folder, server, [&["ingest"], input, &FLAGS].concat());
+fn start(directory: &Path, server: &str, input: &[&str]) -> Child {
+    let mut command = command(directory, server, [&["ingest"], input, &FLAGS].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -30,145 +30,145 @@ fn append(path: &Path, text: &str) {
     OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-fn line(number: usize) -> String {
+fn format_line(number: usize) -> String {
     json!({"id": number, "text": format!("document {number}")}).to_string() + "\n"
 }
 
-async fn arrive(fake: &Fake, count: u32) {
+async fn wait_arrived(fake: &Fake, count: u32) {
     fake.arrivals.0.acquire_many(count).await.unwrap().forget();
 }
 
-fn texts(fake: &Fake) -> Vec<String> {
+fn sent_texts(fake: &Fake) -> Vec<String> {
     fake.seen().documents().into_iter().map(|document| document.text).collect()
 }
 
-fn numbered(numbers: impl Iterator<Item = usize>) -> Vec<String> {
+fn numbered_texts(numbers: impl Iterator<Item = usize>) -> Vec<String> {
     numbers.map(|number| format!("document {number}")).collect()
 }
 
 #[tokio::test]
 async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("app.jsonl");
-    append(&path, &line(1));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    append(&path, &format_line(1));
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 1).await;
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 1).await;
     // A line is taken when it is whole.
-    let (half, rest) = (line(2)[..9].to_owned(), line(2)[9..].to_owned());
-    append(&path, &(half + &rest + &line(3)[..5]));
-    arrive(&fake, 1).await;
-    append(&path, &line(3)[5..]);
-    arrive(&fake, 1).await;
-    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
-    append(&path, &line(4));
-    arrive(&fake, 1).await;
+    let (half, rest) = (format_line(2)[..9].to_owned(), format_line(2)[9..].to_owned());
+    append(&path, &(half + &rest + &format_line(3)[..5]));
+    wait_arrived(&fake, 1).await;
+    append(&path, &format_line(3)[5..]);
+    wait_arrived(&fake, 1).await;
+    fs::rename(&path, directory.path().join("app.jsonl.1")).unwrap();
+    append(&path, &format_line(4));
+    wait_arrived(&fake, 1).await;
     // Emptied, as a copy and a truncation do.
     fs::write(&path, "").unwrap();
-    wait_tally(folder.path(), "/indexed", 4).await;
+    wait_tally(directory.path(), "/indexed", 4).await;
     // The stream is ended when all is quiet, before a server does so, and another one is opened.
     fake.endings.0.acquire().await.unwrap().forget();
-    append(&path, &line(5));
-    arrive(&fake, 1).await;
+    append(&path, &format_line(5));
+    wait_arrived(&fake, 1).await;
     assert_eq!(fake.seen().options.len(), 2);
     let first = stop(child, "-TERM").await;
     assert_eq!((first.code, &first.json()["indexed"]), (0, &json!(5)), "{}", first.stderr);
-    assert_eq!(texts(&fake), numbered(1..=5));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=5));
 
     // What came meanwhile is taken by the next run, and nothing is taken twice.
-    append(&path, &(line(6) + &line(7)));
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 2).await;
-    wait_tally(folder.path(), "/indexed", 7).await;
+    append(&path, &(format_line(6) + &format_line(7)));
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 2).await;
+    wait_tally(directory.path(), "/indexed", 7).await;
     let second = stop(child, "-INT").await;
     assert_eq!((second.code, &second.json()["indexed"]), (0, &json!(7)), "{}", second.stderr);
-    assert_eq!(texts(&fake), numbered(1..=7));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=7));
 
     // Rotated while nothing ran: the new file is read from its beginning.
-    fs::rename(folder.path().join("app.jsonl.1"), folder.path().join("app.jsonl.2")).unwrap();
-    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
-    append(&path, &(line(8) + &line(9) + &line(10)));
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 3).await;
+    fs::rename(directory.path().join("app.jsonl.1"), directory.path().join("app.jsonl.2")).unwrap();
+    fs::rename(&path, directory.path().join("app.jsonl.1")).unwrap();
+    append(&path, &(format_line(8) + &format_line(9) + &format_line(10)));
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 3).await;
     let third = stop(child, "-INT").await;
     assert_eq!(third.json()["indexed"], 10, "{}", third.stderr);
-    assert_eq!(texts(&fake), numbered(1..=10));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=10));
 }
 
 /// `copytruncate`, with more lines than before at the next look; half a line is in the copy, its rest not.
 #[tokio::test]
 async fn a_file_that_is_copied_and_emptied_loses_no_line() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("app.jsonl");
-    append(&path, &(line(1) + &line(2)));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    append(&path, &(format_line(1) + &format_line(2)));
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 2).await;
-    append(&path, &line(3));
-    fs::copy(&path, folder.path().join("app.jsonl.1")).unwrap();
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 2).await;
+    append(&path, &format_line(3));
+    fs::copy(&path, directory.path().join("app.jsonl.1")).unwrap();
     fs::write(&path, (4..=9).map(line).collect::<String>()).unwrap();
-    arrive(&fake, 7).await;
+    wait_arrived(&fake, 7).await;
     let run = stop(child, "-TERM").await;
     assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(9)), "{}", run.stderr);
-    assert_eq!(texts(&fake), numbered(1..=9));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=9));
     assert!(run.stderr.contains("app.jsonl was truncated; the part already read is in"), "{}", run.stderr);
 }
 
 /// A writer may learn late that its log was rotated.
 #[tokio::test]
-async fn what_a_rotated_file_gets_late_is_read() {
-    let folder = tempdir().unwrap();
-    let (path, old) = (folder.path().join("app.jsonl"), folder.path().join("app.jsonl.1"));
-    append(&path, &line(1));
+async fn late_writes_to_a_rotated_file_are_read() {
+    let directory = tempdir().unwrap();
+    let (path, old) = (directory.path().join("app.jsonl"), directory.path().join("app.jsonl.1"));
+    append(&path, &format_line(1));
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 1).await;
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 1).await;
     fs::rename(&path, &old).unwrap();
-    append(&path, &line(4));
-    append(&old, &line(2));
-    append(&old, &line(3)[..9]);
-    append(&old, &line(3)[9..]);
-    arrive(&fake, 3).await;
+    append(&path, &format_line(4));
+    append(&old, &format_line(2));
+    append(&old, &format_line(3)[..9]);
+    append(&old, &format_line(3)[9..]);
+    wait_arrived(&fake, 3).await;
     let run = stop(child, "-TERM").await;
-    assert_eq!((run.code, texts(&fake)), (0, numbered(1..=4)), "{}", run.stderr);
+    assert_eq!((run.code, sent_texts(&fake)), (0, numbered_texts(1..=4)), "{}", run.stderr);
 }
 
 /// Rotated while nothing ran, after lines were added: its rest is read first.
 #[tokio::test]
 async fn the_rest_of_a_log_that_was_rotated_between_two_runs_is_read() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("app.jsonl");
-    append(&path, &line(1));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    append(&path, &format_line(1));
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 1).await;
-    wait_tally(folder.path(), "/indexed", 1).await;
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 1).await;
+    wait_tally(directory.path(), "/indexed", 1).await;
     assert_eq!(stop(child, "-TERM").await.code, 0);
-    append(&path, &line(2));
-    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
-    append(&path, &line(3));
-    let child = start(folder.path(), &server, &["app.jsonl"]);
-    arrive(&fake, 2).await;
+    append(&path, &format_line(2));
+    fs::rename(&path, directory.path().join("app.jsonl.1")).unwrap();
+    append(&path, &format_line(3));
+    let child = start(directory.path(), &server, &["app.jsonl"]);
+    wait_arrived(&fake, 2).await;
     let run = stop(child, "-TERM").await;
-    assert_eq!((run.code, texts(&fake)), (0, numbered(1..=3)), "{}", run.stderr);
+    assert_eq!((run.code, sent_texts(&fake)), (0, numbered_texts(1..=3)), "{}", run.stderr);
     assert!(run.stderr.contains("app.jsonl was rotated"), "{}", run.stderr);
 }
 
 #[tokio::test]
-async fn at_the_stop_what_is_there_is_read_and_the_rest_is_reported() {
+async fn on_stop_complete_lines_are_read_and_the_rest_is_reported() {
     for (flags, last) in [(&[][..], 1), (&["--final"], 2)] {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("app.jsonl");
-        append(&path, &line(1));
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        append(&path, &format_line(1));
         let fake = Fake::new(Rule::Index);
         let server = fake.serve().await;
-        let child = start(folder.path(), &server, &[&["app.jsonl"], flags].concat());
-        arrive(&fake, 1).await;
-        append(&path, line(2).trim_end());
+        let child = start(directory.path(), &server, &[&["app.jsonl"], flags].concat());
+        wait_arrived(&fake, 1).await;
+        append(&path, format_line(2).trim_end());
         let run = stop(child, "-TERM").await;
         let held_back = 2 - last;
         assert_eq!(
@@ -177,26 +177,26 @@ async fn at_the_stop_what_is_there_is_read_and_the_rest_is_reported() {
             "{}",
             run.stderr
         );
-        assert_eq!(texts(&fake), numbered(1..=last));
+        assert_eq!(sent_texts(&fake), numbered_texts(1..=last));
     }
 }
 
 /// Nothing is new at first.
 #[tokio::test]
-async fn a_second_run_follows_on() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("app.jsonl");
-    append(&path, &line(1));
+async fn a_second_run_continues_following() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    append(&path, &format_line(1));
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
     for number in 2..4 {
-        let child = start(folder.path(), &server, &["app.jsonl"]);
-        wait_tally(folder.path(), "/indexed", number - 1).await;
-        append(&path, &line(number as usize));
-        wait_tally(folder.path(), "/indexed", number).await;
+        let child = start(directory.path(), &server, &["app.jsonl"]);
+        wait_tally(directory.path(), "/indexed", number - 1).await;
+        append(&path, &format_line(number as usize));
+        wait_tally(directory.path(), "/indexed", number).await;
         assert_eq!(stop(child, "-TERM").await.code, 0);
     }
-    assert_eq!(texts(&fake), numbered(1..=3));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=3));
 }
 
 /// Elements and rows of several lines are taken when they are whole.
@@ -206,51 +206,52 @@ async fn an_array_and_rows_of_several_lines_are_followed() {
         ("a.json", "[\n{\"id\": 1, \"text\": \"document 1\"},\n {\"id\": 2,\n", "\"text\": \"document 2\"}"),
         ("a.csv", "id,text\n1,document 1\n2,\"docu", "ment 2\"\n"),
     ] {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join(name);
+        let directory = tempdir().unwrap();
+        let path = directory.path().join(name);
         append(&path, first);
         let fake = Fake::new(Rule::Index);
         let server = fake.serve().await;
-        let child = start(folder.path(), &server, &[name, "--format", if name == "a.csv" { "csv" } else { "jsonl" }]);
-        arrive(&fake, 1).await;
+        let child =
+            start(directory.path(), &server, &[name, "--format", if name == "a.csv" { "csv" } else { "jsonl" }]);
+        wait_arrived(&fake, 1).await;
         append(&path, second);
-        arrive(&fake, 1).await;
+        wait_arrived(&fake, 1).await;
         stop(child, "-TERM").await;
-        assert_eq!(texts(&fake), numbered(1..=2), "{name}");
+        assert_eq!(sent_texts(&fake), numbered_texts(1..=2), "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_growing_csv_keeps_its_columns() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("docs.csv");
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("docs.csv");
     append(&path, "text,id\ndocument 1,1\n");
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
     for text in ["\"document 2\",2\n", "document 3,3\n"] {
         let seen = fake.seen().documents().len() as u64;
-        let child = start(folder.path(), &server, &["docs.csv"]);
+        let child = start(directory.path(), &server, &["docs.csv"]);
         append(&path, text);
-        wait_tally(folder.path(), "/indexed", seen.max(1) + 1).await;
+        wait_tally(directory.path(), "/indexed", seen.max(1) + 1).await;
         assert_eq!(stop(child, "-TERM").await.code, 0);
     }
-    assert_eq!(texts(&fake), numbered(1..=3));
+    assert_eq!(sent_texts(&fake), numbered_texts(1..=3));
 }
 
 #[tokio::test]
-async fn what_cannot_be_followed_is_told() {
+async fn inputs_that_cannot_be_followed_are_refused() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = tempdir().unwrap();
-    fs::write(folder.path().join("packed.jsonl"), b"\x1f\x8b\x08\0").unwrap();
-    fs::write(folder.path().join("a.txt"), "a").unwrap();
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("packed.jsonl"), b"\x1f\x8b\x08\0").unwrap();
+    fs::write(directory.path().join("a.txt"), "a").unwrap();
     for (input, words) in [
         (&["packed.jsonl"][..], "decompress packed.jsonl first"),
         (&["a.txt"], "pass --format lines"),
         (&["-"], "standard input"),
         (&["a.txt", "packed.jsonl"], "exactly one input file"),
     ] {
-        let run = run(folder.path(), &server, &[&["ingest"], input, &FLAGS].concat()).await;
+        let run = run(directory.path(), &server, &[&["ingest"], input, &FLAGS].concat()).await;
         assert!(run.code == 2 && run.stderr.contains("--follow") && run.stderr.contains(words), "{}", run.stderr);
     }
     assert!(fake.seen().messages.is_empty());

@@ -32,16 +32,17 @@ fn zstd(text: &str) -> Vec<u8> {
     [&text.as_bytes()[..half], &text.as_bytes()[half..]].map(|part| zstd::encode_all(part, 1).unwrap()).concat()
 }
 
-fn rows(numbers: impl Iterator<Item = u64>, row: impl Fn(u64) -> String) -> String {
+fn format_rows(numbers: impl Iterator<Item = u64>, row: impl Fn(u64) -> String) -> String {
     numbers.map(row).collect()
 }
 
-fn jsonl(number: u64) -> String {
+fn jsonl_row(number: u64) -> String {
     json!({"id": number, "text": format!("document {number}")}).to_string() + "\n"
 }
 
-fn csv(separator: char) -> String {
-    format!("text{separator}id\n") + &rows(1..=COUNT, |number| format!("\"document {number}\"{separator}{number}\n"))
+fn create_csv(separator: char) -> String {
+    format!("text{separator}id\n")
+        + &format_rows(1..=COUNT, |number| format!("\"document {number}\"{separator}{number}\n"))
 }
 
 #[cfg(feature = "parquet")]
@@ -49,15 +50,15 @@ fn parquet() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet/groups.parquet")
 }
 
-/// The same documents in a folder of each format, by the name of what is to be given, with flags.
-fn inputs() -> Vec<(TempDir, Vec<&'static str>)> {
+/// The same documents in a directory of each format, by the name of what is to be given, with flags.
+fn create_inputs() -> Vec<(TempDir, Vec<&'static str>)> {
     let file = |name: &'static str, content: &[u8]| {
-        let folder = tempdir().unwrap();
-        fs::write(folder.path().join(name), content).unwrap();
-        (folder, vec![name])
+        let directory = tempdir().unwrap();
+        fs::write(directory.path().join(name), content).unwrap();
+        (directory, vec![name])
     };
-    let all = rows(1..=COUNT, jsonl);
-    let mut lines = file("docs.log", rows(1..=COUNT, |number| format!("document {number}\n\n")).as_bytes());
+    let all = format_rows(1..=COUNT, jsonl);
+    let mut lines = file("docs.log", format_rows(1..=COUNT, |number| format!("document {number}\n\n")).as_bytes());
     lines.1.extend(["--format", "lines"]);
     let texts = tempdir().unwrap();
     fs::create_dir(texts.path().join("texts")).unwrap();
@@ -67,31 +68,31 @@ fn inputs() -> Vec<(TempDir, Vec<&'static str>)> {
     vec![
         file("docs.jsonl.gz", &gzip(&all)),
         file("docs.zst.jsonl", &zstd(&all)),
-        file("docs.csv", csv(',').as_bytes()),
-        file("docs.csv.zst", &zstd(&csv(','))),
-        file("docs.tsv", csv('\t').as_bytes()),
+        file("docs.csv", create_csv(',').as_bytes()),
+        file("docs.csv.zst", &zstd(&create_csv(','))),
+        file("docs.tsv", create_csv('\t').as_bytes()),
         #[cfg(feature = "parquet")]
         file("docs.parquet", &fs::read(parquet()).unwrap()),
         lines,
         (texts, vec!["texts"]),
-        mixed(),
+        create_mixed_directory(),
     ]
 }
 
-/// A folder of several files.
-fn mixed() -> (TempDir, Vec<&'static str>) {
-    let folder = tempdir().unwrap();
-    let data = folder.path().join("data");
+/// A directory of several files.
+fn create_mixed_directory() -> (TempDir, Vec<&'static str>) {
+    let directory = tempdir().unwrap();
+    let data = directory.path().join("data");
     fs::create_dir(&data).unwrap();
-    fs::write(data.join("1.jsonl"), rows(1..=20, jsonl)).unwrap();
+    fs::write(data.join("1.jsonl"), format_rows(1..=20, jsonl)).unwrap();
     fs::write(data.join("2.csv"), "id,text\n21,document 21\n22,document 22\n").unwrap();
-    fs::write(data.join("3.jsonl.gz"), gzip(&rows(23..=90, jsonl))).unwrap();
-    fs::write(data.join("4.tsv"), "text\tid\n".to_owned() + &rows(91..=100, |n| format!("document {n}\t{n}\n")))
+    fs::write(data.join("3.jsonl.gz"), gzip(&format_rows(23..=90, jsonl))).unwrap();
+    fs::write(data.join("4.tsv"), "text\tid\n".to_owned() + &format_rows(91..=100, |n| format!("document {n}\t{n}\n")))
         .unwrap();
-    (folder, vec!["data"])
+    (directory, vec!["data"])
 }
 
-fn texts(seen: &Seen) -> Vec<String> {
+fn sent_texts(seen: &Seen) -> Vec<String> {
     seen.documents().into_iter().map(|document| document.text).collect()
 }
 
@@ -99,32 +100,32 @@ fn numbered(numbers: impl Iterator<Item = u64>) -> Vec<String> {
     numbers.map(|number| format!("document {number}")).collect()
 }
 
-async fn ingest(folder: &Path, server: &str, input: &[&str], more: &[&str]) -> Run {
+async fn ingest(directory: &Path, server: &str, input: &[&str], more: &[&str]) -> Run {
     let arguments = [&["ingest", "--collection", "docs", "--output", "json"], input, more].concat();
-    run(folder, server, &arguments).await
+    run(directory, server, &arguments).await
 }
 
 #[tokio::test]
-async fn a_killed_run_is_taken_up_where_it_was_whatever_the_format() {
+async fn a_killed_run_resumes_in_every_format() {
     const CHECKPOINT: [&str; 2] = ["--checkpoint", "checkpoint"];
-    for (folder, input) in inputs() {
-        let (folder, held) = (folder.path(), 45);
+    for (directory, input) in create_inputs() {
+        let (directory, held) = (directory.path(), 45);
         let holding = Fake::new(Rule::HoldAfter(held));
         let server = holding.serve().await;
         let arguments = [&["ingest", "--collection", "docs"], input.as_slice(), &CHECKPOINT].concat();
-        let mut first = command(folder, &server, arguments);
+        let mut first = command(directory, &server, arguments);
         let child = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        wait_tally(folder, "/indexed", held).await;
+        wait_tally(directory, "/indexed", held).await;
         kill(child);
 
         let healthy = Fake::new(Rule::Index);
         let server = healthy.serve().await;
-        let second = ingest(folder, &server, &input, &CHECKPOINT).await;
+        let second = ingest(directory, &server, &input, &CHECKPOINT).await;
         assert_eq!(second.code, 0, "{input:?}: {}", second.stderr);
         assert_eq!(second.json()["indexed"], COUNT, "{input:?}: of both runs together");
-        assert_eq!(texts(&healthy.seen()), numbered(held + 1..=COUNT), "{input:?}");
-        // What is killed, resumed and done is done, also seen from another folder.
-        let elsewhere = folder.join("elsewhere");
+        assert_eq!(sent_texts(&healthy.seen()), numbered(held + 1..=COUNT), "{input:?}");
+        // What is killed, resumed and done is done, also seen from another directory.
+        let elsewhere = directory.join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
         let above = format!("../{}", input[0]);
         let input = [&[above.as_str()], &input[1..]].concat();
@@ -135,15 +136,15 @@ async fn a_killed_run_is_taken_up_where_it_was_whatever_the_format() {
 }
 
 #[tokio::test]
-async fn every_format_gives_the_same_documents_and_its_shards_are_the_whole() {
-    for (folder, input) in inputs() {
+async fn every_format_yields_the_same_documents_and_shards_cover_all() {
+    for (directory, input) in create_inputs() {
         let fake = Fake::new(Rule::Index);
         let server = fake.serve().await;
         for shard in ["0/2", "1/2"] {
-            let run = ingest(folder.path(), &server, &input, &["--shard", shard, "--payload-fields", ""]).await;
+            let run = ingest(directory.path(), &server, &input, &["--shard", shard, "--payload-fields", ""]).await;
             assert_eq!(run.code, 0, "{input:?}: {}", run.stderr);
         }
-        let mut found = texts(&fake.seen());
+        let mut found = sent_texts(&fake.seen());
         let number = |text: &String| text.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
         found.sort_by_key(number);
         assert_eq!(found, numbered(1..=COUNT), "{input:?}");
@@ -159,28 +160,28 @@ async fn every_format_gives_the_same_documents_and_its_shards_are_the_whole() {
 /// A dataset as `git clone` or `hf download` leaves it.
 #[cfg(feature = "parquet")]
 #[tokio::test]
-async fn a_dataset_is_indexed_as_it_is_and_a_second_run_doubles_nothing() {
-    let folder = tempdir().unwrap();
-    let data = folder.path().join("wiki/data");
+async fn a_dataset_is_indexed_unmodified_and_a_second_run_adds_no_duplicates() {
+    let directory = tempdir().unwrap();
+    let data = directory.path().join("wiki/data");
     fs::create_dir_all(&data).unwrap();
     fs::copy(parquet(), data.join("train-00000-of-00001.parquet")).unwrap();
     fs::write(data.join("test-00000-of-00001.parquet"), "not read").unwrap();
     for beside in ["README.md", "dataset_infos.json", ".gitattributes"] {
-        fs::write(folder.path().join("wiki").join(beside), "{}").unwrap();
+        fs::write(directory.path().join("wiki").join(beside), "{}").unwrap();
     }
-    fs::write(folder.path().join("app.log"), "one line\nanother line\none line\n").unwrap();
+    fs::write(directory.path().join("app.log"), "one line\nanother line\none line\n").unwrap();
     let sidecar = Sidecar::start(&[]).await;
     let server = format!("http://{}", sidecar.address);
     for _ in 0..2 {
         let train = ["wiki/", "--split", "train", "--create-collection"];
-        let run = ingest(folder.path(), &server, &train, &[]).await;
+        let run = ingest(directory.path(), &server, &train, &[]).await;
         assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(COUNT)), "{}", run.stderr);
         // Without ids, ids are made of texts: lines that are equal are one document.
-        let lines = ingest(folder.path(), &server, &["app.log", "--format", "lines"], &[]).await;
+        let lines = ingest(directory.path(), &server, &["app.log", "--format", "lines"], &[]).await;
         assert_eq!((lines.code, &lines.json()["indexed"]), (0, &json!(3)), "{}", lines.stderr);
         assert_eq!(sidecar.point_count("docs").await, COUNT + 2);
     }
-    let all = ingest(folder.path(), &server, &["wiki/"], &[]).await;
+    let all = ingest(directory.path(), &server, &["wiki/"], &[]).await;
     assert_eq!(all.code, 2);
     let words = ["test-00000-of-00001.parquet", "not a Parquet file"];
     assert!(words.iter().all(|word| all.stderr.contains(word)), "{}", all.stderr);
@@ -188,21 +189,21 @@ async fn a_dataset_is_indexed_as_it_is_and_a_second_run_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn standard_input_may_be_packed_and_of_any_format_of_lines() {
+async fn standard_input_may_be_compressed_and_in_any_line_format() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = tempdir().unwrap();
-    fs::write(folder.path().join("packed"), gzip("sku;name;price\na-1;good;3\na-2;bad;4\n")).unwrap();
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("packed"), gzip("sku;name;price\na-1;good;3\na-2;bad;4\n")).unwrap();
     let flags = ["--format", "csv", "--delimiter", ";", "--id-field", "sku", "--text-field", "name"];
     let arguments = [&["ingest", "-", "--collection", "docs", "--csv-types", "price=number"], &flags[..]].concat();
-    let mut command = command(folder.path(), &server, arguments);
-    command.stdin(File::open(folder.path().join("packed")).unwrap());
+    let mut command = command(directory.path(), &server, arguments);
+    command.stdin(File::open(directory.path().join("packed")).unwrap());
     let run: Run = spawn_blocking(move || command.output()).await.unwrap().unwrap().into();
     assert_eq!(run.code, 1, "{}", run.stderr);
     let document = &fake.seen().documents()[0];
     assert_eq!(document.id.as_ref().unwrap().kind, Some(Kind::Key("a-1".to_owned())));
     assert_eq!(document.payload_json, r#"{"price":3}"#);
-    let rejects = fs::read_to_string(folder.path().join("rejects.jsonl")).unwrap();
+    let rejects = fs::read_to_string(directory.path().join("rejects.jsonl")).unwrap();
     let reject: Value = serde_json::from_str(&rejects).unwrap();
     assert_eq!(
         (&reject["file"], &reject["line_number"], &reject["line"]),
@@ -212,14 +213,14 @@ async fn standard_input_may_be_packed_and_of_any_format_of_lines() {
 
 #[cfg(feature = "parquet")]
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
+async fn unreadable_files_are_reported_before_anything_is_sent() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let cut = fs::read(parquet()).unwrap();
-    fs::write(folder.path().join("cut.parquet"), &cut[..cut.len() / 2]).unwrap();
-    fs::write(folder.path().join("docs.csv"), "id,body\n1,a\n").unwrap();
-    fs::write(folder.path().join("docs.dump"), "").unwrap();
+    fs::write(directory.path().join("cut.parquet"), &cut[..cut.len() / 2]).unwrap();
+    fs::write(directory.path().join("docs.csv"), "id,body\n1,a\n").unwrap();
+    fs::write(directory.path().join("docs.dump"), "").unwrap();
     for (input, words) in [
         (&["cut.parquet"][..], "cut.parquet: reading the Parquet data failed"),
         (&["docs.csv"], "docs.csv: no column `text`; the columns are id, body; set the column with --text-field"),
@@ -227,7 +228,7 @@ async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
         (&["docs.csv", "-"], "pass `-` alone"),
         (&["."], "cut.parquet"),
     ] {
-        let run = ingest(folder.path(), &server, input, &[]).await;
+        let run = ingest(directory.path(), &server, input, &[]).await;
         assert!(run.code == 2 && run.stderr.contains(words), "{}", run.stderr);
         assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     }
@@ -236,23 +237,24 @@ async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
 
 /// A packed file of one line that is larger than memory should ever be given to it.
 #[tokio::test]
-async fn what_unpacks_to_more_than_a_document_is_rejected_and_the_rest_goes_on() {
+async fn a_line_that_decompresses_beyond_the_limit_is_rejected_alone() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = tempdir().unwrap();
-    let mut encoder = GzEncoder::new(File::create(folder.path().join("docs.jsonl.gz")).unwrap(), Compression::fast());
+    let directory = tempdir().unwrap();
+    let mut encoder =
+        GzEncoder::new(File::create(directory.path().join("docs.jsonl.gz")).unwrap(), Compression::fast());
     let blanks = vec![b'x'; 1 << 20];
     (0..200).for_each(|_| encoder.write_all(&blanks).unwrap());
     encoder.write_all(b"\n{\"text\": \"a\"}\n").unwrap();
     encoder.finish().unwrap();
-    let run = ingest(folder.path(), &server, &["docs.jsonl.gz"], &[]).await;
+    let run = ingest(directory.path(), &server, &["docs.jsonl.gz"], &[]).await;
     assert_eq!(
         (run.code, &run.json()["indexed"], &run.json()["rejected"]),
         (1, &json!(1), &json!(1)),
         "{}",
         run.stderr
     );
-    let rejects = fs::read_to_string(folder.path().join("docs.jsonl.gz.rejects.jsonl")).unwrap();
+    let rejects = fs::read_to_string(directory.path().join("docs.jsonl.gz.rejects.jsonl")).unwrap();
     let reject: Value = serde_json::from_str(&rejects).unwrap();
     assert_eq!(
         (&reject["file"], &reject["line_number"], &reject["line"]),

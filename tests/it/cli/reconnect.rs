@@ -25,7 +25,7 @@ use crate::support::sidecar::Sidecar;
 const FLAGS: [&str; 5] = ["docs.jsonl", "--collection", "docs", "--output", "json"];
 
 /// Line `n`, from 1. Every fiftieth is no JSON, and the one after it is what the fake server rejects.
-fn line(n: u64) -> String {
+fn format_line(n: u64) -> String {
     match n % 50 {
         0 => format!("no json {n}\n"),
         1 => format!("{}\n", json!({"id": n, "text": "bad"})),
@@ -37,18 +37,18 @@ fn is_document(n: u64) -> bool {
     !n.is_multiple_of(50)
 }
 
-fn folder(count: u64) -> TempDir {
-    let folder = tempdir().unwrap();
-    fs::write(folder.path().join("docs.jsonl"), (1..=count).map(line).collect::<String>()).unwrap();
-    folder
+fn create_input_dir(count: u64) -> TempDir {
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("docs.jsonl"), (1..=count).map(line).collect::<String>()).unwrap();
+    directory
 }
 
-async fn ingest(folder: &TempDir, server: &str, more: &[&str]) -> Run {
-    run(folder.path(), server, &[&["ingest"], &FLAGS[..], more].concat()).await
+async fn ingest(directory: &TempDir, server: &str, more: &[&str]) -> Run {
+    run(directory.path(), server, &[&["ingest"], &FLAGS[..], more].concat()).await
 }
 
-fn start(folder: &Path, server: &str, arguments: &[&str]) -> Child {
-    let mut command = command(folder, server, arguments);
+fn start(directory: &Path, server: &str, arguments: &[&str]) -> Child {
+    let mut command = command(directory, server, arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -56,7 +56,7 @@ async fn wait(child: Child) -> Run {
     spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into()
 }
 
-fn number(document: &Document) -> u64 {
+fn numeric_id(document: &Document) -> u64 {
     match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
         Some(Kind::Num(number)) => *number,
         other => panic!("{other:?}"),
@@ -64,17 +64,17 @@ fn number(document: &Document) -> u64 {
 }
 
 /// The ids of each stream's documents.
-fn streams(fake: &Fake) -> Vec<Vec<u64>> {
+fn ids_by_stream(fake: &Fake) -> Vec<Vec<u64>> {
     fake.seen().streams.iter().map(|(_, documents)| documents.iter().map(number).collect()).collect()
 }
 
-fn rejected_lines(folder: &TempDir) -> Vec<u64> {
-    let text = fs::read_to_string(folder.path().join("docs.jsonl.rejects.jsonl")).unwrap();
+fn read_rejected_lines(directory: &TempDir) -> Vec<u64> {
+    let text = fs::read_to_string(directory.path().join("docs.jsonl.rejects.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line_number"].as_u64().unwrap()).collect()
 }
 
 /// Each stream is sent what the one before it left, from the first document without a result on.
-async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempDir) -> String) {
+async fn resumes_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempDir) -> String) {
     const DELAY: Duration = Duration::from_millis(900);
     const BREAKS: &[Break] = &[
         Break::after(0, Ending::Unavailable),
@@ -84,15 +84,18 @@ async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
         Break::after(5, Ending::EndsOk),
     ];
     let fake = Fake::new(Rule::Breaking(BREAKS));
-    let folder = folder(500);
-    let server = serve(&fake, &folder).await;
-    let run = ingest(&folder, &server, &["--checkpoint", "checkpoint", "--create-collection"]).await;
+    let directory = create_input_dir(500);
+    let server = serve(&fake, &directory).await;
+    let run = ingest(&directory, &server, &["--checkpoint", "checkpoint", "--create-collection"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     let summary = run.json();
     let counts =
         ["documents", "indexed", "rejected", "reconnects", "tokens"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(counts, [500, 480, 20, 5, 4800], "{}", run.stderr);
-    assert!(rejected_lines(&folder).into_iter().eq((1..=500).filter(|number| number % 50 < 2)), "each is told once");
+    assert!(
+        read_rejected_lines(&directory).into_iter().eq((1..=500).filter(|number| number % 50 < 2)),
+        "each is told once"
+    );
     let warnings = ["server is going down (UNAVAILABLE)", "no room (RESOURCE_EXHAUSTED)", "nothing came", "unanswered"];
     for warning in warnings {
         let line = run.stderr.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{}", run.stderr));
@@ -100,7 +103,7 @@ async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
     }
 
     let documents: Vec<u64> = (1..=500).filter(|&number| is_document(number)).collect();
-    let streams = streams(&fake);
+    let streams = ids_by_stream(&fake);
     assert_eq!(streams.len(), 6);
     let opened: Vec<IngestOptions> = fake.seen().options.into_iter().map(|(_, options)| options).collect();
     for ((stream, options), done) in streams.iter().zip(&opened).zip([0, 0, 100, 230, 240, 245]) {
@@ -118,17 +121,17 @@ async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
 
 #[tokio::test]
 async fn every_kind_of_break_over_tcp() {
-    goes_on_after_every_kind_of_break(async |fake, _| fake.serve().await).await;
+    resumes_after_every_kind_of_break(async |fake, _| fake.serve().await).await;
 }
 
 #[tokio::test]
 async fn every_kind_of_break_over_a_unix_socket() {
-    goes_on_after_every_kind_of_break(async |fake, folder| fake.serve_unix(&folder.path().join("socket"))).await;
+    resumes_after_every_kind_of_break(async |fake, directory| fake.serve_unix(&directory.path().join("socket"))).await;
 }
 
 /// What FAILED is sent again, not before it may be and with all that comes after it, and nothing of it is told as final.
 #[tokio::test]
-async fn what_failed_is_sent_again() {
+async fn failed_documents_are_resent() {
     const DELAY: Duration = Duration::from_millis(700);
     const BREAKS: &[Break] = &[
         Break::after(100, Ending::Fails(DELAY)),
@@ -137,18 +140,21 @@ async fn what_failed_is_sent_again() {
         Break::after(30, Ending::Fails(Duration::ZERO)),
     ];
     let fake = Fake::new(Rule::Breaking(BREAKS));
-    let folder = folder(500);
-    let run = ingest(&folder, &fake.serve().await, &["--checkpoint", "checkpoint"]).await;
+    let directory = create_input_dir(500);
+    let run = ingest(&directory, &fake.serve().await, &["--checkpoint", "checkpoint"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     let summary = run.json();
     let counts =
         ["documents", "indexed", "rejected", "reconnects", "tokens"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(counts, [500, 480, 20, 3, 4800], "{}", run.stderr);
-    assert!(rejected_lines(&folder).into_iter().eq((1..=500).filter(|number| number % 50 < 2)), "each is told once");
+    assert!(
+        read_rejected_lines(&directory).into_iter().eq((1..=500).filter(|number| number % 50 < 2)),
+        "each is told once"
+    );
     assert!(run.stderr.contains("the store is away; send it again (UNAVAILABLE)"), "{}", run.stderr);
 
     let documents: Vec<u64> = (1..=500).filter(|&number| is_document(number)).collect();
-    let streams = streams(&fake);
+    let streams = ids_by_stream(&fake);
     assert_eq!(streams.len(), 4);
     for ((stream, (_, options)), done) in streams.iter().zip(fake.seen().options).zip([0, 100, 100, 130]) {
         assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
@@ -160,45 +166,45 @@ async fn what_failed_is_sent_again() {
 }
 
 #[tokio::test]
-async fn what_fails_for_too_long_is_told_with_its_reason() {
+async fn giving_up_reports_the_reason() {
     let fake = Fake::new(Rule::AlwaysBreaking(Break::after(0, Ending::Fails(Duration::ZERO))));
-    let folder = folder(30);
-    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "1s"]).await;
+    let directory = create_input_dir(30);
+    let run = ingest(&directory, &fake.serve().await, &["--give-up-after", "1s"]).await;
     assert_eq!(run.code, 2, "{}", run.stderr);
     for part in ["gave up: no progress within 1s", "the store is away", "STORE_UNAVAILABLE", "with --skip 0 "] {
         assert!(run.stderr.contains(part), "{part} is not in {}", run.stderr);
     }
-    assert!((3..=8).contains(&streams(&fake).len()), "{}", streams(&fake).len());
+    assert!((3..=8).contains(&ids_by_stream(&fake).len()), "{}", ids_by_stream(&fake).len());
 }
 
 /// A server that is about to stop is left in order: that is no failure, and needs no wait.
 #[tokio::test]
-async fn a_server_that_drains_is_left_for_another() {
+async fn a_draining_server_is_left_for_another() {
     const BREAKS: &[Break] = &[Break::after(100, Ending::Drains), Break::after(50, Ending::Drains)];
     let fake = Fake::new(Rule::Breaking(BREAKS));
-    let folder = folder(20_000);
-    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "0s"]).await;
+    let directory = create_input_dir(20_000);
+    let run = ingest(&directory, &fake.serve().await, &["--give-up-after", "0s"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     let summary = run.json();
     let counts = ["documents", "indexed", "rejected", "reconnects"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(counts, [20_000, 19_200, 800, 0], "{}", run.stderr);
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     let documents: Vec<u64> = (1..=20_000).filter(|&number| is_document(number)).collect();
-    assert_eq!(streams(&fake).concat(), documents, "each is sent once");
-    assert_eq!(streams(&fake).len(), 3);
+    assert_eq!(ids_by_stream(&fake).concat(), documents, "each is sent once");
+    assert_eq!(ids_by_stream(&fake).len(), 3);
 }
 
 #[tokio::test]
-async fn it_gives_up_after_a_time_without_progress() {
+async fn gives_up_after_a_time_without_progress() {
     for how in [
         Break::after(0, Ending::Unavailable),
         // Results behind a document that never has one are no progress.
         Break { after: 0, skips_one: true, ending: Ending::Unavailable },
     ] {
         let fake = Fake::new(Rule::AlwaysBreaking(how));
-        let folder = folder(30);
+        let directory = create_input_dir(30);
         let begun = Instant::now();
-        let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "1s"]).await;
+        let run = ingest(&directory, &fake.serve().await, &["--give-up-after", "1s"]).await;
         assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(
             run.stderr.contains("gave up: no progress within 1s (--give-up-after): the server is"),
@@ -206,73 +212,73 @@ async fn it_gives_up_after_a_time_without_progress() {
             run.stderr
         );
         assert!(run.stderr.contains("with --skip 0 "), "{}", run.stderr);
-        assert!((3..=8).contains(&streams(&fake).len()), "{}", streams(&fake).len());
+        assert!((3..=8).contains(&ids_by_stream(&fake).len()), "{}", ids_by_stream(&fake).len());
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
 }
 
 #[tokio::test]
-async fn progress_puts_off_giving_up() {
+async fn progress_resets_the_give_up_timeout() {
     let fake = Fake::new(Rule::AlwaysBreaking(Break::after(5, Ending::Unavailable)));
-    let folder = folder(49);
-    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "500ms"]).await;
+    let directory = create_input_dir(49);
+    let run = ingest(&directory, &fake.serve().await, &["--give-up-after", "500ms"]).await;
     assert_eq!((run.code, &run.json()["documents"]), (1, &json!(49)), "{}", run.stderr);
-    assert_eq!(streams(&fake).len(), 10);
+    assert_eq!(ids_by_stream(&fake).len(), 10);
 }
 
 #[tokio::test]
-async fn permanent_errors_end_it_at_once() {
+async fn permanent_errors_end_the_run_at_once() {
     let fake = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::Internal)));
-    let folder = folder(30);
+    let directory = create_input_dir(30);
     let server = fake.serve().await;
-    let permanent = ingest(&folder, &server, &[]).await;
-    assert_eq!((permanent.code, streams(&fake).len()), (2, 1));
+    let permanent = ingest(&directory, &server, &[]).await;
+    assert_eq!((permanent.code, ids_by_stream(&fake).len()), (2, 1));
     assert!(permanent.stderr.contains("error: a defect (INTERNAL)") && !permanent.stderr.contains("retrying"));
     assert!(permanent.stderr.contains("with --skip 7 "), "{}", permanent.stderr);
     // Nothing listens: a wrong address is told at once.
-    let absent = ingest(&folder, "http://127.0.0.1:1", &[]).await;
+    let absent = ingest(&directory, "http://127.0.0.1:1", &[]).await;
     assert!(absent.code == 2 && absent.stderr.contains("can't connect"), "{}", absent.stderr);
     let never = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::Unavailable)));
-    let never_retried = ingest(&folder, &never.serve().await, &["--give-up-after", "0s"]).await;
-    assert_eq!((never_retried.code, streams(&never).len()), (2, 1));
+    let never_retried = ingest(&directory, &never.serve().await, &["--give-up-after", "0s"]).await;
+    assert_eq!((never_retried.code, ids_by_stream(&never).len()), (2, 1));
     assert!(!never_retried.stderr.contains("gave up"), "{}", never_retried.stderr);
 }
 
 #[tokio::test]
 async fn a_signal_ends_the_wait() {
     let fake = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::RetryAfter(Duration::from_secs(200)))));
-    let folder = folder(30);
-    let mut child = start(folder.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..]].concat());
+    let directory = create_input_dir(30);
+    let mut child = start(directory.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..]].concat());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let (mut told, stderr) = spawn_blocking(move || {
-        let mut told = String::new();
-        while !told.contains("retrying in 200.0 s") {
-            assert!(stderr.read_line(&mut told).unwrap() > 0, "{told}");
+    let (mut log, stderr) = spawn_blocking(move || {
+        let mut log = String::new();
+        while !log.contains("retrying in 200.0 s") {
+            assert!(stderr.read_line(&mut log).unwrap() > 0, "{log}");
         }
-        (told, stderr)
+        (log, stderr)
     })
     .await
     .unwrap();
     let begun = Instant::now();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let ended = wait(child).await;
-    told.extend(stderr.lines().map(Result::unwrap));
-    assert!(ended.code == 2 && begun.elapsed() < Duration::from_secs(20), "{told}");
-    assert!(told.contains("error: interrupted") && told.contains("with --skip 7 "), "{told}");
+    log.extend(stderr.lines().map(Result::unwrap));
+    assert!(ended.code == 2 && begun.elapsed() < Duration::from_secs(20), "{log}");
+    assert!(log.contains("error: interrupted") && log.contains("with --skip 7 "), "{log}");
 }
 
 #[tokio::test]
-async fn a_followed_file_outlives_breaks() {
+async fn following_survives_broken_streams() {
     const BREAKS: &[Break] =
         &[Break::after(1, Ending::Unavailable), Break::after(0, Ending::RetryAfter(Duration::ZERO))];
     let fake = Fake::new(Rule::Breaking(BREAKS));
-    let folder = folder(3);
+    let directory = create_input_dir(3);
     let follow = ["--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint"];
-    let child = start(folder.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..], &follow].concat());
-    wait_tally(folder.path(), "/indexed", 2).await;
-    let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
-    std::io::Write::write_all(&mut file, line(4).as_bytes()).unwrap();
-    wait_tally(folder.path(), "/indexed", 3).await;
+    let child = start(directory.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..], &follow].concat());
+    wait_tally(directory.path(), "/indexed", 2).await;
+    let mut file = fs::OpenOptions::new().append(true).open(directory.path().join("docs.jsonl")).unwrap();
+    std::io::Write::write_all(&mut file, format_line(4).as_bytes()).unwrap();
+    wait_tally(directory.path(), "/indexed", 3).await;
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let ended = wait(child).await;
     assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(4)), "{}", ended.stderr);
@@ -285,18 +291,18 @@ async fn a_server_may_be_away_while_there_is_nothing_to_send() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
     let proxy = Proxy::start(server.trim_start_matches("http://").parse().unwrap()).await;
-    let folder = folder(3);
+    let directory = create_input_dir(3);
     let follow = ["--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint", "--give-up-after", "1s"];
-    let mut child = start(folder.path(), &proxy.url(), &[&["ingest"], &FLAGS[..], &follow].concat());
-    wait_tally(folder.path(), "/indexed", 2).await;
+    let mut child = start(directory.path(), &proxy.url(), &[&["ingest"], &FLAGS[..], &follow].concat());
+    wait_tally(directory.path(), "/indexed", 2).await;
     proxy.refuse_connections();
     // Nothing is awaited: it must not end meanwhile.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(child.try_wait().unwrap().is_none(), "it gave up");
     proxy.clear_faults();
-    let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
-    std::io::Write::write_all(&mut file, line(4).as_bytes()).unwrap();
-    wait_tally(folder.path(), "/indexed", 3).await;
+    let mut file = fs::OpenOptions::new().append(true).open(directory.path().join("docs.jsonl")).unwrap();
+    std::io::Write::write_all(&mut file, format_line(4).as_bytes()).unwrap();
+    wait_tally(directory.path(), "/indexed", 3).await;
     // A signal ends it, also while the server is away and nothing waits.
     proxy.refuse_connections();
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
@@ -328,25 +334,25 @@ async fn stored(server: &Process) -> BTreeMap<u64, u64> {
 /// The real server, killed in the middle as nothing can be prepared for, and started again where it listened. Each id comes
 /// several times: its last line is what stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_ingest_outlives_a_server_that_is_killed() {
+async fn an_ingest_survives_a_killed_server() {
     const LINES: u64 = 20_000;
     const IDS: u64 = 700;
-    let place = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let input = |n: u64| match n % 100 {
         0 => format!("no json {n}\n"),
         1 => format!("{}\n", json!({"id": n % IDS, "text": " "})),
         _ => format!("{}\n", json!({"id": n % IDS, "text": format!("a note about item {n}"), "n": n})),
     };
-    fs::write(place.path().join("docs.jsonl"), (1..=LINES).map(input).collect::<String>()).unwrap();
-    let server = Process::start(place.path(), &[]).await;
+    fs::write(directory.path().join("docs.jsonl"), (1..=LINES).map(input).collect::<String>()).unwrap();
+    let server = Process::start(directory.path(), &[]).await;
     let address = server.address;
     let url = format!("http://{address}");
     let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
-    let mut child = start(place.path(), &url, &[&["ingest"], &FLAGS[..], &more].concat());
-    wait_some(place.path(), 300).await;
+    let mut child = start(directory.path(), &url, &[&["ingest"], &FLAGS[..], &more].concat());
+    wait_some(directory.path(), 300).await;
     server.kill().await;
     assert!(child.try_wait().unwrap().is_none(), "it has ended too soon");
-    let server = Process::start(place.path(), &["--listen", &address.to_string()]).await;
+    let server = Process::start(directory.path(), &["--listen", &address.to_string()]).await;
     let ended = wait(child).await;
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("the stream broke: ") && ended.stderr.contains("; retrying in "), "{}", ended.stderr);
@@ -354,17 +360,20 @@ async fn an_ingest_outlives_a_server_that_is_killed() {
     let counts = ["documents", "indexed", "rejected"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(counts, [LINES, LINES - LINES / 50, LINES / 50], "{}", ended.stderr);
     assert!(summary["reconnects"].as_u64().unwrap() >= 1);
-    assert!(rejected_lines(&place).into_iter().eq((1..=LINES).filter(|number| number % 100 < 2)), "each is told once");
-    wait_done(place.path(), LINES).await;
+    assert!(
+        read_rejected_lines(&directory).into_iter().eq((1..=LINES).filter(|number| number % 100 < 2)),
+        "each is told once"
+    );
+    wait_done(directory.path(), LINES).await;
     let mut last = BTreeMap::new();
     last.extend((1..=LINES).filter(|number| number % 100 > 1).map(|number| (number % IDS, number)));
     assert_eq!(stored(&server).await, last);
 }
 
 /// Waits until the checkpoint says that at least so many lines are done with.
-async fn wait_some(folder: &Path, lines: u64) {
+async fn wait_some(directory: &Path, lines: u64) {
     let done = async {
-        while fs::read(folder.join("checkpoint"))
+        while fs::read(directory.join("checkpoint"))
             .ok()
             .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
             .is_none_or(|state| state["tally"]["done"]["lines"].as_u64().unwrap() < lines)
@@ -378,23 +387,23 @@ async fn wait_some(folder: &Path, lines: u64) {
 
 /// Over TLS, by a name; every connection is cut while documents are on their way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_by_tls_that_are_cut_are_opened_again() {
-    let folder = folder(15_000);
+async fn cut_tls_connections_are_reopened() {
+    let directory = create_input_dir(15_000);
     let authority = CertificateAuthority::new("ours");
     let server = authority.issue();
     for (name, text) in [("ca", &authority.pem()), ("cert", &server.certificate), ("key", &server.key)] {
-        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(directory.path().join(name), text).unwrap();
     }
-    fs::write(folder.path().join("tokens"), "token-0123456789").unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(directory.path().join("tokens"), "token-0123456789").unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
     let flags = ["--tls-cert", &path("cert"), "--tls-key", &path("key"), "--auth-tokens", &path("tokens")];
     let sidecar = Sidecar::start_in(TempDir::new().unwrap(), &flags).await;
     let proxy = Proxy::start(sidecar.address).await;
     let server = format!("https://localhost:{}", proxy.address.port());
     let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
     let tls = ["--tls-ca", "ca", "--token-file", "tokens"];
-    let child = start(folder.path(), &server, &[&["ingest"], &FLAGS[..], &more, &tls].concat());
-    wait_some(folder.path(), 1).await;
+    let child = start(directory.path(), &server, &[&["ingest"], &FLAGS[..], &more, &tls].concat());
+    wait_some(directory.path(), 1).await;
     proxy.disconnect_all();
     let ended = wait(child).await;
     assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(15_000)), "{}", ended.stderr);

@@ -1,6 +1,6 @@
 //! `reindex` against the real server, on both stores: killed and resumed, and what keeps the alias from being switched.
 
-mod place;
+mod fixture;
 
 use std::fs;
 use std::path::Path;
@@ -14,28 +14,28 @@ use splade_sidecar::proto::{
 use tokio::task::spawn_blocking;
 use tokio::time::{interval, timeout};
 
-use self::place::{COMMAND, Place, documents, documents_of, with_dense};
+use self::fixture::{COMMAND, Fixture, documents, documents_of, with_dense};
 use super::{Run, command, run};
 use crate::support::documents::{document, key, num, options};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// Documents of a collection that is reindexed.
 const COUNT: usize = 1_500;
 
-fn checkpoint(path: &Path) -> Option<Value> {
+fn read_checkpoint(path: &Path) -> Option<Value> {
     fs::read(path).ok().map(|text| serde_json::from_slice(&text).expect("it is there whole"))
 }
 
 /// Waits until so many documents are done with, by the checkpoint.
-async fn done(path: &Path, documents: u64) {
+async fn wait_done(path: &Path, documents: u64) {
     let mut ticks = interval(Duration::from_millis(2));
     let noted = async {
-        while checkpoint(path).is_none_or(|checkpoint| checkpoint["documents"].as_u64().unwrap() < documents) {
+        while read_checkpoint(path).is_none_or(|checkpoint| checkpoint["documents"].as_u64().unwrap() < documents) {
             ticks.tick().await;
         }
     };
-    timeout(PATIENCE, noted).await.expect("the checkpoint does not come so far");
+    timeout(TIMEOUT, noted).await.expect("the checkpoint does not come so far");
 }
 
 /// Kills it, as SIGKILL does.
@@ -51,7 +51,7 @@ fn model_of(collection: &Collection) -> &str {
 }
 
 /// How a collection was created, without who writes it.
-fn how(collection: &Collection) -> CollectionOptions {
+fn options_without_model(collection: &Collection) -> CollectionOptions {
     let mut options = collection.options.clone().unwrap();
     for vector in options.sparse_vectors.values_mut() {
         let SparseVectorOptions { on_disk_index, datatype, .. } = *vector;
@@ -60,179 +60,187 @@ fn how(collection: &Collection) -> CollectionOptions {
     options
 }
 
-async fn is_killed_and_resumed(place: Place) {
-    place.ingest(with_dense("docs-v1"), documents(COUNT)).await;
-    place.set_alias("docs", "docs-v1").await;
-    let (before, old) = (place.documents("docs-v1").await, place.search("docs", "").await);
-    let path = place.path("docs-v2.reindex.json");
+async fn assert_killed_reindex_resumes(fixture: Fixture) {
+    fixture.ingest(with_dense("docs-v1"), documents(COUNT)).await;
+    fixture.set_alias("docs", "docs-v1").await;
+    let (before, old) = (fixture.documents("docs-v1").await, fixture.search("docs", "").await);
+    let path = fixture.path("docs-v2.reindex.json");
     for at in [100, 300, 600] {
-        let mut command = command(place.folder.path(), &place.url(), COMMAND);
+        let mut command = command(fixture.directory.path(), &fixture.url(), COMMAND);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        done(&path, at).await;
+        wait_done(&path, at).await;
         kill(child).await;
-        let left = checkpoint(&path).unwrap();
+        let left = read_checkpoint(&path).unwrap();
         assert_eq!((&left["complete"], &left["run"]["collection"]), (&json!(false), &json!("docs-v1")), "{left}");
-        assert!(place.collection("docs-v2").await.point_count >= left["documents"].as_i64().unwrap());
-        assert_eq!(place.alias().await.as_deref(), Some("docs-v1"), "it is switched too soon");
-        assert_eq!(place.search("docs", "").await, old);
+        assert!(fixture.collection("docs-v2").await.point_count >= left["documents"].as_i64().unwrap());
+        assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"), "it is switched too soon");
+        assert_eq!(fixture.search("docs", "").await, old);
     }
-    let last = place.reindex(&[]).await;
+    let last = fixture.reindex(&[]).await;
     assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
-    let told = last.json();
-    assert!(told["resumed_after"].as_u64().unwrap() >= 600, "{told}");
-    assert_eq!(told["documents"].as_u64().unwrap(), COUNT as u64 - told["resumed_after"].as_u64().unwrap());
-    assert_eq!((&told["alias_switched"], &told["failure"]), (&json!(true), &Value::Null));
-    assert_eq!(told["counts"], json!({ "from": COUNT, "into": COUNT }));
-    assert!(!path.exists() && !place.path("docs-v2.rejects.jsonl").exists(), "nothing is left behind");
+    let summary = last.json();
+    assert!(summary["resumed_after"].as_u64().unwrap() >= 600, "{summary}");
+    assert_eq!(summary["documents"].as_u64().unwrap(), COUNT as u64 - summary["resumed_after"].as_u64().unwrap());
+    assert_eq!((&summary["alias_switched"], &summary["failure"]), (&json!(true), &Value::Null));
+    assert_eq!(summary["counts"], json!({ "from": COUNT, "into": COUNT }));
+    assert!(!path.exists() && !fixture.path("docs-v2.rejects.jsonl").exists(), "nothing is left behind");
 
     // By the alias the new model's vectors are found, without a change of the request.
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
-    let collection = place.collection("docs").await;
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
+    let collection = fixture.collection("docs").await;
     assert_eq!((collection.name.as_str(), model_of(&collection)), ("docs-v2", "new"));
-    assert_eq!(how(&collection), how(&place.collection("docs-v1").await), "created alike but for the model");
-    assert_eq!(place.documents("docs").await, before, "each document as it was, and none twice");
-    let found = place.search("docs", "").await;
-    assert_eq!((found.len(), &found), (50, &place.search("docs-v2", "new").await));
+    assert_eq!(
+        options_without_model(&collection),
+        options_without_model(&fixture.collection("docs-v1").await),
+        "created alike but for the model"
+    );
+    assert_eq!(fixture.documents("docs").await, before, "each document as it was, and none twice");
+    let found = fixture.search("docs", "").await;
+    assert_eq!((found.len(), &found), (50, &fixture.search("docs-v2", "new").await));
     assert_ne!(found, old);
-    place.ingest(IngestOptions { model: "new".to_owned(), ..options("fresh") }, documents_of(&before)).await;
+    fixture.ingest(IngestOptions { model: "new".to_owned(), ..options("fresh") }, documents_of(&before)).await;
     // As if ingested by the new model; each store adds a score's terms in an order of its own.
-    for (found, fresh) in found.iter().zip(place.search("fresh", "new").await) {
+    for (found, fresh) in found.iter().zip(fixture.search("fresh", "new").await) {
         assert!((found.score - fresh.score).abs() <= 1e-4 * fresh.score, "{} {}", found.score, fresh.score);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_the_embedded_store_it_is_killed_and_resumed() {
-    is_killed_and_resumed(Place::embedded().await).await;
+async fn a_killed_reindex_resumes_on_the_embedded_store() {
+    assert_killed_reindex_resumes(Fixture::embedded().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_qdrant_server_it_is_killed_and_resumed() {
-    let place = Place::remote().await;
-    place.qdrant.as_ref().unwrap().faults().delay_upserts(Duration::from_millis(5));
-    is_killed_and_resumed(place).await;
+async fn a_killed_reindex_resumes_on_a_qdrant_server() {
+    let fixture = Fixture::remote().await;
+    fixture.qdrant.as_ref().unwrap().faults().delay_upserts(Duration::from_millis(5));
+    assert_killed_reindex_resumes(fixture).await;
 }
 
 /// The server is killed and started again; the command goes on by itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_outlives_a_server_that_is_killed() {
-    let place = Place::embedded().await;
-    place.ingest(with_dense("docs-v1"), documents(COUNT)).await;
-    place.set_alias("docs", "docs-v1").await;
-    let before = place.documents("docs-v1").await;
+async fn reindex_survives_a_killed_server() {
+    let fixture = Fixture::embedded().await;
+    fixture.ingest(with_dense("docs-v1"), documents(COUNT)).await;
+    fixture.set_alias("docs", "docs-v1").await;
+    let before = fixture.documents("docs-v1").await;
     // Small pages, so that it is likely to be reading some when the server is killed.
     let arguments = COMMAND.iter().map(|&argument| if argument == "20" { "2" } else { argument });
-    let mut command = command(place.folder.path(), &place.url(), arguments);
+    let mut command = command(fixture.directory.path(), &fixture.url(), arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    done(&place.path("docs-v2.reindex.json"), 50).await;
-    let place = place.restarted().await;
+    wait_done(&fixture.path("docs-v2.reindex.json"), 50).await;
+    let fixture = fixture.restarted().await;
     let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    let told = run.json();
-    assert_eq!((&told["documents"], &told["rejected"]), (&json!(COUNT), &json!(0)));
+    let summary = run.json();
+    assert_eq!((&summary["documents"], &summary["rejected"]), (&json!(COUNT), &json!(0)));
     assert!(run.stderr.contains("retrying in"), "{}", run.stderr);
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
-    assert_eq!(place.documents("docs").await, before, "each document as it was, and none twice");
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
+    assert_eq!(fixture.documents("docs").await, before, "each document as it was, and none twice");
 }
 
 /// A file of the build of 2026-11-30, which has no version. That of a later release is refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_of_version_1_is_taken_up() {
-    let place = Place::embedded().await;
+async fn a_checkpoint_of_version_1_is_resumed() {
+    let fixture = Fixture::embedded().await;
     let few = |number: u64| document(num(number), &format!("document number {number} of a few"));
-    place.ingest(options("few"), (1..=50).map(few).collect()).await;
+    fixture.ingest(options("few"), (1..=50).map(few).collect()).await;
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints/reindex-v1/window.json");
-    fs::copy(golden, place.path("checkpoint")).unwrap();
+    fs::copy(golden, fixture.path("checkpoint")).unwrap();
     let flags = ["reindex", "--from", "few", "--into", "few-window", "--model", "new", "--page-size", "20", "--output"];
     let flags = [&flags[..], &["json", "--checkpoint", "checkpoint", "--long-text", "window"]].concat();
-    let other = run(place.folder.path(), &place.url(), &flags).await;
+    let other = run(fixture.directory.path(), &fixture.url(), &flags).await;
     let problem = "encoding (long texts and pruning) was `long_text 3 Some(9), None` and is `long_text 3 None, None`";
     assert!(other.code == 2 && other.stderr.contains(problem), "{}", other.stderr);
     let flags = [&flags[..], &["--window-overlap", "9"]].concat();
-    let resumed = run(place.folder.path(), &place.url(), &flags).await;
-    let told = resumed.json();
+    let resumed = run(fixture.directory.path(), &fixture.url(), &flags).await;
+    let summary = resumed.json();
     // The counts differ: the documents before the checkpoint are in no store of this test.
     assert_eq!(
-        (resumed.code, &told["resumed_after"], &told["documents"]),
+        (resumed.code, &summary["resumed_after"], &summary["documents"]),
         (1, &json!(20), &json!(30)),
         "{}",
         resumed.stderr
     );
-    let written = checkpoint(&place.path("checkpoint")).unwrap();
+    let written = read_checkpoint(&fixture.path("checkpoint")).unwrap();
     assert_eq!(written["version"], 2);
     assert_eq!(written["run"]["encoding"], "long_text=window window_overlap=9");
 
-    fs::write(place.path("checkpoint"), r#"{"version": 3}"#).unwrap();
-    let refused = run(place.folder.path(), &place.url(), &flags).await;
+    fs::write(fixture.path("checkpoint"), r#"{"version": 3}"#).unwrap();
+    let refused = run(fixture.directory.path(), &fixture.url(), &flags).await;
     assert!(refused.code == 2 && refused.stderr.contains("a later release wrote the checkpoint"), "{}", refused.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_documents_keep_the_alias_where_it_is() {
-    let place = Place::embedded().await;
-    place.ingest(with_dense("docs-v1"), documents(50)).await;
+async fn rejected_documents_prevent_the_alias_switch() {
+    let fixture = Fixture::embedded().await;
+    fixture.ingest(with_dense("docs-v1"), documents(50)).await;
     let unkept = IngestOptions { text_field: Some(String::new()), ..with_dense("docs-v1") };
-    place.ingest(unkept, vec![document(key("unkept"), "no text is kept")]).await;
+    fixture.ingest(unkept, vec![document(key("unkept"), "no text is kept")]).await;
     let elsewhere = IngestOptions { text_field: Some("body".to_owned()), ..with_dense("docs-v1") };
-    place.ingest(elsewhere, vec![document(num(1_000), "the text is elsewhere")]).await;
-    place.set_alias("docs", "docs-v1").await;
+    fixture.ingest(elsewhere, vec![document(num(1_000), "the text is elsewhere")]).await;
+    fixture.set_alias("docs", "docs-v1").await;
 
-    let first = place.reindex(&[]).await;
+    let first = fixture.reindex(&[]).await;
     assert_eq!(first.code, 1, "{}", first.stderr);
-    let told = first.json();
-    assert_eq!((&told["indexed"], &told["rejected"]), (&json!(50), &json!(2)));
-    assert_eq!((&told["alias_switched"], &told["obstacle"]), (&json!(false), &json!("documents were rejected")));
+    let summary = first.json();
+    assert_eq!((&summary["indexed"], &summary["rejected"]), (&json!(50), &json!(2)));
+    assert_eq!((&summary["alias_switched"], &summary["obstacle"]), (&json!(false), &json!("documents were rejected")));
     for part in ["documents were rejected", "--skip-unchanged", "--force-switch"] {
         assert!(first.stderr.contains(part), "{}", first.stderr);
     }
-    let rejects = fs::read_to_string(place.path("docs-v2.rejects.jsonl")).unwrap();
+    let rejects = fs::read_to_string(fixture.path("docs-v2.rejects.jsonl")).unwrap();
     let rejects: Vec<Value> = rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = |id: &str| rejects.iter().find(|reject| reject["line"].as_str() == Some(id)).unwrap()["message"].clone();
-    assert!(told(r#"{"id":"unkept"}"#).as_str().unwrap().contains("was not stored"));
-    assert!(told(r#"{"id":1000}"#).as_str().unwrap().contains("--text-field body"));
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
+    let message_of =
+        |id: &str| rejects.iter().find(|reject| reject["line"].as_str() == Some(id)).unwrap()["message"].clone();
+    assert!(message_of(r#"{"id":"unkept"}"#).as_str().unwrap().contains("was not stored"));
+    assert!(message_of(r#"{"id":1000}"#).as_str().unwrap().contains("--text-field body"));
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
 
     // It remembers that all is done but the switch.
-    let again = place.reindex(&[]).await;
+    let again = fixture.reindex(&[]).await;
     assert_eq!((again.code, &again.json()["documents"]), (1, &json!(0)), "{}", again.stderr);
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
-    let anyway = place.reindex(&["--force-switch"]).await;
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
+    let anyway = fixture.reindex(&["--force-switch"]).await;
     assert_eq!((anyway.code, &anyway.json()["alias_switched"]), (1, &json!(true)), "{}", anyway.stderr);
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
-    assert!(!place.path("docs-v2.reindex.json").exists());
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
+    assert!(!fixture.path("docs-v2.reindex.json").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_different_number_of_documents_keeps_the_alias_where_it_is() {
-    let place = Place::embedded().await;
-    place.ingest(with_dense("docs-v1"), documents(30)).await;
-    place.set_alias("docs", "docs-v1").await;
+async fn a_document_count_mismatch_prevents_the_alias_switch() {
+    let fixture = Fixture::embedded().await;
+    fixture.ingest(with_dense("docs-v1"), documents(30)).await;
+    fixture.set_alias("docs", "docs-v1").await;
     let new = IngestOptions { model: "new".to_owned(), ..with_dense("docs-v2") };
-    place.ingest(new, vec![document(num(9_999), "one that the old collection has not")]).await;
-    let run = place.reindex(&[]).await;
+    fixture.ingest(new, vec![document(num(9_999), "one that the old collection has not")]).await;
+    let run = fixture.reindex(&[]).await;
     assert_eq!((run.code, &run.json()["alias_switched"]), (1, &json!(false)), "{}", run.stderr);
     assert!(run.stderr.contains("`docs-v1` has 30 documents and `docs-v2` has 31"), "{}", run.stderr);
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
 
     // A second run finds what was written during the first.
     let delete = DeleteRequest { collection: "docs-v2".to_owned(), ids: vec![num(9_999)], ..Default::default() };
-    place.server.index_client().await.delete(delete).await.unwrap();
-    place.ingest(with_dense("docs-v1"), vec![document(num(31), "one that was written meanwhile")]).await;
-    let second = place.reindex(&["--skip-unchanged"]).await;
+    fixture.server.index_client().await.delete(delete).await.unwrap();
+    fixture.ingest(with_dense("docs-v1"), vec![document(num(31), "one that was written meanwhile")]).await;
+    let second = fixture.reindex(&["--skip-unchanged"]).await;
     assert_eq!(second.code, 0, "{}", second.stderr);
-    let told = second.json();
-    assert_eq!((&told["unchanged"], &told["indexed"], &told["alias_switched"]), (&json!(30), &json!(1), &json!(true)));
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+    let summary = second.json();
+    assert_eq!(
+        (&summary["unchanged"], &summary["indexed"], &summary["alias_switched"]),
+        (&json!(30), &json!(1), &json!(true))
+    );
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_found_before_anything_is_written() {
-    let place = Place::embedded().await;
-    place.ingest(with_dense("docs-v1"), documents(30)).await;
-    place.set_alias("docs", "docs-v1").await;
+async fn errors_are_found_before_anything_is_written() {
+    let fixture = Fixture::embedded().await;
+    fixture.ingest(with_dense("docs-v1"), documents(30)).await;
+    fixture.set_alias("docs", "docs-v1").await;
     let reindex = async |from: &str, into: &str, alias: &str, model: &str| {
         let arguments = ["reindex", "--from", from, "--into", into, "--alias", alias, "--model", model];
-        let run = run(place.folder.path(), &place.url(), &arguments).await;
+        let run = run(fixture.directory.path(), &fixture.url(), &arguments).await;
         assert_eq!(run.code, 2, "{}", run.stderr);
         run.stderr
     };
@@ -244,8 +252,8 @@ async fn mistakes_are_found_before_anything_is_written() {
         ("docs", "v2", "v2", "new", "are both `v2`"),
         ("docs", "v2", "docs", "absent", "unknown model `absent`"),
     ] {
-        let told = reindex(from, into, alias, model).await;
-        assert!(told.contains(part), "{told}");
+        let output = reindex(from, into, alias, model).await;
+        assert!(output.contains(part), "{output}");
     }
     // What a run left that was not finished is another run's.
     let left = json!({
@@ -253,27 +261,30 @@ async fn mistakes_are_found_before_anything_is_written() {
                  "encoding": "" },
         "page_token": "", "complete": false, "documents": 7, "some_rejected": false,
     });
-    fs::write(place.path("v2.reindex.json"), left.to_string()).unwrap();
-    let told = reindex("docs", "v2", "docs", "new").await;
-    assert!(told.contains("v2.reindex.json belongs to another run: the fingerprint of the model was `ab`"), "{told}");
-    fs::write(place.path("v2.reindex.json"), "{").unwrap();
-    let told = reindex("docs", "v2", "docs", "new").await;
-    assert!(told.contains("is not a checkpoint of reindex"), "{told}");
+    fs::write(fixture.path("v2.reindex.json"), left.to_string()).unwrap();
+    let output = reindex("docs", "v2", "docs", "new").await;
+    assert!(
+        output.contains("v2.reindex.json belongs to another run: the fingerprint of the model was `ab`"),
+        "{output}"
+    );
+    fs::write(fixture.path("v2.reindex.json"), "{").unwrap();
+    let output = reindex("docs", "v2", "docs", "new").await;
+    assert!(output.contains("is not a checkpoint of reindex"), "{output}");
     let request = GetCollectionRequest { collection: "v2".to_owned() };
     assert_eq!(
-        place.server.index_client().await.get_collection(request).await.unwrap_err().code(),
+        fixture.server.index_client().await.get_collection(request).await.unwrap_err().code(),
         tonic::Code::NotFound
     );
 }
 
 /// An empty collection is reindexed too.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collection_without_documents_is_no_trouble() {
-    let place = Place::embedded().await;
-    place.ingest(with_dense("docs-v1"), Vec::new()).await;
-    place.set_alias("docs", "docs-v1").await;
-    let run = place.reindex(&[]).await;
+async fn an_empty_collection_is_reindexed() {
+    let fixture = Fixture::embedded().await;
+    fixture.ingest(with_dense("docs-v1"), Vec::new()).await;
+    fixture.set_alias("docs", "docs-v1").await;
+    let run = fixture.reindex(&[]).await;
     assert_eq!((run.code, &run.json()["documents"]), (0, &json!(0)), "{}", run.stderr);
-    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
-    assert_eq!(model_of(&place.collection("docs").await), "new");
+    assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
+    assert_eq!(model_of(&fixture.collection("docs").await), "new");
 }

@@ -13,8 +13,8 @@ use super::fake::{Fake, Rule};
 use super::{Run, command, run};
 
 /// Runs `rejects` with `input` on standard input.
-async fn rejects(folder: &Path, arguments: &[&str], input: Vec<u8>) -> Output {
-    let mut command = command(folder, "http://unused", [&["rejects"], arguments].concat());
+async fn rejects(directory: &Path, arguments: &[&str], input: Vec<u8>) -> Output {
+    let mut command = command(directory, "http://unused", [&["rejects"], arguments].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = spawn_blocking(move || {
         let mut child = command.spawn().unwrap();
@@ -24,14 +24,14 @@ async fn rejects(folder: &Path, arguments: &[&str], input: Vec<u8>) -> Output {
     output.await.unwrap()
 }
 
-async fn ingest(folder: &Path, arguments: &[&str]) -> Run {
+async fn ingest(directory: &Path, arguments: &[&str]) -> Run {
     let server = Fake::new(Rule::Index).serve().await;
-    run(folder, &server, &[&["ingest", "--collection", "docs"], arguments].concat()).await
+    run(directory, &server, &[&["ingest", "--collection", "docs"], arguments].concat()).await
 }
 
 #[tokio::test]
 async fn rejected_records_come_back_byte_for_byte() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     // Latin-1, NUL, a carriage return within, control characters, invalid UTF-8 of all kinds, and what JSON escapes.
     let bad: [&[u8]; 8] = [
         b"{\"id\": 1, \"text\": \"caf\xe9 au lait\"}",
@@ -45,11 +45,11 @@ async fn rejected_records_come_back_byte_for_byte() {
     ];
     let good = &b"{\"id\": 9, \"text\": \"good\"}"[..];
     let lines: Vec<u8> = bad.iter().flat_map(|line| [line, &b"\n"[..], good, b"\n"].concat()).collect();
-    fs::write(folder.path().join("docs.jsonl"), lines).unwrap();
-    let run = ingest(folder.path(), &["docs.jsonl"]).await;
+    fs::write(directory.path().join("docs.jsonl"), lines).unwrap();
+    let run = ingest(directory.path(), &["docs.jsonl"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
 
-    let file = folder.path().join("docs.jsonl.rejects.jsonl");
+    let file = directory.path().join("docs.jsonl.rejects.jsonl");
     let entries: Vec<Value> =
         fs::read_to_string(&file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for (entry, line) in entries.iter().zip(bad) {
@@ -57,8 +57,8 @@ async fn rejected_records_come_back_byte_for_byte() {
         assert_eq!(entry.get("line_base64").is_some(), entry["line"].is_null(), "{entry}");
     }
     let expected = bad.map(|line| [line, b"\n"].concat()).concat();
-    let of_file = rejects(folder.path(), &["docs.jsonl.rejects.jsonl"], Vec::new()).await;
-    let of_input = rejects(folder.path(), &["-"], fs::read(&file).unwrap()).await;
+    let of_file = rejects(directory.path(), &["docs.jsonl.rejects.jsonl"], Vec::new()).await;
+    let of_input = rejects(directory.path(), &["-"], fs::read(&file).unwrap()).await;
     for output in [of_file, of_input] {
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), expected.as_slice()));
     }
@@ -66,49 +66,49 @@ async fn rejected_records_come_back_byte_for_byte() {
     // Decoded, they are documents.
     let decoded: String =
         expected.split(|&byte| byte == b'\n').next().unwrap().iter().map(|&it| char::from(it)).collect();
-    fs::write(folder.path().join("again.jsonl"), decoded).unwrap();
-    assert_eq!(ingest(folder.path(), &["again.jsonl"]).await.code, 0);
+    fs::write(directory.path().join("again.jsonl"), decoded).unwrap();
+    assert_eq!(ingest(directory.path(), &["again.jsonl"]).await.code, 0);
 }
 
 #[tokio::test]
 async fn rejected_rows_come_back_with_their_line_ends() {
-    let folder = tempdir().unwrap();
-    fs::write(folder.path().join("docs.csv"), b"id,text\n1,\"a\nb\xe9\"\n2,b,c\n3,good\n").unwrap();
-    assert_eq!(ingest(folder.path(), &["docs.csv"]).await.code, 1);
-    let output = rejects(folder.path(), &["docs.csv.rejects.jsonl"], Vec::new()).await;
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("docs.csv"), b"id,text\n1,\"a\nb\xe9\"\n2,b,c\n3,good\n").unwrap();
+    assert_eq!(ingest(directory.path(), &["docs.csv"]).await.code, 1);
+    let output = rejects(directory.path(), &["docs.csv.rejects.jsonl"], Vec::new()).await;
     assert_eq!(output.stdout, b"1,\"a\nb\xe9\"\n2,b,c\n");
 }
 
 #[tokio::test]
 async fn a_record_that_was_not_kept_is_reported() {
-    let folder = tempdir().unwrap();
-    fs::create_dir(folder.path().join("notes")).unwrap();
-    fs::write(folder.path().join("notes/a.txt"), b"\xff").unwrap();
-    assert_eq!(ingest(folder.path(), &["notes", "--rejects", "r"]).await.code, 1);
-    let output: Run = rejects(folder.path(), &["r"], Vec::new()).await.into();
+    let directory = tempdir().unwrap();
+    fs::create_dir(directory.path().join("notes")).unwrap();
+    fs::write(directory.path().join("notes/a.txt"), b"\xff").unwrap();
+    assert_eq!(ingest(directory.path(), &["notes", "--rejects", "r"]).await.code, 1);
+    let output: Run = rejects(directory.path(), &["r"], Vec::new()).await.into();
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert!(output.stderr.contains("warning: notes/a.txt, line 1: "), "{}", output.stderr);
 }
 
 #[tokio::test]
-async fn what_is_no_file_of_rejects_is_an_error() {
-    let folder = tempdir().unwrap();
-    let output: Run = rejects(folder.path(), &["-"], b"{\"line\":\"a\"}\n{\"id\": 1}\n".to_vec()).await.into();
+async fn an_invalid_rejects_file_is_an_error() {
+    let directory = tempdir().unwrap();
+    let output: Run = rejects(directory.path(), &["-"], b"{\"line\":\"a\"}\n{\"id\": 1}\n".to_vec()).await.into();
     assert_eq!((output.code, output.stdout.as_str()), (2, "a\n"));
     assert!(output.stderr.starts_with("error: -, line 2: it is not an entry"), "{}", output.stderr);
     for wrong in ["absent", "."] {
-        let output: Run = rejects(folder.path(), &[wrong], Vec::new()).await.into();
+        let output: Run = rejects(directory.path(), &[wrong], Vec::new()).await.into();
         assert_eq!(output.code, 2);
         assert!(output.stderr.starts_with(&format!("error: can't read {wrong}: ")), "{}", output.stderr);
     }
 }
 
 #[tokio::test]
-async fn a_reader_that_has_seen_enough_is_no_error() {
-    let folder = tempdir().unwrap();
+async fn a_closed_output_pipe_is_not_an_error() {
+    let directory = tempdir().unwrap();
     let entry = format!("{{\"line\":\"{}\"}}\n", "x".repeat(1 << 10));
-    fs::write(folder.path().join("r"), entry.repeat(1 << 10)).unwrap();
-    let mut command = command(folder.path(), "http://unused", ["rejects", "r"]);
+    fs::write(directory.path().join("r"), entry.repeat(1 << 10)).unwrap();
+    let mut command = command(directory.path(), "http://unused", ["rejects", "r"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = spawn_blocking(move || {
         let mut child = command.spawn().unwrap();

@@ -11,11 +11,11 @@ use crate::support::sidecar::Sidecar;
 
 const TOKEN: &str = "token-0123456789";
 
-/// What a client and a server need, in a folder.
-fn files(folder: &TempDir) {
+/// What a client and a server need, in a directory.
+fn write_files(directory: &TempDir) {
     let authority = CertificateAuthority::new("ours");
     let (server, client) = (authority.issue(), authority.issue());
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     write("ca", &authority.pem());
     write("cert", &server.certificate);
     write("key", &server.key);
@@ -26,30 +26,30 @@ fn files(folder: &TempDir) {
 }
 
 /// The same with the token in the environment.
-async fn run_with_token(folder: &TempDir, server: &str, arguments: &[&str]) -> Run {
-    let mut command = command(folder.path(), server, arguments);
+async fn run_with_token(directory: &TempDir, server: &str, arguments: &[&str]) -> Run {
+    let mut command = command(directory.path(), server, arguments);
     command.env("SPLADE_TOKEN", TOKEN).stdin(Stdio::null());
     spawn_blocking(move || command.output().unwrap()).await.unwrap().into()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_show_what_the_server_wants() {
-    let folder = TempDir::new().unwrap();
-    files(&folder);
-    let path = |name: &str| folder.path().join(name).display().to_string();
+async fn commands_send_the_required_certificates_and_tokens() {
+    let directory = TempDir::new().unwrap();
+    write_files(&directory);
+    let path = |name: &str| directory.path().join(name).display().to_string();
     let flags = ["--tls-cert", &path("cert"), "--tls-key", &path("key"), "--tls-client-ca", &path("ca")];
     let sidecar =
         Sidecar::start_in(TempDir::new().unwrap(), &[&flags[..], &["--auth-tokens", &path("tokens")]].concat()).await;
     let server = format!("https://localhost:{}", sidecar.address.port());
     let tls = ["--tls-ca", "ca", "--tls-cert", "client-cert", "--tls-key", "client-key"];
-    let folder_path = folder.path();
+    let folder_path = directory.path();
 
     let health = run(folder_path, &server, &[&["health", "--wait", "30s"][..], &tls].concat()).await;
     assert_eq!((health.code, health.stdout.as_str()), (0, "SERVING\n"), "{}", health.stderr);
     let encode = [&["encode", "the moon"][..], &tls].concat();
     let with_file = run(folder_path, &server, &[&encode[..], &["--token-file", "token"]].concat()).await;
     assert_eq!(with_file.code, 0, "{}", with_file.stderr);
-    let with_variable = run_with_token(&folder, &server, &encode).await;
+    let with_variable = run_with_token(&directory, &server, &encode).await;
     assert_eq!(with_variable.code, 0, "{}", with_variable.stderr);
 
     let refused = run(folder_path, &server, &encode).await;
@@ -66,10 +66,10 @@ async fn they_show_what_the_server_wants() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mistakes_name_the_flag() {
-    let folder = TempDir::new().unwrap();
-    files(&folder);
-    std::fs::write(folder.path().join("two-lines"), "one\ntwo").unwrap();
+async fn errors_name_the_flag() {
+    let directory = TempDir::new().unwrap();
+    write_files(&directory);
+    std::fs::write(directory.path().join("two-lines"), "one\ntwo").unwrap();
     for (server, flags, problem) in [
         ("https://localhost:1", &["--tls-ca", "absent"] as &[&str], "--tls-ca: absent can't be read"),
         ("http://localhost:1", &["--tls-ca", "ca"], "pass https://HOST:PORT"),
@@ -78,7 +78,7 @@ async fn mistakes_name_the_flag() {
         ("http://localhost:1", &["--token-file", "two-lines"], "--token-file contains characters that a header can't"),
         ("http://localhost:1", &["--token-file", "token", "--token", "x"], "cannot be used with"),
     ] {
-        let refused = run(folder.path(), server, &[&["health"], flags].concat()).await;
+        let refused = run(directory.path(), server, &[&["health"], flags].concat()).await;
         assert_eq!(refused.code, 2, "{flags:?}");
         assert!(refused.stderr.contains(problem), "{flags:?}: {}", refused.stderr);
     }

@@ -12,12 +12,12 @@ use super::{Run, run};
 use crate::support::models::{copy_dir, create_modified_model, model_dir};
 use crate::support::sidecar::MODEL;
 
-const NOBODY: &str = "http://127.0.0.1:1";
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
 async fn verify(model: &Path, flags: &[&str]) -> Run {
-    let place = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let model = model.to_str().unwrap();
-    run(place.path(), NOBODY, &[&["model", "verify", "--model", model], flags].concat()).await
+    run(directory.path(), UNREACHABLE, &[&["model", "verify", "--model", model], flags].concat()).await
 }
 
 /// The comparison of a role in a dtype.
@@ -94,7 +94,7 @@ fn layer_types(pattern: &str) -> Value {
 }
 
 /// Sets one weight of a tensor.
-fn spoil(tensors: &mut HashMap<String, Tensor>, name: &str, at: usize, weight: f32) {
+fn set_weight(tensors: &mut HashMap<String, Tensor>, name: &str, at: usize, weight: f32) {
     let tensor = tensors[name].clone();
     let mut weights: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
     weights[at] = weight;
@@ -105,7 +105,7 @@ fn spoil(tensors: &mut HashMap<String, Tensor>, name: &str, at: usize, weight: f
 async fn a_broken_weight_is_never_equal_or_close() {
     const LAYER: &str = "bert.encoder.layer.0.attention.self.query.weight";
     let verdicts = |weight: f32| async move {
-        let model = create_modified_model("bert-random-untied", |tensors| spoil(tensors, LAYER, 70, weight));
+        let model = create_modified_model("bert-random-untied", |tensors| set_weight(tensors, LAYER, 70, weight));
         let run = verify(model.path(), &["--output", "json"]).await;
         let report = run.json();
         let of = |dtype| comparison(&report, "document", dtype).clone();
@@ -132,12 +132,12 @@ async fn a_broken_weight_is_never_equal_or_close() {
 async fn texts_that_overflow_are_reported() {
     let model = create_modified_model("bert-random-untied", |tensors| {
         let layer = |part: &str| format!("bert.encoder.layer.1.{part}.weight");
-        spoil(tensors, &layer("attention.output.LayerNorm"), 3, 9e17);
+        set_weight(tensors, &layer("attention.output.LayerNorm"), 3, 9e17);
         // Outputs 0 and 1, for either sign of the input 3.
-        spoil(tensors, &layer("intermediate.dense"), 3, 9e17);
-        spoil(tensors, &layer("intermediate.dense"), 32 + 3, -9e17);
-        spoil(tensors, &layer("output.dense"), 0, 9e17);
-        spoil(tensors, &layer("output.dense"), 1, 9e17);
+        set_weight(tensors, &layer("intermediate.dense"), 3, 9e17);
+        set_weight(tensors, &layer("intermediate.dense"), 32 + 3, -9e17);
+        set_weight(tensors, &layer("output.dense"), 0, 9e17);
+        set_weight(tensors, &layer("output.dense"), 1, 9e17);
     });
     let run = verify(model.path(), &["--dtype", "float32"]).await;
     assert_eq!(run.code, 1, "{}", run.stdout);
@@ -146,8 +146,8 @@ async fn texts_that_overflow_are_reported() {
 
 #[tokio::test]
 async fn texts_come_from_a_file() {
-    let place = tempdir().unwrap();
-    let file = place.path().join("texts");
+    let directory = tempdir().unwrap();
+    let file = directory.path().join("texts");
     let texts = file.to_str().unwrap();
     let model = model_dir(MODEL);
     let flags = ["--texts", texts, "--output", "json", "--dtype", "int8,float32,int8"];
@@ -174,7 +174,7 @@ async fn texts_come_from_a_file() {
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{problem}");
         assert!(run.stderr.contains(problem) && run.stderr.contains("--texts"), "{problem}: {}", run.stderr);
     }
-    for missing in ["no such file", place.path().to_str().unwrap()] {
+    for missing in ["no such file", directory.path().to_str().unwrap()] {
         let run = verify(&model, &["--texts", missing]).await;
         assert!(run.code == 2 && run.stderr.contains("--texts"), "{missing}: {}", run.stderr);
     }
@@ -189,10 +189,10 @@ async fn a_dtype_that_the_device_does_not_have_is_refused() {
 
 #[tokio::test]
 async fn check_verifies_the_models_of_a_server() {
-    let place = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let check = |model: &Path, flags: &'static [&'static str]| {
-        let (model, place) = (model.to_str().unwrap().to_owned(), place.path().to_owned());
-        async move { run(&place, NOBODY, &[&["check", "--verify", "--model", &model], flags].concat()).await }
+        let (model, directory) = (model.to_str().unwrap().to_owned(), directory.path().to_owned());
+        async move { run(&directory, UNREACHABLE, &[&["check", "--verify", "--model", &model], flags].concat()).await }
     };
     let fine = check(&model_dir(MODEL), &[]).await;
     assert_eq!(fine.code, 0, "{}", fine.stdout);
@@ -205,7 +205,7 @@ async fn check_verifies_the_models_of_a_server() {
     assert!(unknown.stdout.contains("warning  modernbert-random-untied: nothing was compared"), "{}", unknown.stdout);
 
     let broken = create_modified_model("bert-random-untied", |tensors| {
-        spoil(tensors, "bert.encoder.layer.1.intermediate.dense.weight", 70, 1e6);
+        set_weight(tensors, "bert.encoder.layer.1.intermediate.dense.weight", 70, 1e6);
     });
     let broken = check(broken.path(), &["--dtype", "int8"]).await;
     assert_eq!(broken.code, 2, "{}", broken.stdout);

@@ -15,12 +15,12 @@ use super::{Run, command, run, run_with_input};
 
 const FLAGS: [&str; 6] = ["--collection", "docs", "--checkpoint", "checkpoint", "--output", "json"];
 
-fn line(id: usize, text: &str) -> String {
+fn format_line(id: usize, text: &str) -> String {
     format!("{}\n", json!({"id": id, "text": text}))
 }
 
-fn lines(ids: impl IntoIterator<Item = usize>, text: &str) -> String {
-    ids.into_iter().map(|id| line(id, text)).collect()
+fn format_lines(ids: impl IntoIterator<Item = usize>, text: &str) -> String {
+    ids.into_iter().map(|id| format_line(id, text)).collect()
 }
 
 fn gzip(content: &str) -> Vec<u8> {
@@ -74,11 +74,11 @@ fn documents(ids: impl IntoIterator<Item = u64>, text: &str) -> Vec<(u64, String
 }
 
 #[tokio::test]
-async fn a_replaced_file_is_read_from_its_beginning_whatever_its_size() {
+async fn a_replaced_file_is_read_from_its_beginning_at_any_size() {
     let csv = |ids: std::ops::RangeInclusive<usize>, text: &str| {
         "id,text\n".to_owned() + &ids.map(|id| format!("{id},{text}\n")).collect::<String>()
     };
-    let json_lines = |ids: std::ops::RangeInclusive<usize>, text: &str| lines(ids, text);
+    let json_lines = |ids: std::ops::RangeInclusive<usize>, text: &str| format_lines(ids, text);
     let array = |ids: std::ops::RangeInclusive<usize>, text: &str| {
         json!(ids.map(|id| json!({"id": id, "text": text})).collect::<Vec<_>>()).to_string()
     };
@@ -111,38 +111,38 @@ async fn a_replaced_file_is_read_from_its_beginning_whatever_its_size() {
 }
 
 #[tokio::test]
-async fn what_comes_after_a_change_is_read_again_so_that_the_last_document_stays() {
+async fn content_after_a_change_is_read_again_so_that_the_last_version_wins() {
     let setup = Setup::new().await;
-    let (base, updates) = (lines(1..=3, "base"), lines(2..=2, "update"));
+    let (base, updates) = (format_lines(1..=3, "base"), format_lines(2..=2, "update"));
     setup.write("1.jsonl", &base);
     setup.write("2.jsonl", &updates);
     let input = ["1.jsonl", "2.jsonl"];
     assert_eq!(setup.ingest(&input, &[]).await.1.len(), 4);
-    append(&setup.path("1.jsonl"), &line(4, "base"));
+    append(&setup.path("1.jsonl"), &format_line(4, "base"));
     let (run, sent) = setup.ingest(&input, &[]).await;
     assert_eq!((run.code, sent), (0, [documents([4], "base"), documents([2], "update")].concat()));
     assert!(run.stderr.contains("reading it and the files after it again"), "{}", run.stderr);
     assert!(setup.fake.seen().options.last().unwrap().1.skip_unchanged, "what is stored need not be encoded again");
-    append(&setup.path("2.jsonl"), &line(5, "update"));
+    append(&setup.path("2.jsonl"), &format_line(5, "update"));
     assert_eq!(setup.ingest(&input, &[]).await.1, documents([5], "update"));
 }
 
 #[tokio::test]
-async fn files_of_a_folder_that_come_go_or_change_are_told_apart() {
+async fn added_removed_and_changed_files_are_distinguished() {
     let setup = Setup::new().await;
-    let folder = setup.path("in");
-    fs::create_dir(&folder).unwrap();
+    let directory = setup.path("in");
+    fs::create_dir(&directory).unwrap();
     for id in [1, 3, 5] {
-        fs::write(folder.join(format!("{id}.jsonl")), line(id, "a")).unwrap();
+        fs::write(directory.join(format!("{id}.jsonl")), format_line(id, "a")).unwrap();
     }
     assert_eq!(setup.ingest(&["in"], &[]).await.1, documents([1, 3, 5], "a"));
-    fs::write(folder.join("6.jsonl"), line(6, "a")).unwrap();
+    fs::write(directory.join("6.jsonl"), format_line(6, "a")).unwrap();
     assert_eq!(setup.ingest(&["in"], &[]).await.1, documents([6], "a"));
-    fs::remove_file(folder.join("1.jsonl")).unwrap();
+    fs::remove_file(directory.join("1.jsonl")).unwrap();
     let (run, sent) = setup.ingest(&["in"], &[]).await;
     assert_eq!((run.code, sent), (0, Vec::new()));
     assert!(run.stderr.contains("1.jsonl was read by an earlier run and no longer exists"), "{}", run.stderr);
-    fs::write(folder.join("4.jsonl"), line(4, "a")).unwrap();
+    fs::write(directory.join("4.jsonl"), format_line(4, "a")).unwrap();
     let (run, sent) = setup.ingest(&["in"], &[]).await;
     assert_eq!((run.code, sent), (0, documents([4, 5, 6], "a")));
     assert!(run.stderr.contains("4.jsonl is new and sorts before"), "{}", run.stderr);
@@ -153,9 +153,9 @@ async fn a_rotated_log_is_read_to_its_end_and_then_the_new_one() {
     for rotation in ["rename", "copytruncate", "rename and gzip"] {
         let setup = Setup::new().await;
         let log = setup.path("app.jsonl");
-        append(&log, &lines(1..=2, "a"));
+        append(&log, &format_lines(1..=2, "a"));
         assert_eq!(setup.ingest(&["app.jsonl"], &[]).await.1, documents(1..=2, "a"));
-        append(&log, &line(3, "a"));
+        append(&log, &format_line(3, "a"));
         let old = fs::read_to_string(&log).unwrap();
         match rotation {
             "rename" => fs::rename(&log, setup.path("app.jsonl.1")).unwrap(),
@@ -166,7 +166,7 @@ async fn a_rotated_log_is_read_to_its_end_and_then_the_new_one() {
             }
         }
         // Longer than what was read of the old one.
-        fs::write(&log, lines(4..=9, "b")).unwrap();
+        fs::write(&log, format_lines(4..=9, "b")).unwrap();
         let (run, sent) = setup.ingest(&["app.jsonl"], &[]).await;
         assert_eq!((run.code, sent), (0, [documents([3], "a"), documents(4..=9, "b")].concat()), "{rotation}");
         assert!(run.stderr.contains("app.jsonl was rotated"), "{}", run.stderr);
@@ -176,10 +176,10 @@ async fn a_rotated_log_is_read_to_its_end_and_then_the_new_one() {
 }
 
 #[tokio::test]
-async fn a_last_record_without_its_end_is_held_back_until_it_is_complete() {
-    let half_json = line(2, "the summary")[..20].to_owned();
+async fn an_unterminated_last_record_is_held_back_until_complete() {
+    let half_json = format_line(2, "the summary")[..20].to_owned();
     for (name, whole, half, rest) in [
-        ("docs.jsonl", line(1, "a"), half_json, line(2, "the summary")[20..].to_owned()),
+        ("docs.jsonl", format_line(1, "a"), half_json, format_line(2, "the summary")[20..].to_owned()),
         ("docs.csv", "id,text\n1,a\n".to_owned(), "2,the su".to_owned(), "mmary\n".to_owned()),
         ("quoted.csv", "id,text\r\n1,a\r\n".to_owned(), "2,\"the ".to_owned(), "summary\"\r\n".to_owned()),
         ("names.csv", String::new(), "id,te".to_owned(), "xt\n1,a\n2,the summary\n".to_owned()),
@@ -201,7 +201,7 @@ async fn a_last_record_without_its_end_is_held_back_until_it_is_complete() {
 }
 
 #[tokio::test]
-async fn a_last_record_without_its_end_is_taken_if_it_is_final() {
+async fn an_unterminated_last_record_is_read_if_it_is_final() {
     let setup = Setup::new().await;
     setup.write("docs.csv", "id,text\n1,a\n2,b");
     assert_eq!(setup.ingest(&["docs.csv"], &[]).await.1, documents([1], "a"));
@@ -216,7 +216,7 @@ async fn a_last_record_without_its_end_is_taken_if_it_is_final() {
 /// What there is at first, and then: the second run ends well and takes what was added.
 #[tokio::test]
 async fn a_file_that_begins_empty_or_blank_grows() {
-    let (one, array) = (line(1, "a"), "[{\"id\": 1, \"text\": \"a\"}]");
+    let (one, array) = (format_line(1, "a"), "[{\"id\": 1, \"text\": \"a\"}]");
     for (name, first, second, flags) in [
         ("a.jsonl", "", one.as_str(), &[][..]),
         ("a.jsonl", "\n\n", &format!("\n\n{one}"), &[]),
@@ -242,7 +242,7 @@ async fn a_file_that_begins_empty_or_blank_grows() {
 }
 
 #[tokio::test]
-async fn a_place_between_cr_and_lf_is_gone_on_from() {
+async fn reading_resumes_between_cr_and_lf() {
     let setup = Setup::new().await;
     setup.write("a.csv", "1,a\r\n2,b");
     let flags = ["--columns", "id,text"];
@@ -253,7 +253,7 @@ async fn a_place_between_cr_and_lf_is_gone_on_from() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_taken_without_its_end_is_read_again_when_it_has_one() {
+async fn an_unterminated_record_is_read_again_once_terminated() {
     let setup = Setup::new().await;
     setup.write("a.csv", "id,text\n1,a\n2,the su");
     let sent = setup.ingest(&["a.csv"], &["--final"]).await.1;
@@ -281,11 +281,11 @@ async fn a_closed_array_stays_closed() {
 #[tokio::test]
 async fn an_emptied_file_that_is_replaced_is_read_from_its_beginning() {
     let setup = Setup::new().await;
-    setup.write("a.jsonl", lines(1..=2, "a"));
+    setup.write("a.jsonl", format_lines(1..=2, "a"));
     assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.1.len(), 2);
     setup.write("a.jsonl", "");
     assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.0.code, 0);
-    setup.write("new", lines(3..=5, "b"));
+    setup.write("new", format_lines(3..=5, "b"));
     fs::rename(setup.path("new"), setup.path("a.jsonl")).unwrap();
     assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.1, documents(3..=5, "b"));
 }
@@ -296,13 +296,13 @@ async fn files_before_one_that_is_gone_are_read_again() {
     for is_gone in [true, false] {
         let setup = Setup::new().await;
         fs::create_dir(setup.path("in")).unwrap();
-        setup.write("in/1.jsonl", line(1, "first"));
-        setup.write("in/2.jsonl", line(1, "second"));
+        setup.write("in/1.jsonl", format_line(1, "first"));
+        setup.write("in/2.jsonl", format_line(1, "second"));
         assert_eq!(setup.ingest(&["in"], &[]).await.1.len(), 2);
         if is_gone {
             fs::remove_file(setup.path("in/2.jsonl")).unwrap();
         } else {
-            setup.write("in/2.jsonl", line(2, "other"));
+            setup.write("in/2.jsonl", format_line(2, "other"));
         }
         let (run, sent) = setup.ingest(&["in"], &[]).await;
         assert_eq!((run.code, &sent[0]), (0, &(1, "first".to_owned())), "{}", run.stderr);
@@ -316,16 +316,16 @@ async fn files_before_one_that_is_gone_are_read_again() {
 async fn a_file_that_is_replaced_behind_one_that_has_grown_is_noticed() {
     for is_rotated in [true, false] {
         let setup = Setup::new().await;
-        setup.write("1.jsonl", line(1, "first"));
-        setup.write("2.jsonl", line(1, "second"));
+        setup.write("1.jsonl", format_line(1, "first"));
+        setup.write("2.jsonl", format_line(1, "second"));
         let input = ["1.jsonl", "2.jsonl"];
         assert_eq!(setup.ingest(&input, &[]).await.1.len(), 2);
         if is_rotated {
             fs::rename(setup.path("2.jsonl"), setup.path("2.jsonl.1")).unwrap();
         } else {
-            append(&setup.path("1.jsonl"), &line(3, "first"));
+            append(&setup.path("1.jsonl"), &format_line(3, "first"));
         }
-        setup.write("2.jsonl", line(2, "other"));
+        setup.write("2.jsonl", format_line(2, "other"));
         let (run, sent) = setup.ingest(&input, &[]).await;
         assert_eq!((run.code, &sent[0]), (0, &(1, "first".to_owned())), "{}", run.stderr);
         assert!(setup.ingest(&input, &[]).await.0.stderr.contains("nothing to do"));
@@ -336,13 +336,13 @@ async fn a_file_that_is_replaced_behind_one_that_has_grown_is_noticed() {
 async fn logs_that_were_rotated_twice_are_all_read() {
     let setup = Setup::new().await;
     let log = setup.path("app.jsonl");
-    append(&log, &line(1, "a"));
+    append(&log, &format_line(1, "a"));
     assert_eq!(setup.ingest(&["app.jsonl"], &[]).await.1, documents([1], "a"));
-    append(&log, &line(2, "a"));
+    append(&log, &format_line(2, "a"));
     fs::rename(&log, setup.path("app.jsonl.2")).unwrap();
-    append(&log, &line(3, "a"));
+    append(&log, &format_line(3, "a"));
     fs::rename(&log, setup.path("app.jsonl.1")).unwrap();
-    append(&log, &line(4, "a"));
+    append(&log, &format_line(4, "a"));
     let (run, sent) = setup.ingest(&["app.jsonl"], &[]).await;
     assert_eq!((run.code, sent), (0, documents(2..=4, "a")), "{}", run.stderr);
 }
@@ -356,9 +356,9 @@ async fn standard_input_must_begin_with_what_was_read_of_it() {
         let run = run_with_input(setup.directory.path(), &setup.server, &flags, input).await;
         (run, setup.sent_after(before))
     };
-    assert_eq!(ingest(&lines(1..=3, "a")).await.1, documents(1..=3, "a"));
-    assert_eq!(ingest(&lines(1..=5, "a")).await.1, documents(4..=5, "a"));
-    let (refused, sent) = ingest(&lines(6..=12, "a")).await;
+    assert_eq!(ingest(&format_lines(1..=3, "a")).await.1, documents(1..=3, "a"));
+    assert_eq!(ingest(&format_lines(1..=5, "a")).await.1, documents(4..=5, "a"));
+    let (refused, sent) = ingest(&format_lines(6..=12, "a")).await;
     assert_eq!((refused.code, sent), (2, Vec::new()));
     assert!(refused.stderr.contains("the content before the checkpointed offset has changed"), "{}", refused.stderr);
 }
@@ -368,7 +368,7 @@ async fn a_second_run_on_a_checkpoint_is_refused_with_the_owner() {
     let holding = Fake::new(Rule::HoldAfter(1));
     let server = holding.serve().await;
     let setup = Setup::new().await;
-    setup.write("docs.jsonl", lines(1..=9, "a"));
+    setup.write("docs.jsonl", format_lines(1..=9, "a"));
     let arguments = [&["ingest", "docs.jsonl"][..], &FLAGS].concat();
     let mut first = command(setup.directory.path(), &server, arguments);
     let child = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

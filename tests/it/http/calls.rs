@@ -134,7 +134,7 @@ async fn a_stream_of_texts_is_encoded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http_2_is_spoken_too() {
+async fn http_2_is_supported() {
     let sidecar = start(&[]).await;
     let answer = put_lines(&sidecar, "/v1/ingest?collection=docs&create_collection=true", &docs(1..=3)).await;
     assert_eq!(results(&answer.lines()).len(), 3);

@@ -25,7 +25,7 @@ const STALL: Duration = Duration::from_secs(1);
 /// Memory may rise by so much.
 const MEMORY_KIB: u64 = 48 << 10;
 
-async fn process(folder: &TempDir, store: &QdrantServer) -> Process {
+async fn process(directory: &TempDir, store: &QdrantServer) -> Process {
     let url = store.url();
     let flags = [
         "--qdrant-url",
@@ -37,7 +37,7 @@ async fn process(folder: &TempDir, store: &QdrantServer) -> Process {
         "--max-upsert-delay",
         "5ms",
     ];
-    Process::start(folder.path(), &flags).await
+    Process::start(directory.path(), &flags).await
 }
 
 /// Opens a stream, and sends one line after the other, of so many bytes more, as fast as they are taken. Tells how many
@@ -85,11 +85,11 @@ impl Sending {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_is_held_holds_the_upload() {
+async fn a_stalled_store_applies_backpressure_to_the_upload() {
     const COUNT: u64 = 3_000;
     let store = QdrantServer::start_with(Options { discard: true, ..Options::default() });
-    let folder = TempDir::new().unwrap();
-    let process = process(&folder, &store).await;
+    let directory = TempDir::new().unwrap();
+    let process = process(&directory, &store).await;
     post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.expect_ok();
     let before = process.resident_kib();
     store.faults().hold_upserts();
@@ -116,8 +116,8 @@ async fn a_store_that_is_held_holds_the_upload() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read_blocks_only_itself() {
     let store = QdrantServer::start_with(Options { discard: true, ..Options::default() });
-    let folder = TempDir::new().unwrap();
-    let process = process(&folder, &store).await;
+    let directory = TempDir::new().unwrap();
+    let process = process(&directory, &store).await;
     let before = process.resident_kib();
     let (sending, answers) = send_lines(client(&process).await, 1_000_000, 0).await;
     let sent = timeout(Duration::from_secs(100), sending.stalled()).await.unwrap();
@@ -134,18 +134,18 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_sent_before_a_client_went_is_stored_or_not_and_nothing_is_held() {
+async fn a_disconnected_client_leaves_no_permits_held() {
     let store = QdrantServer::start();
-    let folder = TempDir::new().unwrap();
-    let process = process(&folder, &store).await;
+    let directory = TempDir::new().unwrap();
+    let process = process(&directory, &store).await;
     let mut client = client(&process).await;
     client.sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
     client.sender.send_chunk(docs(1..=40).as_bytes()).await.unwrap();
     assert_eq!(client.responses.read_head().await.status, 200);
-    let mut told = 0;
-    while told < 40 {
+    let mut reported = 0;
+    while reported < 40 {
         let piece = client.responses.read_chunk().await.unwrap();
-        told += parse_lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
+        reported += parse_lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
     }
     // In the middle of a line that is a document as it stands, and in the middle of a chunk.
     client.sender.send_raw(b"1000\r\n{\"id\": 41, \"text\": \"a cat\"}").await.unwrap();
@@ -155,7 +155,7 @@ async fn what_was_sent_before_a_client_went_is_stored_or_not_and_nothing_is_held
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
+async fn a_stopping_server_completes_and_reports_what_it_has_read() {
     const COUNT: u64 = 100_000;
     let store = QdrantServer::start();
     store.faults().delay_upserts(Duration::from_millis(200));
@@ -182,7 +182,7 @@ async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
 
 /// The answer comes through although much of the upload is on its way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_upload_can_read_why() {
+async fn a_refused_upload_receives_the_error() {
     let sidecar = start(&[]).await;
     for _ in 0..20 {
         let mut client = client(&sidecar).await;

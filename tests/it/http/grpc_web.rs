@@ -75,7 +75,7 @@ async fn preflight(sidecar: &Sidecar, origin: &str) -> HttpResponse {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_of_the_origins_that_were_named_may_call() {
+async fn pages_of_configured_origins_may_call() {
     let tokens = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tokens.path(), "token-0123456789abcdef").unwrap();
     let tokens = tokens.path().to_str().unwrap();

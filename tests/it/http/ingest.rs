@@ -98,13 +98,16 @@ async fn a_bad_line_is_a_result() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_problems_are_told_if_asked_for() {
+async fn only_errors_are_returned_on_request() {
     let sidecar = start(&[]).await;
     let path = format!("{INTO}&result_filter=RESULT_FILTER_PROBLEMS");
     let answer = put_lines(&sidecar, &path, &format!("{}{{}}\n{}", docs(1..=600), docs(601..=1_200))).await;
     let lines = answer.lines();
-    let told: Vec<_> = lines.iter().flat_map(|line| line["results"].as_array().unwrap()).collect();
-    assert_eq!((told.len(), &told[0]["sequence"], &told[0]["error"]["reason"]), (1, &json!(601), &json!("EMPTY_TEXT")));
+    let results: Vec<_> = lines.iter().flat_map(|line| line["results"].as_array().unwrap()).collect();
+    assert_eq!(
+        (results.len(), &results[0]["sequence"], &results[0]["error"]["reason"]),
+        (1, &json!(601), &json!("EMPTY_TEXT"))
+    );
     assert_eq!(lines.last().unwrap()["durable_through"], 1_201);
     let answer = put_lines(&sidecar, &path, &docs(1..=300)).await;
     let lines = answer.lines();
@@ -114,7 +117,7 @@ async fn only_problems_are_told_if_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn options_are_checked_before_there_is_an_answer() {
+async fn options_are_checked_before_the_response_starts() {
     let sidecar = start(&[]).await;
     for (query, field, problem) in [
         ("", "options.collection", "the collection name is empty"),
@@ -148,7 +151,7 @@ async fn options_are_checked_before_there_is_an_answer() {
 
 /// Curl asks before it sends a large file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_waits_to_be_asked_is_asked_if_it_is_let_in() {
+async fn expect_100_continue_is_answered_if_authorized() {
     let sidecar = start(&[]).await;
     let headers = [("expect", "100-continue"), ("transfer-encoding", "chunked")];
     let mut let_in = client(&sidecar).await;

@@ -56,7 +56,7 @@ async fn malformed_requests_name_the_field_and_the_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_there_is_not_found() {
+async fn missing_resources_are_not_found() {
     let sidecar = start(&[]).await;
     let answer = post(&sidecar, "/v1/search", json!({ "collection": "nowhere", "query": { "text": "a" } })).await;
     let (status, code, reason, ..) = error(&answer);
@@ -108,7 +108,7 @@ async fn other_media_types_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bodies_have_a_bound() {
+async fn request_bodies_are_limited() {
     let sidecar = start(&["--max-message-bytes", "10KiB"]).await;
     let long = json!({ "texts": ["word ".repeat(3_000)] }).to_string();
     let mut by_length = client(&sidecar).await;
@@ -138,11 +138,11 @@ async fn bodies_have_a_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_can_be_tried_again_says_when() {
-    let folder = TempDir::new().unwrap();
+async fn retryable_errors_have_a_retry_delay() {
+    let directory = TempDir::new().unwrap();
     // It listens, and has not begun to load its model.
     let server =
-        Server::bind(parse_config(&folder.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
+        Server::bind(parse_config(&directory.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
     let mut client = Http1Client::connect(server.http_address().unwrap()).await;
     for path in ["/v1/list_models", "/v1/list_aliases"] {
         let answer = client.post(path, &json!({})).await;

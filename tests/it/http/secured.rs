@@ -20,9 +20,9 @@ use crate::support::http1::{Http1Client, HttpResponse};
 
 const TOKEN: &str = "token-0123456789abcdef";
 
-fn write(folder: &TempDir, name: &str, text: &str) -> String {
-    std::fs::write(folder.path().join(name), text).unwrap();
-    Path::new(folder.path()).join(name).display().to_string()
+fn write(directory: &TempDir, name: &str, text: &str) -> String {
+    std::fs::write(directory.path().join(name), text).unwrap();
+    Path::new(directory.path()).join(name).display().to_string()
 }
 
 async fn call(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpResponse {
@@ -36,9 +36,9 @@ async fn call(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpR
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_path_wants_a_token() {
-    let folder = TempDir::new().unwrap();
-    let sidecar = start(&["--auth-tokens", &write(&folder, "tokens", TOKEN)]).await;
+async fn every_path_requires_a_token() {
+    let directory = TempDir::new().unwrap();
+    let sidecar = start(&["--auth-tokens", &write(&directory, "tokens", TOKEN)]).await;
     let door = sidecar.http.unwrap();
     let bearer = format!("Bearer {TOKEN}");
     for path in ["/v1/list_models", "/v1/list_aliases", "/openapi.json"] {
@@ -59,8 +59,8 @@ async fn every_path_wants_a_token() {
 /// Whoever has no token is refused before anything of the body is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_read_without_a_token() {
-    let folder = TempDir::new().unwrap();
-    let sidecar = start(&["--auth-tokens", &write(&folder, "tokens", TOKEN)]).await;
+    let directory = TempDir::new().unwrap();
+    let sidecar = start(&["--auth-tokens", &write(&directory, "tokens", TOKEN)]).await;
     for (path, kind) in [("/v1/encode", "application/json"), ("/v1/ingest?colection=docs", "application/x-ndjson")] {
         let mut client = client(&sidecar).await;
         let headers = [("content-type", kind), ("content-length", "1000000"), ("expect", "100-continue")];
@@ -95,12 +95,12 @@ async fn connect(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_is_that_of_the_grpc_port() {
-    let folder = TempDir::new().unwrap();
+async fn tls_settings_are_those_of_the_grpc_port() {
+    let directory = TempDir::new().unwrap();
     let (servers, clients) = (CertificateAuthority::new("servers"), CertificateAuthority::new("clients"));
     let signed = servers.issue();
-    let cert = write(&folder, "cert", &signed.certificate);
-    let (key, ca) = (write(&folder, "key", &signed.key), write(&folder, "ca", &clients.pem()));
+    let cert = write(&directory, "cert", &signed.certificate);
+    let (key, ca) = (write(&directory, "key", &signed.key), write(&directory, "ca", &clients.pem()));
     let flags = ["--tls-cert", &cert, "--tls-key", &key, "--tls-client-ca", &ca, "--http-listen", "127.0.0.1:0"];
     let store = TempDir::new().unwrap();
     let config = crate::support::sidecar::parse_config(&store.path().join("store"), &flags);
@@ -120,7 +120,7 @@ async fn tls_is_that_of_the_grpc_port() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn there_is_no_door_unless_it_is_asked_for() {
+async fn the_http_gateway_is_off_by_default() {
     let sidecar = crate::support::sidecar::Sidecar::start(&[]).await;
     assert_eq!(sidecar.http, None);
     sidecar.stop_drained().await;

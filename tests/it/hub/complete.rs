@@ -67,9 +67,9 @@ const NESTED: Files = &[
     ("0_Router/d/model.safetensors", "w"),
 ];
 
-fn has_all(folder: &Path, files: Files) {
+fn has_all(directory: &Path, files: Files) {
     for (path, _) in files {
-        assert!(folder.join(path).is_file(), "{path}");
+        assert!(directory.join(path).is_file(), "{path}");
     }
 }
 
@@ -78,9 +78,9 @@ async fn every_file_of_a_complete_model_is_downloaded() {
     for files in [VOCABULARY, SHARDED_PICKLE, ROUTER] {
         let (_hub, endpoint) = Hub::new().of(files).serve().await;
         let home = tempdir().unwrap();
-        let folder = pull_checked("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
-        has_all(&folder, files);
-        assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap(), folder);
+        let directory = pull_checked("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+        has_all(&directory, files);
+        assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap(), directory);
     }
 }
 
@@ -88,14 +88,14 @@ async fn every_file_of_a_complete_model_is_downloaded() {
 async fn modules_are_found_as_deep_as_they_are_listed() {
     let (hub, endpoint) = Hub::new().of(NESTED).serve().await;
     let home = tempdir().unwrap();
-    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
-    has_all(&folder, NESTED);
+    let directory = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    has_all(&directory, NESTED);
     assert!(hub.seen().paths.last().is_some_and(|path| path.ends_with("0_Router/d/model.safetensors")), "weights last");
-    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap(), folder);
+    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap(), directory);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shard_or_a_side_that_is_not_there_is_named_before_any_weights_are_downloaded() {
+async fn missing_shards_and_roles_are_named_before_weights_are_downloaded() {
     let cases = [
         (&SHARDED_PICKLE[..4], "missing: pytorch_model-00002-of-00002.bin"),
         (&ROUTER[..10], "missing: tokenizer.json or vocab.txt in query_0_SparseStaticEmbedding/, weights"),
@@ -119,7 +119,7 @@ async fn a_cache_that_hugging_faces_tools_made_is_complete() {
     use std::fs;
 
     let home = tempdir().unwrap();
-    let repo = super::repo_folder(&home);
+    let repo = super::repo_dir(&home);
     let commit = super::COMMIT;
     for (number, (path, content)) in VOCABULARY.iter().enumerate() {
         let file = repo.join("snapshots").join(commit).join(path);

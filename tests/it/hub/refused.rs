@@ -63,7 +63,7 @@ async fn a_class_a_module_or_a_value_is_refused_by_name_and_no_weights_are_downl
         assert!(seen.paths.iter().any(|path| path.ends_with(file)), "{:?}", seen.paths);
         assert_eq!(weights(&seen.paths), Vec::<&String>::new());
         assert_eq!(seen.ranges, Vec::<String>::new(), "nothing was asked of the host of large files");
-        assert!(!super::repo_folder(&home).join("refs/main").exists(), "no ref to a model that is not there");
+        assert!(!super::repo_dir(&home).join("refs/main").exists(), "no ref to a model that is not there");
     }
 }
 

@@ -120,7 +120,7 @@ impl Hub {
     }
 
     /// From now on large files arrive whole.
-    pub fn mend(&self) {
+    pub fn repair(&self) {
         self.with_seen(|seen| seen.mended = true);
     }
 

@@ -1,4 +1,4 @@
-//! Settings that are hostile: sizes that overflow or would need all memory, names that lead out of the folder, files that
+//! Settings that are hostile: sizes that overflow or would need all memory, names that lead out of the directory, files that
 //! never end.
 
 use std::fs::File;
@@ -6,10 +6,10 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::{Value, json};
 
-use super::{copy, copy_of, error_of, says, with_json, with_json_of};
+use super::{assert_contains, copy, copy_of, error_of, with_json, with_json_of};
 
 #[test]
-fn sizes_and_numbers_that_no_model_has() {
+fn out_of_range_sizes_and_numbers() {
     let size = "expected a positive integer";
     for (key, value, problem) in [
         ("hidden_size", json!(1u64 << 40), size),
@@ -26,13 +26,16 @@ fn sizes_and_numbers_that_no_model_has() {
         ("layer_norm_eps", json!("small"), "expected a non-negative number"),
         ("architectures", json!(["GPT"]), "not supported"),
     ] {
-        says(&with_json("config.json", |config| config[key] = value), &["config.json", problem]);
+        assert_contains(&with_json("config.json", |config| config[key] = value), &["config.json", problem]);
     }
     for key in ["hidden_size", "intermediate_size", "vocab_size", "type_vocab_size", "num_hidden_layers"] {
         let error = with_json("config.json", |config| config[key] = json!(1_000_000_000));
-        says(&error, &["model.safetensors", "tensor", "expected"]);
+        assert_contains(&error, &["model.safetensors", "tensor", "expected"]);
     }
-    says(&with_json("config.json", |config| config["max_position_embeddings"] = json!(2)), &["expected at least 3"]);
+    assert_contains(
+        &with_json("config.json", |config| config["max_position_embeddings"] = json!(2)),
+        &["expected at least 3"],
+    );
 }
 
 /// Nothing in the weights says how many positions there are.
@@ -40,30 +43,30 @@ fn sizes_and_numbers_that_no_model_has() {
 fn angles_that_would_need_all_memory() {
     let with =
         |key: &str, value: Value| with_json_of("modernbert-random-tied", "config.json", |config| config[key] = value);
-    says(&with("max_position_embeddings", json!(2_000_000_000)), &["config.json", "the maximum is 65536"]);
-    says(&with("num_attention_heads", json!(32)), &["config.json", "unsupported head size 1;", "even"]);
-    says(&with("local_attention", json!(-128)), &["config.json", "local_attention"]);
-    says(&with("norm_eps", json!([])), &["config.json", "norm_eps"]);
+    assert_contains(&with("max_position_embeddings", json!(2_000_000_000)), &["config.json", "the maximum is 65536"]);
+    assert_contains(&with("num_attention_heads", json!(32)), &["config.json", "unsupported head size 1;", "even"]);
+    assert_contains(&with("local_attention", json!(-128)), &["config.json", "local_attention"]);
+    assert_contains(&with("norm_eps", json!([])), &["config.json", "norm_eps"]);
 }
 
 #[test]
 fn positions_that_the_padding_leaves_no_room_for() {
     let with =
         |padding: Value| with_json_of("roberta-random-tied", "config.json", |config| config["pad_token_id"] = padding);
-    says(&with(json!(u32::MAX)), &["expected at least 3"]);
+    assert_contains(&with(json!(u32::MAX)), &["expected at least 3"]);
 }
 
 #[test]
-fn names_that_lead_out_of_the_folder() {
+fn paths_outside_the_model_directory() {
     for path in ["..", "../other", "/etc", "1_SpladePooling/../.."] {
         let module = |path: &str, class: &str| json!({ "idx": 0, "name": class, "path": path, "type": class });
         let modules = json!([module(path, "MLMTransformer"), module("", "SpladePooling")]);
-        says(
+        assert_contains(
             &with_json("modules.json", |file| *file = modules),
             &["modules.json", path, "outside the model's directory"],
         );
         let router = json!([module(path, "Router")]);
-        says(
+        assert_contains(
             &with_json("modules.json", |file| *file = router),
             &["modules.json", path, "outside the model's directory"],
         );
@@ -71,55 +74,55 @@ fn names_that_lead_out_of_the_folder() {
             config["types"][path] = json!("SparseStaticEmbedding");
             config["structure"]["query"] = json!([path]);
         });
-        says(&error, &["router_config.json", path, "outside the model's directory"]);
+        assert_contains(&error, &["router_config.json", path, "outside the model's directory"]);
         let file = "query_0_SparseStaticEmbedding/config.json";
         let error = with_json_of("router-random-idf-json", file, |config| {
             config["path"] = json!(format!("{path}/idf.json"));
         });
-        says(&error, &[file, path, "outside the model's directory"]);
+        assert_contains(&error, &[file, path, "outside the model's directory"]);
     }
     let index = "model.safetensors.index.json";
     for name in ["..", ".", "", "../model.safetensors", "/etc/passwd"] {
         let error = with_json_of("distilbert-random-sharded", index, |file| file["weight_map"] = json!({ "a": name }));
-        says(&error, &["model"]);
+        assert_contains(&error, &["model"]);
         assert!(!error.contains("root:"), "{error}");
     }
 }
 
 #[test]
-fn weights_of_tokens_that_are_no_numbers() {
+fn non_numeric_token_weights() {
     let with = |value: Value| with_json_of("router-random-idf-json", "idf.json", |idf| idf["the"] = value);
-    says(&with(json!(1e39)), &["idf.json", "number out of range"]);
-    says(&with(json!("heavy")), &["idf.json", "invalid type"]);
+    assert_contains(&with(json!(1e39)), &["idf.json", "number out of range"]);
+    assert_contains(&with(json!("heavy")), &["idf.json", "invalid type"]);
 }
 
-/// A folder, a socket, and more bytes than such a file has; a pipe would never end.
+/// A directory, a socket, and more bytes than such a file has; a pipe would never end.
 #[test]
-fn files_that_are_none_or_too_long() {
+fn special_and_oversized_files() {
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "model.safetensors"] {
-        let (_copy, folder) = copy();
-        let path = folder.join(name);
+        let (_copy, directory) = copy();
+        let path = directory.join(name);
         let _ = std::fs::remove_file(&path);
         std::fs::create_dir(&path).unwrap();
-        says(&error_of(&folder), &[name, "not a regular file"]);
+        assert_contains(&error_of(&directory), &[name, "not a regular file"]);
         std::fs::remove_dir(&path).unwrap();
         let _socket = UnixListener::bind(&path).unwrap();
-        says(&error_of(&folder), &[name, "not a regular file"]);
+        assert_contains(&error_of(&directory), &[name, "not a regular file"]);
         std::fs::remove_file(&path).unwrap();
         File::create(&path).unwrap().set_len(130 << 20).unwrap();
         let problem = if name == "model.safetensors" { "not a safetensors" } else { "MiB, the maximum" };
-        says(&error_of(&folder), &[name, problem]);
+        assert_contains(&error_of(&directory), &[name, problem]);
     }
 }
 
 #[test]
-fn json_that_is_nested_without_end() {
+fn deeply_nested_json() {
     for name in ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"] {
-        let (_copy, folder) = copy();
-        std::fs::write(folder.join(name), "[".repeat(1 << 20)).unwrap();
-        says(&error_of(&folder), &[name]);
+        let (_copy, directory) = copy();
+        std::fs::write(directory.join(name), "[".repeat(1 << 20)).unwrap();
+        assert_contains(&error_of(&directory), &[name]);
     }
-    let (_copy, folder) = copy_of("router-random-idf-json");
-    std::fs::write(folder.join("idf.json"), "{\"a\":".repeat(1 << 20)).unwrap();
-    says(&error_of(&folder), &["idf.json"]);
+    let (_copy, directory) = copy_of("router-random-idf-json");
+    std::fs::write(directory.join("idf.json"), "{\"a\":".repeat(1 << 20)).unwrap();
+    assert_contains(&error_of(&directory), &["idf.json"]);
 }

@@ -160,7 +160,7 @@ fn assert_links_lead_somewhere(text: &str) {
     fn between<'a>(text: &'a str, before: &'static str, after: char) -> BTreeSet<&'a str> {
         text.split(before).skip(1).map(|rest| rest.split(after).next().unwrap()).collect()
     }
-    let (links, places) = (between(text, "](#", ')'), between(text, "<a id=\"", '"'));
+    let (links, anchors) = (between(text, "](#", ')'), between(text, "<a id=\"", '"'));
     assert!(links.len() > 50, "{links:?}");
-    assert_eq!(links.difference(&places).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert_eq!(links.difference(&anchors).collect::<Vec<_>>(), Vec::<&&str>::new());
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Mounted, PATIENCE, ask, connect_and_ask, trusting};
+use super::{Mounted, TIMEOUT, check_health, connect_and_check_health, trusting};
 use crate::support::certificates::CertificateAuthority;
 use crate::support::endpoint::connect;
 use crate::support::process::Process;
@@ -29,21 +29,21 @@ async fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
 /// The oldest gives way long before its time is up.
 async fn assert_first_closed(mut silent: Vec<TcpStream>) {
     let mut rest = Vec::new();
-    let closed = timeout(PATIENCE, silent[0].read_to_end(&mut rest)).await.unwrap();
+    let closed = timeout(TIMEOUT, silent[0].read_to_end(&mut rest)).await.unwrap();
     assert!(closed.is_err() || rest.len() < 64, "{closed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_ones_hold_up_nobody() {
+async fn silent_connections_do_not_block_others() {
     let sidecar = Sidecar::start(&["--max-connections", "4"]).await;
     let silent = silent(sidecar.address, SILENT).await;
-    timeout(PATIENCE, ask(connect(sidecar.address).await)).await.unwrap().unwrap();
+    timeout(TIMEOUT, check_health(connect(sidecar.address).await)).await.unwrap().unwrap();
     assert_first_closed(silent).await;
     sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_ones_hold_up_nobody_who_speaks_tls() {
+async fn silent_tls_connections_do_not_block_others() {
     let authority = CertificateAuthority::new("ours");
     let mounted = Mounted::server(&authority.issue());
     let flags = mounted.flags(&[("--tls-cert", "cert"), ("--tls-key", "key"), ("--max-connections", "x")]);
@@ -51,13 +51,13 @@ async fn silent_ones_hold_up_nobody_who_speaks_tls() {
     *flags.last_mut().unwrap() = "4";
     let sidecar = Sidecar::start_in(TempDir::new().unwrap(), &flags).await;
     let silent = silent(sidecar.address, SILENT).await;
-    connect_and_ask(sidecar.address, trusting(&authority)).await.unwrap();
+    connect_and_check_health(sidecar.address, trusting(&authority)).await.unwrap();
     assert_first_closed(silent).await;
     sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_http_2_is_closed_at_once() {
+async fn connections_without_http_2_are_closed_at_once() {
     let sidecar = Sidecar::start(&[]).await;
     let mut socket = TcpStream::connect(sidecar.address).await.unwrap();
     socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -68,21 +68,21 @@ async fn what_is_not_http_2_is_closed_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_too_many_waits_until_another_is_closed() {
-    let folder = TempDir::new().unwrap();
-    let process = Process::start(folder.path(), &["--max-connections", "2"]).await;
+async fn a_connection_over_the_limit_waits_until_another_closes() {
+    let directory = TempDir::new().unwrap();
+    let process = Process::start(directory.path(), &["--max-connections", "2"]).await;
     // The one that waited until it served is gone.
     process.wait_samples(|samples| samples.get(CONNECTIONS) == 0.0).await;
     let (first, second) = (process.channel().await, process.channel().await);
     for channel in [&first, &second] {
-        ask(channel.clone()).await.unwrap();
+        check_health(channel.clone()).await.unwrap();
     }
     process.wait_samples(|samples| samples.get(CONNECTIONS) == 2.0).await;
     let third = process.channel().await;
-    let asked = ask(third);
+    let asked = check_health(third);
     tokio::pin!(asked);
     timeout(Duration::from_millis(300), &mut asked).await.expect_err("a third connection is served");
-    ask(second).await.unwrap();
+    check_health(second).await.unwrap();
     drop(first);
-    timeout(PATIENCE, asked).await.unwrap().unwrap();
+    timeout(TIMEOUT, asked).await.unwrap().unwrap();
 }

@@ -10,7 +10,7 @@ use splade_sidecar::proto::{
 use tokio::time::timeout;
 use tonic::Code;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::documents::{document, key, num, options, to_payload};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call, QdrantServer};
@@ -35,7 +35,7 @@ fn dense_options() -> IngestOptions {
 
 /// The document at the bound is taken; the one beyond it is refused alone, by its field, with the flag to raise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_document() {
+async fn documents_are_limited() {
     let flags = ["--max-payload-bytes", "64B", "--max-payload-depth", "2", "--max-id-bytes", "8"];
     let sidecar = Sidecar::start(&[&flags[..], &["--max-dense-dimensions", "6"]].concat()).await;
     // As JSON: `{"a":"…"}`.
@@ -70,7 +70,7 @@ async fn of_a_document() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_open_streams() {
+async fn open_streams_are_limited() {
     let sidecar = Sidecar::start(&["--max-streams", "2"]).await;
     // Of both kinds together, and of all connections.
     let first = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
@@ -95,14 +95,14 @@ async fn of_open_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_silence() {
+async fn silent_streams_are_closed() {
     let server = QdrantServer::start();
     let url = server.url();
     let sidecar =
         Sidecar::start(&["--qdrant-url", &url, "--qdrant-timeout", "3s", "--stream-idle-timeout", "300ms"]).await;
     // One that never sends anything but its options.
     let mut silent = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
-    let ended = timeout(PATIENCE, silent.read()).await.unwrap().unwrap_err();
+    let ended = timeout(TIMEOUT, silent.read()).await.unwrap().unwrap_err();
     let failure = Failure::from(ended);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STREAM_IDLE"));
     assert!(failure.retry_after.is_some(), "{failure:?}");
@@ -117,7 +117,7 @@ async fn of_silence() {
     server.faults().clear();
     waiting.read_results(1).await;
     assert_eq!(waiting.received.durable_through, 1);
-    let ended = timeout(PATIENCE, waiting.read()).await.unwrap().unwrap_err();
+    let ended = timeout(TIMEOUT, waiting.read()).await.unwrap().unwrap_err();
     assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
     sidecar.stop_drained().await;
 }

@@ -32,8 +32,8 @@ struct Recorded {
 }
 
 impl Recorded {
-    async fn start(folder: &TempDir, flags: &[&str]) -> Self {
-        let mut command = serve_command(folder.path(), flags);
+    async fn start(directory: &TempDir, flags: &[&str]) -> Self {
+        let mut command = serve_command(directory.path(), flags);
         command.stdout(Stdio::piped());
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
         let mut stdout = child.stdout.take().unwrap();
@@ -122,7 +122,7 @@ async fn call(endpoint: Endpoint, store: &QdrantServer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_are_nowhere() {
+async fn secrets_are_never_logged_or_returned() {
     for format in ["text", "json"] {
         let store = QdrantServer::start_with(Options { api_key: Some(KEY.to_owned()), ..Options::default() });
         let mounted = Mounted::new(&[("tokens", &format!("{TOKEN}\n{SPARE}")), ("key", &format!(" {KEY}\n"))]);
@@ -130,9 +130,9 @@ async fn they_are_nowhere() {
         let key_file = mounted.path("key").display().to_string();
         let key = if format == "text" { ["--qdrant-api-key-file", &key_file] } else { ["--qdrant-api-key", KEY] };
         let flags = ["--log", "trace", "--log-format", format, "--auth-tokens", &tokens, "--qdrant-url", &url];
-        let folder = TempDir::new().unwrap();
+        let directory = TempDir::new().unwrap();
         let more = ["--retry-deadline", "1s"];
-        let process = Recorded::start(&folder, &[&flags[..], &key, &more].concat()).await;
+        let process = Recorded::start(&directory, &[&flags[..], &key, &more].concat()).await;
         let answers = call(process.endpoint, &store).await;
         let output = process.end();
         assert!(output.contains("TRACE") && output.contains("h2::"), "{format}: it does not log all it can");

@@ -8,19 +8,19 @@ use tempfile::TempDir;
 use crate::support::sidecar::parse_config;
 
 #[tokio::test]
-async fn it_has_the_mode_that_was_asked_for() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("socket");
+async fn the_socket_has_the_configured_mode() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("socket");
     let socket = path.to_str().unwrap();
     for (flags, expected) in [
         (vec!["--unix-socket", socket], 0o600),
         (vec!["--unix-socket", socket, "--unix-socket-mode", "0660"], 0o660),
         (vec!["--unix-socket", socket, "--unix-socket-mode", "666"], 0o666),
     ] {
-        let server = Server::bind(parse_config(&folder.path().join("store"), &flags)).await.unwrap();
+        let server = Server::bind(parse_config(&directory.path().join("store"), &flags)).await.unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, expected);
-        // The folder that it was made in is gone.
-        let names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        // The directory that it was made in is gone.
+        let names: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["socket"]);
         drop(server);
     }

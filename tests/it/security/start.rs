@@ -3,11 +3,11 @@
 use splade_sidecar::app::Server;
 use tempfile::TempDir;
 
-use super::{Mounted, watchful};
+use super::{Mounted, fast_reload_config};
 use crate::support::certificates::CertificateAuthority;
 
 #[tokio::test]
-async fn wrong_files_name_their_flag() {
+async fn invalid_files_name_their_flag() {
     let authority = CertificateAuthority::new("ours");
     let (signed, other) = (authority.issue(), authority.issue());
     let one_line = format!("-----BEGIN PRIVATE KEY-----{}", signed.key.replace('\n', ""));
@@ -38,8 +38,8 @@ async fn wrong_files_name_their_flag() {
         (vec![("--auth-tokens", "short")], "--auth-tokens", "line 2 has 7 characters; use at least 16"),
     ];
     for (flags, flag, problem) in cases {
-        let folder = TempDir::new().unwrap();
-        let error = Server::bind(watchful(&folder, &mounted.flags(&flags))).await.unwrap_err();
+        let directory = TempDir::new().unwrap();
+        let error = Server::bind(fast_reload_config(&directory, &mounted.flags(&flags))).await.unwrap_err();
         let error = format!("{error:#}");
         let named = flags.iter().find(|(name, _)| *name == flag).map(|(_, file)| mounted.path(file)).unwrap();
         assert!(error.starts_with(flag) && error.contains(named.to_str().unwrap()), "{error}");

@@ -2,7 +2,9 @@
 
 use tempfile::TempDir;
 
-use super::{Mounted, ask, connect, connect_and_ask, eventually, identity, trusting, watchful};
+use super::{
+    Mounted, check_health, connect, connect_and_check_health, eventually, fast_reload_config, identity, trusting,
+};
 use crate::support::certificates::CertificateAuthority;
 use crate::support::endpoint;
 use crate::support::sidecar::Sidecar;
@@ -11,24 +13,24 @@ const FILES: &[(&str, &str)] = &[("--tls-cert", "cert"), ("--tls-key", "key")];
 const MUTUAL: &[(&str, &str)] = &[("--tls-cert", "cert"), ("--tls-key", "key"), ("--tls-client-ca", "ca")];
 
 async fn start(mounted: &Mounted, flags: &[(&str, &str)]) -> Sidecar {
-    let folder = TempDir::new().unwrap();
-    let config = watchful(&folder, &mounted.flags(flags));
-    Sidecar::start_with(folder, config).await
+    let directory = TempDir::new().unwrap();
+    let config = fast_reload_config(&directory, &mounted.flags(flags));
+    Sidecar::start_with(directory, config).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_clients_that_speak_it_and_trust_the_server_are_served() {
+async fn only_tls_clients_that_trust_the_server_are_served() {
     let (authority, other) = (CertificateAuthority::new("ours"), CertificateAuthority::new("other"));
     let mounted = Mounted::server(&authority.issue());
     let sidecar = start(&mounted, FILES).await;
-    connect_and_ask(sidecar.address, trusting(&authority)).await.unwrap();
-    connect_and_ask(sidecar.address, trusting(&other)).await.unwrap_err();
-    ask(endpoint::connect(sidecar.address).await).await.unwrap_err();
+    connect_and_check_health(sidecar.address, trusting(&authority)).await.unwrap();
+    connect_and_check_health(sidecar.address, trusting(&other)).await.unwrap_err();
+    check_health(endpoint::connect(sidecar.address).await).await.unwrap_err();
     sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mutual_tls_wants_a_certificate_that_was_signed_for_clients() {
+async fn mutual_tls_requires_a_signed_client_certificate() {
     let (servers, clients, other) = (
         CertificateAuthority::new("servers"),
         CertificateAuthority::new("clients"),
@@ -37,10 +39,10 @@ async fn mutual_tls_wants_a_certificate_that_was_signed_for_clients() {
     let signed = servers.issue();
     let mounted = Mounted::new(&[("cert", &signed.certificate), ("key", &signed.key), ("ca", &clients.pem())]);
     let sidecar = start(&mounted, MUTUAL).await;
-    connect_and_ask(sidecar.address, trusting(&servers).identity(identity(&clients.issue()))).await.unwrap();
-    connect_and_ask(sidecar.address, trusting(&servers)).await.unwrap_err();
+    connect_and_check_health(sidecar.address, trusting(&servers).identity(identity(&clients.issue()))).await.unwrap();
+    connect_and_check_health(sidecar.address, trusting(&servers)).await.unwrap_err();
     for wrong in [servers.issue(), other.issue()] {
-        connect_and_ask(sidecar.address, trusting(&servers).identity(identity(&wrong))).await.unwrap_err();
+        connect_and_check_health(sidecar.address, trusting(&servers).identity(identity(&wrong))).await.unwrap_err();
     }
     sidecar.stop_drained().await;
 }
@@ -61,15 +63,16 @@ async fn files_are_replaced_under_open_connections() {
     let sidecar = start(&mounted, MUTUAL).await;
     let client = |authority: &CertificateAuthority| trusting(authority).identity(identity(&authority.issue()));
     let open = connect(sidecar.address, client(&old)).await.unwrap();
-    ask(open.clone()).await.unwrap();
+    check_health(open.clone()).await.unwrap();
 
     // What can't be used changes nothing.
     mounted.replace(&[("cert", "no certificate"), ("key", ""), ("ca", "")]);
     mounted.replace(&borrowed(&files(&new)));
-    eventually("the new certificate", async || connect_and_ask(sidecar.address, client(&new)).await.is_ok()).await;
-    ask(open).await.unwrap();
+    eventually("the new certificate", async || connect_and_check_health(sidecar.address, client(&new)).await.is_ok())
+        .await;
+    check_health(open).await.unwrap();
     // Neither does the client trust the server any more, nor the server the client.
-    connect_and_ask(sidecar.address, client(&old)).await.unwrap_err();
-    connect_and_ask(sidecar.address, trusting(&new).identity(identity(&old.issue()))).await.unwrap_err();
+    connect_and_check_health(sidecar.address, client(&old)).await.unwrap_err();
+    connect_and_check_health(sidecar.address, trusting(&new).identity(identity(&old.issue()))).await.unwrap_err();
     sidecar.stop_drained().await;
 }

@@ -11,7 +11,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
-use super::{Mounted, ask, eventually, watchful};
+use super::{Mounted, check_health, eventually, fast_reload_config};
 use crate::support::failure::Failure;
 use crate::support::sidecar::Sidecar;
 
@@ -20,9 +20,9 @@ const OLD: &str = "old-0123456789abcdef";
 const NEW: &str = "new-0123456789abcdef";
 
 async fn start(mounted: &Mounted, more: &[String]) -> Sidecar {
-    let folder = TempDir::new().unwrap();
-    let config = watchful(&folder, &[&mounted.flags(FLAG), more].concat());
-    let sidecar = Sidecar::start_with(folder, config).await;
+    let directory = TempDir::new().unwrap();
+    let config = fast_reload_config(&directory, &[&mounted.flags(FLAG), more].concat());
+    let sidecar = Sidecar::start_with(directory, config).await;
     sidecar.wait_serving().await;
     sidecar
 }
@@ -65,13 +65,13 @@ fn assert_refused(outcome: Result<(), Status>, problem: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_service_but_health_wants_one_on_every_socket() {
+async fn every_service_but_health_requires_a_token_on_every_socket() {
     let mounted = Mounted::new(&[("tokens", &format!("# the old one\n{OLD}\n\n# the new one\n{NEW}\n"))]);
     let socket = mounted.path("s").display().to_string();
     let sidecar = start(&mounted, &["--unix-socket".to_owned(), socket.clone()]).await;
     let unix = Endpoint::from_shared(format!("unix:{socket}")).unwrap().connect().await.unwrap();
     for channel in [sidecar.channel().await, unix] {
-        ask(channel.clone()).await.unwrap();
+        check_health(channel.clone()).await.unwrap();
         for token in [OLD, NEW] {
             list(&channel, bearer(token)).await.unwrap();
             list(&channel, Some(("x-api-key", token.to_owned()))).await.unwrap();
@@ -89,7 +89,7 @@ async fn every_service_but_health_wants_one_on_every_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_are_rotated_without_a_restart() {
+async fn tokens_are_rotated_without_a_restart() {
     let mut mounted = Mounted::new(&[("tokens", OLD)]);
     let sidecar = start(&mounted, &[]).await;
     let channel = sidecar.channel().await;

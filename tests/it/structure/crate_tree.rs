@@ -18,7 +18,7 @@ pub struct CrateTree {
     roots: Vec<usize>,
 }
 
-/// A module in its place.
+/// A module in its location.
 pub struct Node {
     /// The file of the module.
     pub path: String,
@@ -53,32 +53,40 @@ impl CrateTree {
         let mut tree = Self { library: library.to_owned(), nodes: Vec::new(), roots: Vec::new() };
         for path in ROOTS {
             if let Some(module) = modules.remove(path) {
-                let root =
-                    tree.add(Place { path, directory: "", parent: None, is_inline: false }, module, &mut modules);
+                let root = tree.add(
+                    ModuleLocation { path, directory: "", parent: None, is_inline: false },
+                    module,
+                    &mut modules,
+                );
                 tree.roots.push(root);
             }
         }
         tree
     }
 
-    fn add(&mut self, place: Place<'_>, mut module: Module, modules: &mut HashMap<String, Module>) -> usize {
+    fn add(
+        &mut self,
+        location: ModuleLocation<'_>,
+        mut module: Module,
+        modules: &mut HashMap<String, Module>,
+    ) -> usize {
         let index = self.nodes.len();
-        let root = place.parent.map_or(index, |parent| self.nodes[parent].root);
+        let root = location.parent.map_or(index, |parent| self.nodes[parent].root);
         let children = std::mem::take(&mut module.children);
-        let (path, parent, is_inline) = (place.path.to_owned(), place.parent, place.is_inline);
+        let (path, parent, is_inline) = (location.path.to_owned(), location.parent, location.is_inline);
         self.nodes.push(Node { path, module, parent, root, children: HashMap::new(), is_inline });
         for (name, child) in children {
-            let directory = format!("{}{name}/", place.directory);
+            let directory = format!("{}{name}/", location.directory);
             let (path, module, is_inline) = match child {
-                Child::Inline(module) => (place.path.to_owned(), module, true),
+                Child::Inline(module) => (location.path.to_owned(), module, true),
                 Child::File => {
-                    let path = format!("{}{name}.rs", place.directory);
+                    let path = format!("{}{name}.rs", location.directory);
                     let module = modules.remove(&path).unwrap_or_else(|| panic!("{path} is missing"));
                     (path, module, false)
                 }
             };
-            let place = Place { path: &path, directory: &directory, parent: Some(index), is_inline };
-            let child = self.add(place, module, modules);
+            let location = ModuleLocation { path: &path, directory: &directory, parent: Some(index), is_inline };
+            let child = self.add(location, module, modules);
             self.nodes[index].children.insert(name, child);
         }
         index
@@ -104,7 +112,7 @@ impl CrateTree {
 }
 
 /// Where a module goes.
-struct Place<'a> {
+struct ModuleLocation<'a> {
     path: &'a str,
     /// The directory of its children.
     directory: &'a str,

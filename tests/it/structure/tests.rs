@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::circles;
 use super::crate_tree::CrateTree;
+use super::cycles;
 use super::imports::{ImportsBetweenFiles, between_files};
 use super::parse::parse;
 
@@ -86,10 +86,10 @@ fn circles_are_found_through_facades_and_parents() {
         ("z.rs", "pub struct Z(Option<Box<crate::x::X>>, crate::parent::P);"),
     ]);
     let expected = [
-        "circle of 2 files:\n  parent.rs -> parent/child.rs: g\n  parent/child.rs -> parent.rs: P\n",
-        "circle of 3 files:\n  x.rs -> y.rs: Y\n  y.rs -> z.rs: Z\n  z.rs -> x.rs: X\n",
+        "cycle of 2 files:\n  parent.rs -> parent/child.rs: g\n  parent/child.rs -> parent.rs: P\n",
+        "cycle of 3 files:\n  x.rs -> y.rs: Y\n  y.rs -> z.rs: Z\n  z.rs -> x.rs: X\n",
     ];
-    assert_eq!(circles::find(&imports.names), expected);
+    assert_eq!(cycles::find(&imports.names), expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::History;
-use super::files::{Format, InputFile, Record, Way, gzip};
+use super::files::{Format, InputFile, Record, WriteMode, gzip};
 
 impl History {
     fn record(&mut self, name: &str, format: Format) -> Record {
@@ -60,28 +60,28 @@ impl History {
         let at = self.files.len() - 1;
         let count = self.below(9);
         self.files[at].records = self.records(at, count);
-        self.write(at, Way::InPlace, "new");
+        self.write(at, WriteMode::InPlace, "new");
     }
 
-    fn write(&mut self, at: usize, way: Way, step: &str) {
+    fn write(&mut self, at: usize, mode: WriteMode, step: &str) {
         let file = &self.files[at];
         let (path, content) = (self.path(&file.name), file.content());
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-        let more = content.strip_prefix(&file.written).filter(|_| way == Way::Append && modified.is_some());
+        let more = content.strip_prefix(&file.written).filter(|_| mode == WriteMode::Append && modified.is_some());
         if let Some(more) = more {
             OpenOptions::new().append(true).open(&path).unwrap().write_all(&file.encode(more)).unwrap();
-        } else if way == Way::Rename {
+        } else if mode == WriteMode::Rename {
             let other = self.directory.path().join("other");
             fs::write(&other, file.encode(&content)).unwrap();
             fs::rename(other, &path).unwrap();
         } else {
             fs::write(&path, file.encode(&content)).unwrap();
         }
-        if let Some(modified) = modified.filter(|_| way == Way::Unnoticed) {
+        if let Some(modified) = modified.filter(|_| mode == WriteMode::Unnoticed) {
             File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         }
         let shown: String = content.replace(&"y".repeat(20), "").chars().take(600).collect();
-        self.steps.push(format!("{step} ({way:?}) {}: {} bytes, {shown:?}", file.name, content.len()));
+        self.steps.push(format!("{step} ({mode:?}) {}: {} bytes, {shown:?}", file.name, content.len()));
         self.files[at].written = content;
     }
 
@@ -94,18 +94,18 @@ impl History {
             2 | 3 => self.append(at, true),
             4 => {
                 self.files[at].complete();
-                self.write(at, Way::Append, "complete");
+                self.write(at, WriteMode::Append, "complete");
             }
             5 => self.truncate(at),
             6 => self.rotate(at),
             7 | 8 => self.replace(at),
             9 => self.edit(at),
-            10 if self.is_folder && self.files.len() > 1 => {
+            10 if self.is_directory && self.files.len() > 1 => {
                 let file = self.files.remove(at);
                 fs::remove_file(self.path(&file.name)).unwrap();
                 self.steps.push(format!("remove {}", file.name));
             }
-            11 if self.is_folder => {
+            11 if self.is_directory => {
                 let letter = self.pick(&["a", "g", "h", "n", "x", "z"]);
                 if !self.files.iter().any(|file| file.name.starts_with(letter)) {
                     self.add(letter, is_text);
@@ -131,7 +131,7 @@ impl History {
             self.files[at].half = Some((record, cut));
         }
         self.files[at].is_closed = !self.one_in(4);
-        self.write(at, Way::Append, "append");
+        self.write(at, WriteMode::Append, "append");
     }
 
     fn truncate(&mut self, at: usize) {
@@ -142,7 +142,7 @@ impl History {
             (record, bytes)
         });
         self.files[at].is_closed = false;
-        self.write(at, Way::InPlace, "truncate");
+        self.write(at, WriteMode::InPlace, "truncate");
     }
 
     /// Gives a file other records, but for some at its beginning.
@@ -154,8 +154,8 @@ impl History {
         file.records.truncate(if file.format == Format::Text { 0 } else { same });
         file.records.extend(records);
         (file.half, file.is_closed) = (None, true);
-        let way = self.pick(&[Way::InPlace, Way::Unnoticed, Way::Rename]);
-        self.write(at, way, "replace");
+        let mode = self.pick(&[WriteMode::InPlace, WriteMode::Unnoticed, WriteMode::Rename]);
+        self.write(at, mode, "replace");
     }
 
     /// Changes some texts and keeps the size and the time of modification.
@@ -169,7 +169,7 @@ impl History {
                 self.versions.insert((record.id.clone(), record.text.clone()));
             }
         }
-        self.write(at, Way::Unnoticed, "edit");
+        self.write(at, WriteMode::Unnoticed, "edit");
     }
 
     /// Moves a log away, or copies and empties it. The old one may get more lines, and be compressed.
@@ -196,6 +196,6 @@ impl History {
         let count = self.below(10);
         self.files[at].records = self.records(at, count);
         (self.files[at].half, self.files[at].is_closed) = (None, true);
-        self.write(at, Way::InPlace, "new log");
+        self.write(at, WriteMode::InPlace, "new log");
     }
 }

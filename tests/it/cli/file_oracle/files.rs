@@ -83,7 +83,7 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum WriteMode {
     /// What it has more is appended; if it doesn't begin with what it was, it is written anew.
     Append,
     InPlace,

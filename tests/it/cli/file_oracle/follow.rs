@@ -25,7 +25,7 @@ const INTERVAL: &str = "3ms";
 
 struct Log {
     seed: u64,
-    dice: SeededRng,
+    rng: SeededRng,
     steps: Vec<String>,
     directory: TempDir,
     fake: Fake,
@@ -60,7 +60,7 @@ impl Log {
         let server = fake.serve().await;
         Self {
             seed,
-            dice: SeededRng::from_seed(seed),
+            rng: SeededRng::from_seed(seed),
             steps: Vec::new(),
             directory: tempdir().unwrap(),
             fake,
@@ -97,7 +97,7 @@ impl Log {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        self.dice.below(end as u64) as usize
+        self.rng.below(end as u64) as usize
     }
 
     /// The path of the log, or of what it was so many rotations ago.

@@ -1,4 +1,4 @@
-//! `ingest` of folders: what is skipped is reported, and flags that would change nothing are refused.
+//! `ingest` of directories: what is skipped is reported, and flags that would change nothing are refused.
 
 use std::fs;
 use std::path::Path;
@@ -10,30 +10,31 @@ use tempfile::{TempDir, tempdir};
 use super::fake::{Fake, Rule};
 use super::{Run, run};
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = tempdir().unwrap();
+fn create_input_dir(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempdir().unwrap();
     for (name, content) in files {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
-    folder
+    directory
 }
 
-async fn ingest(folder: &Path, server: &str, more: &[&str]) -> Run {
+async fn ingest(directory: &Path, server: &str, more: &[&str]) -> Run {
     let arguments = [&["ingest", "--collection", "docs", "--output", "json"], more].concat();
-    run(folder, server, &arguments).await
+    run(directory, server, &arguments).await
 }
 
 #[tokio::test]
-async fn what_is_skipped_is_reported_and_the_runs_own_files_are_not_read() {
+async fn skipped_files_are_reported_and_the_runs_own_files_are_not_read() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
     let line = |id: u64| json!({"id": id, "text": format!("document {id}")}).to_string() + "\n";
-    let folder = folder(&[("1.jsonl", &line(1)), ("2.jsonl", "no json\n"), ("README.md", "about"), ("x.bin", "")]);
+    let directory =
+        create_input_dir(&[("1.jsonl", &line(1)), ("2.jsonl", "no json\n"), ("README.md", "about"), ("x.bin", "")]);
     let flags = [".", "--checkpoint", "state.jsonl", "--rejects", "bad.jsonl"];
     for _ in 0..2 {
-        let run = ingest(folder.path(), &server, &flags).await;
+        let run = ingest(directory.path(), &server, &flags).await;
         assert_eq!((run.code, &run.json()["documents"]), (1, &json!(2)), "{}", run.stderr);
         for words in
             ["notice: .: skipped: 1 plain text next to data files (README.md", "1 with an unknown extension (x.bin"]
@@ -42,21 +43,21 @@ async fn what_is_skipped_is_reported_and_the_runs_own_files_are_not_read() {
         }
     }
     assert_eq!(fake.seen().documents().len(), 1);
-    let pattern = ingest(folder.path(), &server, &["[1].jsonl", "./1.jsonl"]).await;
+    let pattern = ingest(directory.path(), &server, &["[1].jsonl", "./1.jsonl"]).await;
     assert_eq!((pattern.code, &pattern.json()["indexed"]), (0, &json!(1)), "{}", pattern.stderr);
     assert!(pattern.stderr.contains("notice: duplicate paths skipped: 1"), "{}", pattern.stderr);
 }
 
 #[tokio::test]
-async fn a_prefix_keeps_texts_of_two_folders_apart() {
+async fn an_id_prefix_separates_texts_of_two_directories() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = folder(&[("a/readme.md", "one"), ("b/readme.md", "two")]);
-    let both = ingest(folder.path(), &server, &["a", "b"]).await;
+    let directory = create_input_dir(&[("a/readme.md", "one"), ("b/readme.md", "two")]);
+    let both = ingest(directory.path(), &server, &["a", "b"]).await;
     assert!(both.code == 2 && both.stderr.contains("--id-prefix"), "{}", both.stderr);
     for (name, prefix) in [("a", "a/"), ("b", "b/")] {
         let flags = [name, "--id-prefix", prefix, "--checkpoint", name.to_uppercase().as_str()].map(str::to_owned);
-        let run = ingest(folder.path(), &server, &flags.each_ref().map(String::as_str)).await;
+        let run = ingest(directory.path(), &server, &flags.each_ref().map(String::as_str)).await;
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
     let documents = fake.seen().documents();
@@ -64,15 +65,15 @@ async fn a_prefix_keeps_texts_of_two_folders_apart() {
     let expected = ["a/readme.md", "b/readme.md"]
         .map(|id| (Some(Kind::Key(id.to_owned())), json!({"path": "readme.md"}).to_string()));
     assert_eq!(found.collect::<Vec<_>>(), expected);
-    let other = ingest(folder.path(), &server, &["a", "--id-prefix", "c/", "--checkpoint", "A"]).await;
+    let other = ingest(directory.path(), &server, &["a", "--id-prefix", "c/", "--checkpoint", "A"]).await;
     assert!(other.code == 2 && other.stderr.contains("--id-prefix was `a/` and is `c/`"), "{}", other.stderr);
 }
 
 #[tokio::test]
-async fn flags_without_effect_and_places_that_cannot_be_written_are_refused() {
+async fn flags_without_effect_and_unwritable_paths_are_refused() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let folder = folder(&[("1.jsonl", "{\"text\": \"a\"}\n")]);
+    let directory = create_input_dir(&[("1.jsonl", "{\"text\": \"a\"}\n")]);
     for (flags, words) in [
         (["--vector-name", "v"], "--vector-name (SPLADE_INGEST_VECTOR_NAME) has no effect"),
         (["--shard-count", "2"], "--shard-count (SPLADE_SHARD_COUNT) has no effect"),
@@ -80,11 +81,11 @@ async fn flags_without_effect_and_places_that_cannot_be_written_are_refused() {
         (["--rejects", "absent/x"], "can't write rejected lines to absent/x; set another path with --rejects"),
         (["--checkpoint", "absent/x"], "set another path with --checkpoint"),
     ] {
-        let run = ingest(folder.path(), &server, &[&["1.jsonl"], &flags[..]].concat()).await;
+        let run = ingest(directory.path(), &server, &[&["1.jsonl"], &flags[..]].concat()).await;
         assert!(run.code == 2 && run.stderr.contains(words), "{}", run.stderr);
     }
     let reindex = ["reindex", "--from", "docs", "--into", "new", "--model", "m", "--force-switch"];
-    let run = run(folder.path(), &server, &reindex).await;
+    let run = run(directory.path(), &server, &reindex).await;
     assert!(
         run.code == 2 && run.stderr.contains("--force-switch (SPLADE_REINDEX_FORCE_SWITCH) has no effect"),
         "{}",

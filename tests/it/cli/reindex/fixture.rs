@@ -17,14 +17,14 @@ use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
 
-/// A server with two models, its store, and a folder for the commands.
-pub struct Place {
+/// A server with two models, its store, and a directory for the commands.
+pub struct Fixture {
     pub server: Process,
-    pub folder: TempDir,
+    pub directory: TempDir,
     pub qdrant: Option<QdrantServer>,
 }
 
-impl Place {
+impl Fixture {
     pub async fn embedded() -> Self {
         Self::start(None, &[]).await
     }
@@ -36,20 +36,20 @@ impl Place {
     }
 
     async fn start(qdrant: Option<QdrantServer>, store: &[&str]) -> Self {
-        let folder = tempdir().unwrap();
+        let directory = tempdir().unwrap();
         let new = format!("new={}", model("distilbert-random-tied").display());
-        let server = Process::start(folder.path(), &[&["--model", &new], store].concat()).await;
-        Self { server, folder, qdrant }
+        let server = Process::start(directory.path(), &[&["--model", &new], store].concat()).await;
+        Self { server, directory, qdrant }
     }
 
     /// Kills the server, on the embedded store, and starts it again where it listened.
     pub async fn restarted(self) -> Self {
-        let Self { server, folder, qdrant } = self;
+        let Self { server, directory, qdrant } = self;
         let address = server.address.to_string();
         server.kill().await;
         let new = format!("new={}", model("distilbert-random-tied").display());
         let flags = ["--model", &new, "--listen", &address];
-        Self { server: Process::start(folder.path(), &flags).await, folder, qdrant }
+        Self { server: Process::start(directory.path(), &flags).await, directory, qdrant }
     }
 
     pub fn url(&self) -> String {
@@ -57,11 +57,11 @@ impl Place {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub async fn reindex(&self, more: &[&str]) -> Run {
-        run(self.folder.path(), &self.url(), &[COMMAND, more].concat()).await
+        run(self.directory.path(), &self.url(), &[COMMAND, more].concat()).await
     }
 
     pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) {

@@ -1,4 +1,4 @@
-//! Circles of files that import one another.
+//! Cycles of files that import one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,16 @@ pub fn find(imports: &Names) -> Vec<String> {
     let reached = reached_files(imports);
     let reaches = |from: &str, to: &str| reached.get(from).is_some_and(|files| files.contains(to));
     let mut described = BTreeSet::new();
-    let mut circles = Vec::new();
+    let mut cycles = Vec::new();
     for file in reached.keys().copied().filter(|file| reaches(file, file)) {
         if described.contains(file) {
             continue;
         }
         let members: BTreeSet<_> = reached[file].iter().copied().filter(|other| reaches(other, file)).collect();
-        circles.push(describe(&members, imports));
+        cycles.push(describe(&members, imports));
         described.extend(members);
     }
-    circles
+    cycles
 }
 
 /// For each file, those that it imports from, and that these import from, and so on.
@@ -46,5 +46,5 @@ fn describe(members: &BTreeSet<&str>, imports: &Names) -> String {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         format!("  {from} -> {to}: {}\n", names.join(", "))
     });
-    format!("circle of {} files:\n{}", members.len(), lines.collect::<String>())
+    format!("cycle of {} files:\n{}", members.len(), lines.collect::<String>())
 }
