@@ -1,7 +1,7 @@
-"""A real Chromium without a window, spoken to over its DevTools protocol.
+"""A headless Chromium, controlled over its DevTools protocol.
 
-The protocol is JSON over a WebSocket, so one small package and the browser itself are all that is needed: no driver, no
-second language. It also tells what a driver does not without tricks: every request and every message of the console.
+The protocol is JSON over a WebSocket, so the tests need one small package and the browser: no driver, no
+second language. It also reports every request and every console message, which drivers do not expose directly.
 """
 
 import base64
@@ -23,7 +23,7 @@ ANSWER_TIMEOUT_S = 60
 
 
 def find() -> "str | None":
-    """The browser's program, if there is one."""
+    """Returns the path of the browser binary, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -47,7 +47,7 @@ class Chromium:
             raise
 
     def _tab(self) -> str:
-        """The address of the tab's WebSocket; the browser writes its port into its profile."""
+        """Returns the address of the tab's WebSocket; the browser writes its port into its profile."""
         port_file = Path(self.profile.name) / "DevToolsActivePort"
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -60,7 +60,7 @@ class Chromium:
         raise TimeoutError(f"Chromium did not start within {START_TIMEOUT_S} s (exit status {self.process.poll()})")
 
     def send(self, method: str, **params: object) -> dict:
-        """A command's result. Events that come before it are kept."""
+        """Sends a command and returns its result. Events received before the result are kept."""
         self.last_id += 1
         self.socket.send(json.dumps({"id": self.last_id, "method": method, "params": params}))
         while True:
@@ -76,7 +76,7 @@ class Chromium:
         self.send("Page.navigate", url=url)
 
     def evaluate(self, expression: str):
-        """A JavaScript expression's value; a promise's once it is there."""
+        """Returns the value of a JavaScript expression, or of the resolved promise."""
         result = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             details = result["exceptionDetails"]
@@ -84,7 +84,7 @@ class Chromium:
         return result["result"].get("value")
 
     def wait(self, condition: str, timeout_s: float = 40) -> None:
-        """Until the condition is true; it is looked at whenever the page changes."""
+        """Waits until the condition is true, checking it whenever the page changes."""
         quoted = json.dumps(condition)
         self.evaluate(f"""new Promise((done, fail) => {{
             const holds = () => {{ try {{ return {condition}; }} catch {{ return false; }} }};
@@ -101,7 +101,7 @@ class Chromium:
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
 
     def resize(self, width: int, height: int, scheme: str = "light", scale: float = 1) -> None:
-        """The window's size in CSS pixels, and the colour scheme that the person prefers."""
+        """Sets the window's size in CSS pixels and the preferred color scheme."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -112,14 +112,14 @@ class Chromium:
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def screenshot(self, path: Path, height: "float | None" = None) -> None:
-        """The page, not only what fits the window; only its beginning if a height is given."""
+        """Saves a screenshot of the full page, or of its top `height` pixels."""
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"], "scale": 1}
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def complaints(self) -> list[str]:
-        """Errors and warnings of the console so far, uncaught exceptions, and what the security policy stopped."""
+        """Returns console errors and warnings so far, uncaught exceptions, and violations of the security policy."""
         self.evaluate("0")
         found = []
         for event in self.events:
@@ -133,7 +133,7 @@ class Chromium:
         return found
 
     def requested(self) -> set[str]:
-        """The addresses that the page asked for so far."""
+        """Returns the addresses that the page has requested so far."""
         self.evaluate("0")
         requests = [event["params"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
         return {params["request"]["url"] for params in requests}

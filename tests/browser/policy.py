@@ -12,7 +12,7 @@ PAGE = Path(__file__).resolve().parents[2] / "src" / "admin" / "page.html"
 
 
 def with_hashes(page: str) -> str:
-    """The page with the hashes of what it has."""
+    """Returns the page with the hashes of its style and script."""
     for tag in ("style", "script"):
         content = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL).group(1)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""A server with the page, whose figures and state a test sets: for states that a real server passes through quickly."""
+"""A fake server of the page whose metrics and status the test sets, for states that are brief on a real server."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ STATUS = {
 
 
 class StandIn:
-    """`metrics` is a text, or a function that gives the next one; `status` is what `/status.json` says."""
+    """`metrics` is the text of `/metrics`, or a function that returns the next text; `status` is the object of `/status.json`."""
 
     def __init__(self) -> None:
         self.metrics, self.status = "", dict(STATUS)

@@ -1,4 +1,4 @@
-"""The page for people, in a real browser, with a real server under load."""
+"""The status page in a real browser, with a real server under load."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from load import Load, read_metrics, total
 
 PHONE = (360, 740)
 DESK = (1440, 900)
-# Where to put the pictures for the docs, if they are to be taken.
+# Directory for the screenshots of the documentation; unset to take none.
 SHOTS = os.environ.get("SPLADE_SCREENSHOTS")
 
 TOTALS = {
@@ -22,7 +22,7 @@ TOTALS = {
     "#indexed [data-name='rejected'] dd": "splade_documents_rejected_total",
     "#calls [data-name='without a valid token'] td:last-child": "splade_unauthenticated_total",
 }
-# The least contrast of any text with what is behind it, as WCAG 2 computes it.
+# Minimum contrast ratio of any text with its background, as defined by WCAG 2.
 CONTRAST = """(() => {
   const parts = color => color.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
@@ -44,7 +44,7 @@ CONTRAST = """(() => {
 })()"""
 
 
-def test_the_policy_names_what_the_page_has():
+def test_the_policy_has_the_hashes_of_the_page():
     import policy
 
     page = policy.PAGE.read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def test_the_policy_names_what_the_page_has():
 
 @pytest.fixture(scope="module")
 def server(start, tmp_path_factory):
-    # Few permits, so that a stream has to wait for them.
+    # Few permits make a stream wait for them.
     return start(tmp_path_factory.mktemp("page-store"), "--max-in-flight-documents", "256")
 
 
@@ -86,7 +86,7 @@ def test_figures_move_and_agree_with_the_metrics(browser, server):
 def take_pictures(browser) -> None:
     if not SHOTS:
         return
-    # Curves are of three minutes.
+    # The charts cover three minutes.
     browser.wait("document.querySelector('#received .curve').getAttribute('d').split('L').length > 170", timeout_s=240)
     browser.resize(*DESK, scale=1.25)
     browser.screenshot(Path(SHOTS) / "page.png")
@@ -97,7 +97,7 @@ def take_pictures(browser) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, (700, 900), DESK], ids=["phone", "tablet", "desk"])
-def test_it_fits_and_can_be_read(browser, server, size, scheme):
+def test_the_page_fits_the_window_and_is_readable(browser, server, size, scheme):
     browser.resize(*size, scheme=scheme)
     browser.open(f"http://{server.metrics_address}/")
     browser.wait("document.querySelector('#state').dataset.state === 'ready'")
@@ -106,7 +106,7 @@ def test_it_fits_and_can_be_read(browser, server, size, scheme):
     assert browser.evaluate(CONTRAST) >= 4.5
 
 
-def test_the_server_says_how_the_page_may_be_used(server):
+def test_the_page_has_security_headers(server):
     import urllib.request
 
     with urllib.request.urlopen(f"http://{server.metrics_address}/", timeout=10) as answer:
@@ -115,7 +115,7 @@ def test_the_server_says_how_the_page_may_be_used(server):
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_it_says_when_the_server_is_gone(browser, start, tmp_path):
+def test_the_page_shows_that_the_server_is_gone(browser, start, tmp_path):
     server = start(tmp_path / "store")
     browser.open(f"http://{server.metrics_address}/")
     browser.wait("document.querySelector('#state').dataset.state === 'ready'")

@@ -1,4 +1,4 @@
-"""The page's states and sums, with a server that says what the test wants."""
+"""The page's states and totals, with a fake server whose responses the test sets."""
 
 import itertools
 
@@ -26,14 +26,14 @@ def opened(browser, stand_in, state="ready"):
         ({"ready": False, "stopping": True}, "stopping", "finishing received documents"),
     ],
 )
-def test_each_state_is_said_in_words(browser, stand_in, status, state, words):
+def test_each_state_is_shown_as_text(browser, stand_in, status, state, words):
     stand_in.status.update(status)
     opened(browser, stand_in, state)
     assert words in browser.text("#state")
     assert browser.evaluate("document.querySelector('#state').getAttribute('role')") == "status"
 
 
-def test_what_the_server_says_is_text(browser, stand_in):
+def test_server_strings_are_escaped(browser, stand_in):
     stand_in.status["errors"] = [{"time": "2026-11-23T15:00:00Z", "level": "ERROR", "message": HOSTILE}]
     stand_in.status["models"] = [
         {"name": HOSTILE, "architecture": "a", "dtype": "d", "device": "cpu", "max_length": 512}
@@ -50,7 +50,7 @@ def test_what_the_server_says_is_text(browser, stand_in):
 
 
 def growing():
-    """A server's figures a second apart: 100 documents/s, and 25 batches that keep one of two threads half busy."""
+    """Metrics at one-second intervals: 100 documents/s, and 25 batches that keep one of two threads half busy."""
     turn = 0
 
     def next_metrics() -> str:
@@ -83,7 +83,7 @@ def test_rates_and_percentiles_are_right(browser, stand_in):
     busy = "parseFloat(document.querySelector('#encoded .big').textContent)"
     browser.wait(f"{busy} >= 20 && {busy} <= 30")
     line = "document.querySelector('#encoded [data-name=\"{}\"] dd').textContent"
-    # Half-way and 99 % of the way through the bucket from 10 to 30 ms.
+    # Linear interpolation at 50% and 99% of the bucket from 10 to 30 ms.
     assert browser.evaluate(line.format("batch, p50")) == "20 ms"
     assert browser.evaluate(line.format("batch, p99")) == "29.8 ms"
     assert browser.evaluate(line.format("batch fill")) == "80%"
@@ -109,7 +109,7 @@ def test_large_figures_fit_a_phone(browser, stand_in):
     assert browser.send("Page.getLayoutMetrics")["cssContentSize"]["width"] <= 360
 
 
-def test_a_restart_begins_anew(browser, stand_in):
+def test_a_restart_resets_rates(browser, stand_in):
     stand_in.metrics = "process_start_time_seconds 1\nsplade_documents_received_total 1000000\n"
     opened(browser, stand_in)
     browser.wait("document.querySelector('#received .big').textContent === '0'")
@@ -119,7 +119,7 @@ def test_a_restart_begins_anew(browser, stand_in):
     assert "-" not in browser.text("#received .peak")
 
 
-def test_it_goes_on_when_the_server_is_back(browser, stand_in):
+def test_the_page_recovers_when_the_server_is_back(browser, stand_in):
     opened(browser, stand_in)
     answer, stand_in._answer = stand_in._answer, lambda path: None
     browser.wait(f"{STATE} === 'gone'")
@@ -127,17 +127,17 @@ def test_it_goes_on_when_the_server_is_back(browser, stand_in):
     browser.wait(f"{STATE} === 'ready'")
 
 
-def test_it_can_be_paused_with_the_keyboard(browser, stand_in):
+def test_the_page_can_be_paused_with_the_keyboard(browser, stand_in):
     opened(browser, stand_in)
     browser.evaluate("document.querySelector('#pause').focus()")
     for kind in ("keyDown", "keyUp"):
         browser.send("Input.dispatchKeyEvent", type=kind, key=" ", code="Space", text=" ", windowsVirtualKeyCode=32)
     browser.wait("document.querySelector('#state').textContent.includes('Paused')")
     asked = len([event for event in browser.events if event["method"] == "Network.requestWillBeSent"])
-    # Two periods of the page.
+    # Two update intervals of the page.
     browser.evaluate("new Promise(done => setTimeout(done, 2100))")
     browser.evaluate("0")
     later = len([event for event in browser.events if event["method"] == "Network.requestWillBeSent"])
-    assert later - asked <= 2, "what was under way may end, and no more is asked"
+    assert later - asked <= 2, "requests in flight may complete, and no more are sent"
     browser.evaluate("document.querySelector('#pause').click()")
     browser.wait(f"{STATE} === 'ready'")

@@ -1,4 +1,4 @@
-//! The real binary against a server that keeps what it gets and answers by simple rules.
+//! Runs the real binary against a fake server that records requests and answers by simple rules.
 
 mod check;
 mod checkpoint;
@@ -26,14 +26,14 @@ use std::process::{Command, Output, Stdio};
 
 use tokio::task::spawn_blocking;
 
-/// The binary, in a directory of its own, knowing no environment but the server's address.
+/// Builds a command that runs the binary in `directory` with only the server's address in its environment.
 fn command<S: AsRef<OsStr>>(directory: &Path, server: &str, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
     command.env_clear().env("SPLADE_SERVER", server).current_dir(directory).args(arguments);
     command
 }
 
-/// What a run of the binary left.
+/// Exit code and output of a run of the binary.
 pub struct Run {
     pub code: i32,
     pub stdout: String,
@@ -56,7 +56,7 @@ impl From<Output> for Run {
     }
 }
 
-/// Runs the binary to its end.
+/// Runs the binary until it exits.
 pub async fn run(directory: &Path, server: &str, arguments: &[&str]) -> Run {
     run_with_input(directory, server, arguments, "").await
 }

@@ -1,11 +1,11 @@
-//! What a build is without is refused by its name.
+//! A feature that the build lacks is named in the error.
 
 use std::process::Output;
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// Runs a command in a directory with a Parquet file, with a variable beside.
+/// Runs a command with environment variables and returns its output.
 async fn run(directory: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
     command.env_clear().envs(variables.iter().copied()).current_dir(directory.path()).args(arguments);
@@ -14,7 +14,7 @@ async fn run(directory: &TempDir, arguments: &[&str], variables: &[(&str, &str)]
     String::from_utf8(stderr).unwrap() + &String::from_utf8(stdout).unwrap()
 }
 
-/// A directory is refused as a whole, before anything of it is sent.
+/// Refuses the whole directory before any document is sent.
 #[tokio::test]
 async fn a_directory_with_an_unsupported_file_is_refused() {
     let directory = TempDir::new().unwrap();
@@ -25,10 +25,10 @@ async fn a_directory_with_an_unsupported_file_is_refused() {
     assert_eq!(output.contains("b.parquet: Parquet needs the cargo feature"), !cfg!(feature = "parquet"), "{output}");
 }
 
-/// A feature, whether this build has it, the arguments that need it, and the variables beside them.
+/// Feature name, whether the build has it, the arguments that need it, and environment variables.
 type Case<'a> = (&'a str, bool, Vec<&'a str>, &'a [(&'a str, &'a str)]);
 
-/// Each command fails in every build, for it has another mistake too: there is no such model, file or server.
+/// Each command fails in every build because of another error as well: a missing model, file or server.
 #[tokio::test]
 async fn a_missing_feature_is_named_in_the_error() {
     let directory = TempDir::new().unwrap();

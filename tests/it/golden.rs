@@ -1,4 +1,4 @@
-//! Vectors against those of sentence-transformers, which `scripts/golden` made.
+//! Compares vectors with the golden vectors of sentence-transformers that `scripts/golden` generated.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::support::models::{
     change_embedding, create_modified_model, find_distinct_token, find_splade_tiny, load_random_model, model_dir,
 };
 
-/// Terms heavier than this must be the same; weights may differ by [`TOLERANCE`].
+/// Terms with higher weights must occur in both vectors; weights may differ by [`TOLERANCE`].
 const SIGNIFICANT: f32 = 1e-3;
 const TOLERANCE: f32 = 1e-4;
 
@@ -62,7 +62,7 @@ fn check(name: &str, side: &RoleEncoder) {
     }
 }
 
-/// Checks both roles of a model; where queries have no golden vectors of their own they are encoded as documents are.
+/// Checks both roles of a model; queries without golden vectors of their own are encoded like documents.
 fn check_model(name: &str, directory: &Path, backend: &Backend) {
     let model = Model::load(name, directory, backend).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(model.max_length(Role::Document), Some(read::<Golden>(&format!("{name}.json")).max_length), "{name}");
@@ -102,7 +102,7 @@ fn every_family_and_layout_of_files_gives_the_models_own_vectors() {
     }
 }
 
-/// What runs on other devices, run on the CPU.
+/// Runs the operations of other devices on the CPU.
 #[test]
 fn candle_operations_give_the_same_vectors() {
     let backend = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
@@ -123,7 +123,7 @@ fn splade_tiny_vectors_and_tokens() {
     }
 }
 
-/// In 8 bits the heaviest terms of a text stay: what is lost is a small share of the weight.
+/// int8 keeps the highest-weight terms of a text; the lost terms are a small share of the weight.
 #[test]
 fn int8_vectors_are_close() {
     let Some(directory) = find_splade_tiny() else { return };
@@ -138,7 +138,7 @@ fn int8_vectors_are_close() {
     }
 }
 
-/// Law: a text's vector does not depend on its neighbours, to the bit, in float32 and in 8 bits.
+/// Invariant: the vector of a text is bit-identical in any batch, in float32 and int8.
 #[test]
 fn a_vector_does_not_depend_on_its_neighbours() {
     for name in random_models() {
@@ -157,8 +157,8 @@ fn a_vector_does_not_depend_on_its_neighbours() {
     }
 }
 
-/// Law: a text with a token whose embedding is not finite, or overflows, has no vector, in any family, dtype and
-/// pooling; those of its neighbours are what they are without it, to the bit.
+/// Invariant: a text with a token whose embedding is not finite or overflows has no vector, in any family, dtype and
+/// pooling; the vectors of the other texts in the batch are bit-identical to those without it.
 #[test]
 fn a_text_that_overflows_is_an_error_of_its_own() {
     const TEXTS: [&str; 4] = ["a wing in a slipstream", "heat", "the moon and the sea", "a wing"];
@@ -196,7 +196,7 @@ fn a_text_that_overflows_is_an_error_of_its_own() {
     }
 }
 
-/// A model of which no text has a vector is not served.
+/// A model without a finite vector for any text is not served.
 #[test]
 fn a_model_whose_output_is_never_finite_is_refused() {
     let spoilt = create_modified_model("bert-random-untied", |tensors| {

@@ -1,4 +1,4 @@
-//! The HTTP door and gRPC-Web, on real sockets.
+//! The HTTP gateway and gRPC-Web over real sockets.
 
 mod calls;
 mod flow;
@@ -15,38 +15,38 @@ use crate::support::endpoint::Endpoint;
 use crate::support::http1::{Http1Client, HttpResponse};
 use crate::support::sidecar::Sidecar;
 
-/// A server with a door.
+/// Starts a server with the HTTP gateway.
 async fn start(flags: &[&str]) -> Sidecar {
     Sidecar::start(&[&["--http-listen", "127.0.0.1:0"], flags].concat()).await
 }
 
 async fn client(server: &Endpoint) -> Http1Client {
-    Http1Client::connect(server.http.expect("the server has no door")).await
+    Http1Client::connect(server.http.expect("the server has no HTTP address")).await
 }
 
-/// One call on a connection of its own.
+/// Sends one POST request on a new connection.
 async fn post(server: &Endpoint, path: &str, json: Value) -> HttpResponse {
     client(server).await.post(path, &json).await
 }
 
-/// Sends lines as `curl -T` sends a file, and gives the lines that came back.
+/// Uploads lines as `curl -T` does and returns the response.
 async fn put_lines(server: &Endpoint, path: &str, lines: &str) -> HttpResponse {
     client(server).await.send("PUT", path, "application/x-ndjson", lines.as_bytes()).await
 }
 
-/// `document {i}` for each number, one a line.
+/// Formats one line per number, with the text `document {i}`.
 fn docs(numbers: impl IntoIterator<Item = u64>) -> String {
     let line = |number| format!("{}\n", json!({ "id": number, "text": format!("document {number}") }));
     numbers.into_iter().map(line).collect()
 }
 
-/// The results in lines of a stream, by their numbers. Asserts what holds for every stream: the first line opens it, each
-/// number has one result, and `durable_through` ends at the last of them, for none of these FAILED.
+/// Returns the results of a stream in the order of their sequence numbers. Asserts that only the first line opens the stream, each
+/// sequence number has one result, and `durable_through` ends at the last one (these tests have no FAILED results).
 pub fn results(lines: &[Value]) -> Vec<Value> {
     let mut results: Vec<Value> = Vec::new();
     let (mut seen, mut durable) = (BTreeSet::new(), 0);
     let opens = |line: &Value| line.get("opened").is_some_and(|opened| !opened.is_null());
-    assert!(lines.iter().map(opens).eq((0..lines.len()).map(|at| at == 0)), "the first line opens the stream alone");
+    assert!(lines.iter().map(opens).eq((0..lines.len()).map(|at| at == 0)), "only the first line opens the stream");
     for line in lines {
         for result in line["results"].as_array().unwrap_or_else(|| panic!("{line}")) {
             assert!(seen.insert(result["sequence"].as_u64().unwrap()), "{result} is there twice");
@@ -60,12 +60,12 @@ pub fn results(lines: &[Value]) -> Vec<Value> {
     results
 }
 
-/// How many of the results have a status, `INDEXED` for short.
+/// Counts the results with a status, given in short form such as `INDEXED`.
 fn count(results: &[Value], status: &str) -> usize {
     results.iter().filter(|result| result["status"] == format!("OPERATION_STATUS_{status}")).count()
 }
 
-/// What an error says: its HTTP status, its code, its reason, the fields at fault, and its message.
+/// Returns the HTTP status, code, reason, invalid fields and message of an error response.
 fn error(answer: &HttpResponse) -> (u16, u64, String, Vec<String>, String) {
     assert_eq!(answer.headers["content-type"], "application/json");
     let json = answer.json();

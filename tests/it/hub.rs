@@ -1,4 +1,4 @@
-//! Models from a hub: a small server speaks the hub's protocol, with a host of its own for large files.
+//! Downloads from a fake hub that implements the Hugging Face protocol, with a separate host for large files.
 
 mod complete;
 mod foreign;
@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use server::{COMMIT, Fault, Hub, MODEL, TAGGED};
 
-/// The environment of a machine whose home is `home`.
+/// Returns the configuration from an environment with the given home directory, endpoint and further variables.
 fn config(home: &Path, endpoint: &str, more: &[(&str, &str)]) -> HubConfig {
     let home = home.to_str().unwrap().to_owned();
     HubConfig::from_env(|name| match name {
@@ -32,7 +32,7 @@ async fn pull(id: &str, config: &HubConfig) -> Result<PathBuf, HubError> {
     spawn_blocking(move || locate(&source, &config, |_| Ok::<_, Infallible>(()), || ())).await.unwrap()
 }
 
-/// Locates a model as the server does, with a check of its settings.
+/// Locates a model as the server does, including the check of its settings.
 async fn pull_checked(id: &str, config: &HubConfig) -> Result<PathBuf, HubError> {
     let (source, config) = (id.parse::<ModelSource>().unwrap(), config.clone());
     spawn_blocking(move || locate(&source, &config, check_settings, || ())).await.unwrap()
@@ -75,7 +75,7 @@ async fn files_land_where_hugging_face_keeps_them_and_are_fetched_once() {
 
     let fetched = hub.seen().paths.len();
     assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), directory);
-    assert_eq!(hub.seen().paths.len(), fetched + 1, "the second time only the revision is looked up");
+    assert_eq!(hub.seen().paths.len(), fetched + 1, "the second call only looks up the revision");
     let offline = config(home.path(), "http://127.0.0.1:9", &[OFFLINE]);
     assert_eq!(pull("org/tiny", &offline).await.unwrap(), directory);
     assert_eq!(pull(&format!("org/tiny@{COMMIT}"), &offline).await.unwrap(), directory);
@@ -90,7 +90,7 @@ async fn a_revision_is_pinned_to_its_commit() {
     assert_eq!(fs::read_to_string(repo_dir(&home).join("refs/v1")).unwrap(), TAGGED);
     let paths = hub.seen().paths;
     assert_eq!(paths[0], "/api/models/org/tiny/revision/v1");
-    assert!(paths[1..].iter().all(|path| path.contains(TAGGED)), "every file at the commit: {paths:?}");
+    assert!(paths[1..].iter().all(|path| path.contains(TAGGED)), "every file is requested at the commit: {paths:?}");
     assert!(!repo_dir(&home).join("refs/main").exists());
 }
 
@@ -128,7 +128,7 @@ async fn an_interrupted_download_leaves_no_file_and_resumes() {
     assert!(matches!(&error, HubError::Interrupted { file, .. } if file == "model.safetensors"), "{error:?}");
     let snapshot = repo_dir(&home).join("snapshots").join(COMMIT);
     assert!(snapshot.join("config.json").exists() && !snapshot.join("model.safetensors").exists());
-    assert!(!repo_dir(&home).join("refs/main").exists(), "no ref before the model is whole");
+    assert!(!repo_dir(&home).join("refs/main").exists(), "no ref is written before the model is complete");
     let offline = pull(&format!("org/tiny@{COMMIT}"), &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap_err();
     assert!(offline.to_string().contains("missing: weights"), "{offline}");
 

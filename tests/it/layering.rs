@@ -1,9 +1,9 @@
-//! Layers see only those below them.
+//! Modules use only modules of lower layers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules, from the bottom up. Those of one row see only what is in the rows below it.
+/// Top-level modules from the lowest layer up. A module uses only modules of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["types", "durable", "env_var", "features", "json", "metrics", "panics", "trace", "version"],
     &["proto"],
@@ -15,33 +15,33 @@ const LAYERS: &[&[&str]] = &[
     &["server", "admin"],
     &["app"],
     &["cli"],
-    // What the fuzz targets call.
+    // Entry points of the fuzz targets.
     &["fuzzing"],
     &["main"],
 ];
 
-/// Who may use the messages of the contract: those that speak it, and the one that wires its services.
+/// Modules that may use the protobuf messages: the protocol implementations, and `app`, which wires the services.
 const PROTO_USERS: &[&str] = &["grpc", "http", "app", "cli", "fuzzing"];
 
 fn row(module: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&module))
 }
 
-/// Every `.rs` file under a directory.
+/// Returns every `.rs` file under a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The path of a file's module below the crate's root: `src/grpc/mod.rs` and `src/grpc.rs` are `[grpc]`.
+/// Returns the module path of a file below the crate root: `src/grpc/mod.rs` and `src/grpc.rs` are `[grpc]`.
 fn module_path(file: &Path) -> Vec<String> {
     let parts = file.with_extension("");
     let parts = parts.iter().map(|part| part.to_str().unwrap().to_owned());
     parts.filter(|part| part != "mod" && part != "lib").collect()
 }
 
-/// What a line of code in a module `depth` levels below the root names at the root: by way of `crate`, of the crate's
-/// own name, or of as many `super` as there are levels.
+/// Returns the top-level modules that a line of code in a module `depth` levels below the root names through `crate`, the crate's
+/// own name, or `depth` times `super`.
 fn roots(line: &str, depth: usize) -> Vec<&str> {
     let code = line.split("//").next().unwrap_or_default();
     let climb = "super::".repeat(depth);
@@ -50,7 +50,7 @@ fn roots(line: &str, depth: usize) -> Vec<&str> {
     named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()).collect()
 }
 
-/// Every use of a top-level module in a file, by line number. Modules inside the file are followed by rustfmt's
+/// Returns every use of a top-level module in a file, by line number. Inline modules are tracked by rustfmt's
 /// indentation.
 fn uses(text: &str, depth: usize) -> Vec<(usize, &str)> {
     let mut inner: Vec<String> = Vec::new();
@@ -78,9 +78,9 @@ fn layers_see_only_those_below_them() {
         let text = fs::read_to_string(&file).unwrap();
         for (line, used) in uses(&text, path.len()) {
             let at = format!("{}:{line}: {module} uses {used:?}", file.display());
-            let below = row(used).unwrap_or_else(|| panic!("{at}, which is no layer; name the layer"));
-            let above = row(module).unwrap_or_else(|| panic!("{at}, but has no place among the layers"));
-            assert!(used == module || below < above, "{at}, which is not below it");
+            let below = row(used).unwrap_or_else(|| panic!("{at}, which is in no layer; add it to LAYERS"));
+            let above = row(module).unwrap_or_else(|| panic!("{at}, but is in no layer; add it to LAYERS"));
+            assert!(used == module || below < above, "{at}, which is not in a lower layer");
             assert!(used != "proto" || used == module || PROTO_USERS.contains(&module.as_str()), "{at}");
             seen += 1;
         }
@@ -88,7 +88,7 @@ fn layers_see_only_those_below_them() {
     assert!(seen > 100, "only {seen} uses were found");
 }
 
-/// What client commands may not use: they know a server only through its gRPC API.
+/// Modules that client commands may not use, because they use a server only through its gRPC API.
 const ENGINE: &[&str] = &["config", "model", "store", "pipeline", "catalog", "grpc", "http", "server", "admin", "app"];
 
 #[test]

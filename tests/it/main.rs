@@ -1,8 +1,8 @@
-//! The one integration binary: a file a concern, on real sockets.
+//! The integration test binary: one module per subject, over real sockets.
 
-// A test may end by a panic.
+// Tests may panic.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
-// In a build without a feature, what only its tests need is unused.
+// Helpers of a disabled feature's tests are unused in a build without it.
 #![cfg_attr(
     not(all(feature = "embedded", feature = "http", feature = "otlp", feature = "parquet", feature = "verify")),
     allow(dead_code, unused_imports)

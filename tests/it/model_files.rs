@@ -1,4 +1,4 @@
-//! Directories that are no model, or a damaged one: the error names the file and what was expected.
+//! Invalid and damaged model directories: the error names the file and the expected content.
 
 mod pickles;
 mod settings;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::support::models::{copy_dir, model_dir};
 
-/// A copy of a small random model, to be spoilt.
+/// Copies a small random model, for a test to modify.
 fn copy_model() -> (TempDir, PathBuf) {
     copy_of("bert-random-tied")
 }
@@ -31,7 +31,7 @@ fn error_of(directory: &Path) -> String {
     Model::load("spoilt", directory, &Backend::default()).unwrap_err().to_string()
 }
 
-/// Loads a copy whose JSON file was changed, and gives the error.
+/// Loads a copy with a changed JSON file and returns the error.
 fn with_json(file: &str, change: impl FnOnce(&mut Value)) -> String {
     with_json_of("bert-random-tied", file, change)
 }
@@ -45,7 +45,7 @@ fn with_json_of(model: &str, file: &str, change: impl FnOnce(&mut Value)) -> Str
     error_of(&directory)
 }
 
-/// Loads a copy whose tensors were changed, and gives the error.
+/// Loads a copy with changed tensors and returns the error.
 fn with_tensors(change: impl FnOnce(&mut HashMap<String, Tensor>)) -> String {
     let (_copy, directory) = copy_model();
     let path = directory.join("model.safetensors");

@@ -1,6 +1,6 @@
-//! Settings of models against sentence-transformers: each case of `tests/data/golden/settings`, which
-//! `scripts/golden/make_settings.py` made, changes a model's files; the vectors must then be those that
-//! sentence-transformers makes of these files, or the model must be refused by the file's name.
+//! Compares model settings with sentence-transformers. Each case of `tests/data/golden/settings`, which
+//! `scripts/golden/make_settings.py` generated, changes a model's files; the vectors must then equal those that
+//! sentence-transformers computes from these files, or the model must be refused with an error that names the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use splade_sidecar::types::{Pruning, Role, SparseVector};
 
 use crate::support::models::{copy_dir, model_dir};
 
-/// The largest difference of a weight: the sums of both are in float32, in another order.
+/// Maximum difference of a weight: both implementations sum in float32, in different orders.
 const TOLERANCE: f32 = 2e-4;
 
 #[derive(Deserialize)]
@@ -56,12 +56,12 @@ struct Change {
     move_to: Option<String>,
 }
 
-/// What became of a case.
+/// Outcome of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Equal,
     Refused,
-    /// sentence-transformers has no vectors for it.
+    /// The case has no vectors in sentence-transformers.
     Undefined,
 }
 
@@ -113,7 +113,7 @@ fn set(target: &mut Value, keys: &[Value], value: Option<Value>) {
     }
 }
 
-/// Vectors of texts in a role, one text a batch, pruned as the model's files say; or why a text has none.
+/// Encodes texts in a role, one per batch, with the pruning of the model's files; the error is that of the first failed text.
 fn encode(model: &Model, role: Role, texts: &[String]) -> Result<Vec<SparseVector>, String> {
     let side = model.role_encoder(role);
     let vectors = texts.iter().map(|text| {
@@ -144,7 +144,7 @@ fn distance(ours: &SparseVector, (indices, values): &Vector) -> Option<String> {
     })
 }
 
-/// Runs a case; the error says how it differs.
+/// Runs a case; the error describes the difference.
 fn run(file: &File, case: &Case, changes: Vec<Change>) -> Result<Outcome, String> {
     let directory = tempfile::tempdir().unwrap();
     copy_dir(&model_dir(&file.base), directory.path());
@@ -157,7 +157,7 @@ fn run(file: &File, case: &Case, changes: Vec<Change>) -> Result<Outcome, String
     if case.error.is_some() {
         return Ok(Outcome::Undefined);
     }
-    // A vector that is null is that of the unchanged base.
+    // A null vector stands for that of the unchanged base model.
     let expected = |own: &[Option<Vector>], base: &[Vector]| -> Vec<Vector> {
         own.iter().zip(base).map(|(own, base)| own.as_ref().unwrap_or(base).clone()).collect()
     };
@@ -178,7 +178,7 @@ fn run(file: &File, case: &Case, changes: Vec<Change>) -> Result<Outcome, String
     Ok(Outcome::Equal)
 }
 
-/// A refusal must name a file and say more than that.
+/// Checks that a refusal names the file and a reason.
 fn refusal(case: &Case, error: &ModelError) -> Result<Outcome, String> {
     let text = error.to_string();
     let names_key = case.keys.iter().any(|key| {
@@ -193,7 +193,7 @@ fn refusal(case: &Case, error: &ModelError) -> Result<Outcome, String> {
     }
 }
 
-/// Law: with whatever settings sentence-transformers has vectors, ours are the same, or the model is refused by name.
+/// Invariant: for all settings with vectors in sentence-transformers, ours are equal, or the model is refused with the file's name.
 #[test]
 fn settings_are_followed_as_sentence_transformers_follows_them_or_refused() {
     let mut files = files();
@@ -226,7 +226,7 @@ fn settings_are_followed_as_sentence_transformers_follows_them_or_refused() {
     assert!(outcomes.get(&Outcome::Equal).copied().unwrap_or_default() > 300, "{outcomes:?}");
 }
 
-/// What each table is tested with: a base model, and the file in it.
+/// Returns the base model that a table is tested with, and its file.
 fn base_and_file(table: &KeyTable) -> (&'static str, &'static str) {
     match (table.file, table.scope) {
         ("config.json", "BertForMaskedLM") => ("bert-random-tied", "config.json"),
@@ -241,8 +241,8 @@ fn base_and_file(table: &KeyTable) -> (&'static str, &'static str) {
     }
 }
 
-/// Law: every key that is refused is refused by name, in the file that has it; with each of its allowed values, or null, or
-/// nothing, it is not.
+/// Invariant: the error of each refused key names the key and its file; a key with one of its allowed values, null, or
+/// absent is not refused.
 #[test]
 fn keys_that_are_not_honoured_are_refused_by_name() {
     let mut count = 0;
@@ -276,7 +276,7 @@ fn keys_that_are_not_honoured_are_refused_by_name() {
             assert!(error.contains(key.note), "{file}: {path}: {error}");
             for value in allowed.iter().map(|value| serde_json::from_str(value).unwrap()).chain([Value::Null]) {
                 if let Err(error) = with(value) {
-                    // Another rule may refuse it; this one does not.
+                    // Another rule may refuse the model, but not the rule of this key.
                     assert!(!error.contains(key.note), "{file}: {path}: {error}");
                 }
             }
@@ -286,20 +286,20 @@ fn keys_that_are_not_honoured_are_refused_by_name() {
     assert!(count > 60, "{count}");
 }
 
-/// Law: the evidence is complete. Each honoured key has a case in which sentence-transformers gives other vectors or
-/// refuses; each irrelevant key one in which it gives the same.
+/// Invariant: the evidence is complete. Each honored key has a case in which sentence-transformers returns other vectors or
+/// an error; each irrelevant key has one in which it returns equal vectors.
 #[test]
 fn every_key_has_its_evidence() {
-    /// Keys without a case of their own, and what shows them instead.
+    /// Keys without a case; the comments name the other evidence.
     const ELSEWHERE: [&str; 5] = [
         // Tests of model_files.
         "architectures",
         "vocab_size",
-        // A name; transformers replaces it.
+        // Only a name, which transformers replaces.
         "name_or_path",
-        // transformers refuses it.
+        // transformers refuses this key.
         "use_return_dict",
-        // Needs a device.
+        // Needs a GPU.
         "device_map",
     ];
     let files = files();
@@ -323,19 +323,19 @@ fn every_key_has_its_evidence() {
     assert!(missing.is_empty(), "no case shows:\n{}", missing.join("\n"));
 }
 
-/// Whether a case with this `file: path` is about a key of a table.
+/// Returns whether a case with the name `file: path` changes a key of a table.
 fn is_about(name: &str, table: &KeyTable, key: &str) -> bool {
     let Some((file, path)) = name.split_once(": ") else { return false };
     let same_file = match table.file {
-        // Its keys are those of tokenizer_config.json, and replace them.
+        // The keys of this file override those of tokenizer_config.json.
         "special_tokens_map.json" => {
             file.ends_with("tokenizer_config.json") || file.ends_with("special_tokens_map.json")
         }
-        // The first of seven names.
+        // One of seven alternative file names.
         "sentence_bert_config.json" => file.rsplit('/').next().is_some_and(|file| file.starts_with("sentence_")),
         own => file.ends_with(own),
     };
-    // The old names of the arguments stand for the new ones.
+    // Old argument names are aliases of the new ones.
     let renamed = key.replace("model_args.", "model_kwargs.");
     let is_inside = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
     same_file && [key, &renamed].iter().any(|key| path == *key || is_inside(key, path) || is_inside(path, key))

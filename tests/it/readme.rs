@@ -1,4 +1,4 @@
-//! The parts of documents that are generated from the code. `UPDATE_DOCS=1` updates them.
+//! Parts of the documentation that are generated from the code. `UPDATE_DOCS=1` updates them.
 
 mod api;
 
@@ -58,7 +58,7 @@ fn the_flags_are_those_of_the_code() {
     check("docs/configuration.md", "flags", &format_flags(&serve_command(), &BTreeSet::new()));
 }
 
-// The help of a command that the build is without is another one.
+// A build without the feature has a different help text.
 #[cfg(feature = "verify")]
 #[test]
 fn the_commands_are_those_of_the_code() {

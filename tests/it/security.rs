@@ -1,4 +1,4 @@
-//! Who may connect and call, and with how much: on real sockets.
+//! Authentication, TLS and limits, over real sockets.
 
 mod connections;
 mod limits;
@@ -22,13 +22,13 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::support::certificates::{CertificateAuthority, SignedCertificate};
 use crate::support::sidecar::parse_config;
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// How often the servers of these tests look at their files.
+/// Interval at which the servers of these tests reload their files.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Files that a server is given, in a directory as Kubernetes mounts a secret: each is a link into a directory that is a link
-/// itself, which is switched to replace all of them at once.
+/// Files of a server in the layout of a Kubernetes secret mount: each is a link into a directory that is itself a
+/// link, which is switched to replace all of them at once.
 struct Mounted {
     directory: TempDir,
     version: usize,
@@ -60,18 +60,18 @@ impl Mounted {
         std::fs::rename(self.path("switched"), self.path("data")).unwrap();
     }
 
-    /// The files of a server with this certificate.
+    /// Mounts the files of a server with this certificate.
     fn server(signed: &SignedCertificate) -> Self {
         Self::new(&[("cert", &signed.certificate), ("key", &signed.key)])
     }
 
-    /// Flags that each take one of the files.
+    /// Returns flags with the paths of mounted files as their values.
     fn flags(&self, flags: &[(&str, &str)]) -> Vec<String> {
         flags.iter().flat_map(|(flag, name)| [(*flag).to_owned(), self.path(name).display().to_string()]).collect()
     }
 }
 
-/// The configuration of a server that looks at its files often.
+/// Returns the configuration of a server that reloads its files at [`RELOAD_INTERVAL`].
 fn fast_reload_config(store: &TempDir, flags: &[String]) -> Config {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let mut config = parse_config(&store.path().join("store"), &flags);
@@ -79,7 +79,7 @@ fn fast_reload_config(store: &TempDir, flags: &[String]) -> Config {
     config
 }
 
-/// A client that trusts an authority.
+/// Returns the TLS configuration of a client that trusts an authority.
 fn trusting(authority: &CertificateAuthority) -> ClientTlsConfig {
     ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost")
 }
@@ -92,18 +92,18 @@ async fn connect(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<Ch
     Ok(Channel::from_shared(format!("https://{address}"))?.tls_config(tls)?.connect().await?)
 }
 
-/// Asks for the server's health; any answer will do.
+/// Calls the health service; any response is a success.
 async fn check_health(channel: Channel) -> anyhow::Result<()> {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await?;
     Ok(())
 }
 
-/// Connects and asks.
+/// Connects and calls the health service.
 async fn connect_and_check_health(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<()> {
     timeout(TIMEOUT, async { check_health(connect(address, tls).await?).await }).await?
 }
 
-/// Tries until it holds.
+/// Polls until the condition holds.
 async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let mut ticks = interval(RELOAD_INTERVAL);
     let tries = async {
@@ -114,5 +114,5 @@ async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
             }
         }
     };
-    timeout(TIMEOUT, tries).await.unwrap_or_else(|_| panic!("{what}: not in {TIMEOUT:?}"));
+    timeout(TIMEOUT, tries).await.unwrap_or_else(|_| panic!("{what}: not within {TIMEOUT:?}"));
 }

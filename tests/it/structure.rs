@@ -1,4 +1,4 @@
-//! The laws of the source tree's structure: no two files need each other, and the file of a module with many children
+//! Structure of the source tree: there are no import cycles between files, and the file of a module with many children
 //! only lists them.
 
 mod attributes;
@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 
 use crate_tree::CrateTree;
 
-/// A module with this many children is a list of them, and nothing else.
+/// Number of children from which on the file of a module may only list them.
 const MIN_CHILDREN_OF_A_FACADE: usize = 5;
 
 static TREE: LazyLock<CrateTree> =
@@ -27,7 +27,13 @@ static TREE: LazyLock<CrateTree> =
 #[test]
 fn files_have_no_import_cycles() {
     let cycles = cycles::find(&imports::between_files(&TREE).names);
-    assert!(cycles.is_empty(), "{} cycles of imports between files:\n{}", cycles.len(), cycles.join("\n"));
+    assert!(
+        cycles.is_empty(),
+        "{} import cycles between files:
+{}",
+        cycles.len(),
+        cycles.join("\n")
+    );
 }
 
 #[test]
@@ -44,6 +50,11 @@ fn module_files_with_many_children_only_list_them() {
 fn imports_are_found_and_resolved() {
     let imports = imports::between_files(&TREE);
     let count: usize = imports.names.values().map(|names| names.len()).sum();
-    assert!(count > 1_000, "only {count} names that one file takes from another were found");
-    assert!(imports.unresolved.is_empty(), "paths that lead nowhere:\n{}", imports.unresolved.join("\n"));
+    assert!(count > 1_000, "only {count} imported names were found");
+    assert!(
+        imports.unresolved.is_empty(),
+        "unresolved paths:
+{}",
+        imports.unresolved.join("\n")
+    );
 }

@@ -1,4 +1,4 @@
-//! What an earlier build stored is read, and a later build's is not misread: see docs/adr/0002-persisted-identities.md.
+//! Data of earlier builds is read, and data of later builds is refused: see docs/adr/0002-persisted-identities.md.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ fn fixture() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-0.1.0")
 }
 
-/// The store of version 0.1.0, as it was.
+/// Restores a copy of the store of version 0.1.0.
 fn restore(store: &Path) {
     let sizes: BTreeMap<String, u64> =
         serde_json::from_slice(&fs::read(fixture().join("sizes.json")).unwrap()).unwrap();
@@ -40,8 +40,8 @@ fn restore(store: &Path) {
     }
 }
 
-/// Searched, listed, and every document with an id unchanged: by the model's real fingerprint and the digests of that
-/// build. Ids that are made of texts are others than that build made. Skipped where the model is not there.
+/// Searches and lists the store; every document with an id is UNCHANGED by the model's real fingerprint and the digests of that
+/// build. Ids derived from texts differ from those of that build. Skipped if the model is missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
     let Some(model) = find_splade_tiny() else { return };
@@ -77,7 +77,7 @@ async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
         run.stdout
     );
 
-    // It has no incarnation, and can be used without one.
+    // The collection has no incarnation and works without one.
     let collection = sidecar.collection("docs").await;
     assert_eq!((collection.incarnation.as_str(), collection.point_count), ("", 5));
 
@@ -93,8 +93,8 @@ fn text_of(text: &str) -> prost_types::value::Kind {
     prost_types::value::Kind::StringValue(text.to_owned())
 }
 
-/// Two releases that write the same bytes share a collection: what the one wrote the other leaves unchanged. Here the
-/// bytes of the older one are those of the golden digests.
+/// Two releases that write equal digests share a collection: each leaves the other's documents unchanged. Here the
+/// digests of the older release are the golden ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_digest_of_an_unknown_version_is_a_changed_document() {
     on_both_stores(async |sidecar: &Sidecar| {
@@ -114,7 +114,7 @@ async fn a_digest_of_an_unknown_version_is_a_changed_document() {
     })
     .await;
 
-    // On a Qdrant that a later release has written to, too.
+    // A Qdrant server with digests of a later release.
     let server = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
     let skipping = || IngestOptions { skip_unchanged: true, ..options("docs") };
@@ -134,7 +134,7 @@ async fn a_digest_of_an_unknown_version_is_a_changed_document() {
     sidecar.stop_drained().await;
 }
 
-/// A fingerprint that this build can't compare is refused, with what to do.
+/// A fingerprint of an unknown version is refused with a remedy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fingerprint_of_an_unknown_version_is_refused() {
     let server = QdrantServer::start();
@@ -166,10 +166,10 @@ fn spec(fingerprint: &str) -> CollectionSpec {
     }
 }
 
-/// The fingerprint that the build of 2026-11-30 gave to `bert-random-sum`, whatever the keys that it ignored said.
+/// Fingerprint of `bert-random-sum` in the build of 2026-11-30, for any values of the keys that it ignored.
 const SUM: &str = "dcab962761db5cb155f7b89b4d24e664730c67fd0aa0e544905924496e8387ef";
 
-/// A copy of a small random model with other values in its JSON files.
+/// Copies a small random model with changed values in its JSON files.
 fn model_with(base: &str, changes: &[(&str, &str, Value)]) -> TempDir {
     let copy = TempDir::new().unwrap();
     copy_dir(&model_dir(base), copy.path());
@@ -182,7 +182,7 @@ fn model_with(base: &str, changes: &[(&str, &str, Value)]) -> TempDir {
     copy
 }
 
-/// Version 1 of `bert-random-tied`, as docs/adr/0002-persisted-identities.md has it.
+/// Computes the version 1 fingerprint of `bert-random-tied` as specified in docs/adr/0002-persisted-identities.md.
 fn version_1_of(directory: &Path) -> String {
     let mut hash = Sha256::new();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
@@ -245,11 +245,11 @@ fn version_1_is_accepted_only_where_the_keys_that_it_ignored_change_nothing() {
             panic!("{key} is not noticed")
         };
         assert!(keys.iter().any(|ignored| ignored.contains(file) && ignored.contains(key)), "{key}: {keys:?}");
-        assert!(model.digest_fingerprint().0.starts_with("2:"), "{key}: documents are written anew");
+        assert!(model.digest_fingerprint().0.starts_with("2:"), "{key}: documents are rewritten");
     }
 }
 
-/// A collection that an earlier build wrote with settings that it ignored: refused with their names and the remedy.
+/// A collection that an earlier build wrote with ignored settings is refused with their names and the remedy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() {
     let server = QdrantServer::start();
@@ -270,7 +270,7 @@ async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() 
     sidecar.stop_drained().await;
 }
 
-/// Golden fingerprints of version 2: were one to change, collections would be refused by the release that wrote them.
+/// Golden fingerprints of version 2: if one changed, a release would refuse collections of earlier releases.
 #[test]
 fn version_2_is_what_collections_have() {
     for (name, golden) in [
@@ -286,7 +286,7 @@ fn version_2_is_what_collections_have() {
     }
 }
 
-/// Law: version 2 covers each honoured key that is set, and no key that is irrelevant.
+/// Invariant: version 2 covers each honored key that is set, and no irrelevant key.
 #[test]
 fn version_2_covers_what_is_honoured() {
     let of = |changes: &[(&str, &str, Value)]| {

@@ -1,4 +1,4 @@
-"""The modules of scripts/skips."""
+"""Makes the modules of scripts/skips importable."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A suite with each kind of skip: all are recorded, and what ran is not."""
+"""A suite with each kind of skip: each skip is recorded, and tests that ran are not."""
 
 import os
 import subprocess
@@ -62,10 +62,10 @@ BY_NEED = {
 UNNAMED = {"skip", "importorskip", "mark", "skipif", "not_run", "xfail", "of_nothing[NOTSET]", "unit"}
 
 
-def run(folder, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "scripts" / "skips" / "run_pytest.py"), str(folder), *arguments]
-    environment = {**os.environ, VARIABLE: str(folder / "suite.jsonl")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+def run(directory, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "scripts" / "skips" / "run_pytest.py"), str(directory), *arguments]
+    environment = {**os.environ, VARIABLE: str(directory / "suite.jsonl")}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def test_each_kind_of_skip_is_recorded(tmp_path):
@@ -78,6 +78,6 @@ def test_each_kind_of_skip_is_recorded(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "status"), [("", 5), ("def test_that_fails(): assert False\n", 1)])
-def test_a_suite_without_tests_fails_and_so_does_one_that_fails(tmp_path, text, status):
+def test_empty_and_failing_suites_fail(tmp_path, text, status):
     (tmp_path / "test_suite.py").write_text(text)
     assert run(tmp_path).returncode == status

@@ -1,4 +1,4 @@
-"""The list at the end of `make test`, and the check of CI."""
+"""The list of skips at the end of `make test`, and the check of CI."""
 
 import subprocess
 import sys
@@ -14,8 +14,8 @@ def report(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def check(folder, *suites: str) -> subprocess.CompletedProcess:
-    return report("check", folder, "--suites", *suites, "--exempt", "qdrant", "cranfield")
+def check(directory, *suites: str) -> subprocess.CompletedProcess:
+    return report("check", directory, "--suites", *suites, "--exempt", "qdrant", "cranfield")
 
 
 def test_nothing_was_skipped(tmp_path):
@@ -27,7 +27,7 @@ def test_nothing_was_skipped(tmp_path):
 def test_skips_are_listed_by_reason_with_the_command(tmp_path):
     for number in range(7):
         append(tmp_path / "test-browser.jsonl", skip_for(f"test_page.py::test_{number}", "chromium"))
-    # The same test may say twice what it lacks.
+    # A test may record the same need twice.
     for _ in range(2):
         append(tmp_path / "test-rust.jsonl", skip_for("qdrant_store::laws", "qdrant"))
     listed = report("list", tmp_path).stdout
@@ -44,13 +44,13 @@ def test_skips_are_listed_by_reason_with_the_command(tmp_path):
     assert report("list", tmp_path / "test-rust.jsonl").stdout.startswith("skipped: 1 test\n")
 
 
-def test_suites_that_a_failure_left_out_are_listed(tmp_path):
+def test_suites_that_did_not_run_are_listed(tmp_path):
     (tmp_path / "test-rust.jsonl").touch()
     listed = report("list", tmp_path, "--suites", "test-rust", "test-docs").stdout
     assert listed == "nothing was skipped\ndid not run: make test-docs\n"
 
 
-def test_the_check_allows_the_exemptions_alone(tmp_path):
+def test_the_check_allows_only_the_exemptions(tmp_path):
     for need in ("qdrant", "cranfield"):
         append(tmp_path / "test-rust.jsonl", skip_for("a", need))
     assert check(tmp_path, "test-rust").returncode == 0
@@ -73,5 +73,5 @@ def test_the_check_fails_if_a_suite_did_not_run(tmp_path):
     assert done.returncode == 1 and "the suite test-docs did not run" in done.stderr
 
 
-def test_an_exemption_that_is_no_need_is_refused(tmp_path):
+def test_an_exemption_of_an_unknown_need_is_refused(tmp_path):
     assert report("check", tmp_path, "--suites", "test-rust", "--exempt", "unnamed").returncode == 2

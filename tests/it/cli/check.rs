@@ -1,4 +1,4 @@
-//! `check`: everything that `serve` would find, by the real binary.
+//! `check` with the real binary: reports every error that `serve` would report.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ async fn check_describes_a_valid_configuration() {
     let two = format!("other={model}");
     let flags = ["check", "--model", model, "--model", &two, "--output", "json"];
     let files = ["--tls-cert", "cert", "--tls-key", "key", "--auth-tokens", "tokens"];
-    // An address that can't be had is none of its business.
+    // `check` does not bind the address, so an unavailable one is no error.
     let check = run(directory.path(), UNREACHABLE, &[&flags[..], &files, &["--listen", "192.0.2.1:1"]].concat()).await;
     assert_eq!((check.code, check.stderr.as_str()), (0, ""), "{}", check.stdout);
     let found = check.json();

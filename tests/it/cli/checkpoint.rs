@@ -18,7 +18,7 @@ use crate::support::sidecar::Sidecar;
 
 const FLAGS: [&str; 7] = ["ingest", "docs.jsonl", "--collection", "docs", "--checkpoint", "checkpoint", "--output"];
 
-/// Line `n`, from 1. Every tenth is no JSON, and the one after it is what the server rejects.
+/// Formats line `n`, from 1. Every tenth line is invalid JSON, and the server rejects the line after it.
 fn format_line(n: usize) -> String {
     match n % 10 {
         0 => format!("no json {n}\n"),
@@ -45,12 +45,12 @@ fn read_checkpoint(directory: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(directory.join("checkpoint")).ok()?).ok()
 }
 
-/// Waits until the checkpoint says that so many lines are done with.
+/// Waits until the checkpoint records `lines` completed lines.
 pub async fn wait_done(directory: &Path, lines: u64) {
     wait_tally(directory, "/done/lines", lines).await;
 }
 
-/// Waits until the checkpoint has this count.
+/// Waits until the tally of the checkpoint has `count` at `pointer`.
 pub async fn wait_tally(directory: &Path, pointer: &str, count: u64) {
     let done = async {
         while read_checkpoint(directory).is_none_or(|state| state["tally"].pointer(pointer) != Some(&json!(count))) {
@@ -62,7 +62,7 @@ pub async fn wait_tally(directory: &Path, pointer: &str, count: u64) {
     assert!(waited.is_ok(), "{:?}", read_checkpoint(directory));
 }
 
-/// Kills it as nothing can be prepared for.
+/// Sends SIGKILL and waits for the exit.
 pub fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
@@ -86,7 +86,7 @@ fn document_ids(seen: &Seen) -> Vec<u64> {
 async fn a_killed_run_resumes_from_its_checkpoint() {
     let directory = create_input_dir(1000);
     let rejects = directory.path().join("docs.jsonl.rejects.jsonl");
-    // 270 documents are 300 lines; documents 271 to 540 are on their way when it is killed.
+    // 270 documents are 300 lines; documents 271 to 540 are in flight when the client is killed.
     let holding = Fake::new(Rule::HoldAfter(270));
     let mut first = command(directory.path(), &holding.serve().await, [&FLAGS[..], &["json"]].concat());
     let child = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -94,7 +94,7 @@ async fn a_killed_run_resumes_from_its_checkpoint() {
     holding.arrivals.0.acquire_many(540).await.unwrap().forget();
     kill(child);
     assert_eq!(read_rejected_lines(rejects.clone()), expected_rejects(300));
-    // What it might have written after the checkpoint, the last line in part.
+    // Simulates rejects written after the checkpoint; the last line is incomplete.
     let mut file = fs::OpenOptions::new().append(true).open(&rejects).unwrap();
     file.write_all(b"{\"line_number\": 310}\n{\"line_nu").unwrap();
 
@@ -104,15 +104,15 @@ async fn a_killed_run_resumes_from_its_checkpoint() {
     assert_eq!(second.code, 1, "{}", second.stderr);
     let (documents, indexed, rejected) = (1000, 800, 200);
     let counts = |run: &Run| ["documents", "indexed", "rejected"].map(|name| run.json()[name].as_u64().unwrap());
-    assert_eq!(counts(&second), [documents, indexed, rejected], "of both runs together");
+    assert_eq!(counts(&second), [documents, indexed, rejected], "the counts cover both runs");
     let sent = document_ids(&healthy.seen());
     assert!(
         sent.iter().copied().eq((301..=1000).filter(|number| number % 10 > 0)),
-        "each once, and none that was done"
+        "each line is sent once, and no completed line is sent"
     );
     assert_eq!(read_rejected_lines(rejects.clone()), expected_rejects(1000));
 
-    // Again: there is nothing to do, which needs no server.
+    // A third run has nothing to do and needs no server.
     let third = ingest(directory.path(), "http://127.0.0.1:1", &[]).await;
     assert_eq!((third.code, counts(&third)), (1, counts(&second)), "{}", third.stderr);
     let nothing = "nothing to do: docs.jsonl was already read completely, 1000 lines or rows";
@@ -137,7 +137,7 @@ async fn a_broken_stream_is_resumed_by_the_same_command() {
     let healthy = Fake::new(Rule::Index);
     let second = ingest(directory.path(), &healthy.serve().await, &[]).await;
     assert_eq!((second.code, &second.json()["documents"]), (1, &json!(300)), "{}", second.stderr);
-    // Document 89, which is line 98, had no result, though 90 had one.
+    // Document 89 (line 98) had no result, although document 90 had one.
     assert_eq!(document_ids(&healthy.seen())[0], 98);
     assert_eq!(read_rejected_lines(directory.path().join("docs.jsonl.rejects.jsonl")), expected_rejects(300));
 }
@@ -166,14 +166,14 @@ async fn a_checkpoint_of_another_run_is_refused() {
     assert_eq!(fake.seen().documents().len(), seen, "nothing is sent");
 }
 
-/// A file that the build of 2026-11-30 wrote when it was interrupted, in its own directory's words.
+/// Writes a checkpoint as the build of 2026-11-30 left it when it was interrupted, with the paths of `directory`.
 fn checkpoint_of_version_2(directory: &Path) -> String {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints/ingest-v2/killed.json");
     let directory = directory.canonicalize().unwrap();
     fs::read_to_string(golden).unwrap().replace("/tmp/goldens/w", &directory.display().to_string())
 }
 
-/// The input of that build's run.
+/// Returns the input of that build's run.
 fn lines_of_version_2() -> String {
     let line = |n: usize| match n % 10 {
         0 => format!("no json {n}\n"),
@@ -191,7 +191,7 @@ async fn a_checkpoint_of_version_2_is_resumed_and_upgraded_to_version_4() {
     let server = fake.serve().await;
     let refused = ingest(directory.path(), &server, &["--id-field", "sku"]).await;
     assert!(refused.code == 2 && refused.stderr.contains("--id-field was `id` and is `sku`"), "{}", refused.stderr);
-    assert_eq!(read_checkpoint(directory.path()).unwrap()["version"], 2, "a refusal changes nothing");
+    assert_eq!(read_checkpoint(directory.path()).unwrap()["version"], 2, "a refusal does not change the file");
 
     let run = ingest(directory.path(), &server, &[]).await;
     assert_eq!((run.code, &run.json()["documents"], &run.json()["indexed"]), (1, &json!(5000), &json!(4500)));
@@ -201,15 +201,15 @@ async fn a_checkpoint_of_version_2_is_resumed_and_upgraded_to_version_4() {
     assert_eq!(written["version"], 4);
     assert_eq!(written["subject"], json!({"collection": "docs", "input": json!([input]).to_string()}));
 
-    // As it does for a release that is older than the file.
+    // The file of a later release is refused.
     let later = json!({"version": 5, "anything": [7]}).to_string();
     fs::write(directory.path().join("checkpoint"), &later).unwrap();
     let refused = ingest(directory.path(), &server, &[]).await;
     assert!(refused.code == 2 && refused.stderr.contains("it was written by a later release"), "{}", refused.stderr);
-    assert_eq!(fs::read_to_string(directory.path().join("checkpoint")).unwrap(), later, "it is left as it is");
+    assert_eq!(fs::read_to_string(directory.path().join("checkpoint")).unwrap(), later, "the file is unchanged");
 }
 
-/// The real server; what is ingested comes from a pipe, and is told apart by line number.
+/// Uses the real server; the input is a pipe, whose records are distinguished by line number.
 #[tokio::test]
 async fn every_document_is_stored_once_if_the_client_is_killed() {
     let sidecar = Sidecar::start(&[]).await;
@@ -221,7 +221,7 @@ async fn every_document_is_stored_once_if_the_client_is_killed() {
     let mut input = child.stdin.take().unwrap();
     input.write_all(format_lines(1..=205).as_bytes()).unwrap();
     wait_done(directory.path(), 205).await;
-    // Some of these may be stored before it is killed, and some not.
+    // The client is killed while some of these are stored and some are not.
     input.write_all(format_lines(206..=300).as_bytes()).unwrap();
     kill(child);
 
@@ -233,7 +233,7 @@ async fn every_document_is_stored_once_if_the_client_is_killed() {
     )
     .await;
     assert_eq!(second.code, 1, "{}", second.stderr);
-    // This server has nothing against `bad`.
+    // The real server accepts `bad`.
     assert_eq!((&second.json()["documents"], &second.json()["indexed"]), (&json!(400), &json!(360)));
     assert_eq!(sidecar.point_count("docs").await, 360);
     let rejected = read_rejected_lines(directory.path().join("rejects.jsonl"));

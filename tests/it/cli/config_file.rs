@@ -1,4 +1,4 @@
-//! `--config` and `completions`, by the real binary.
+//! `--config` and `completions` with the real binary.
 
 use std::fs;
 use std::path::Path;
@@ -57,9 +57,9 @@ async fn check_reads_the_file_and_skips_the_store_after_an_unknown_key() {
     let wrong = run_with_file(&directory, &text, &[], &check).await;
     assert_eq!((wrong.code, &wrong.json()["store"]), (2, &"wrong".into()), "{}", wrong.stdout);
     assert!(wrong.stdout.contains("sidecar.toml:2: unknown key `qdrant-ulr`; did you mean `qdrant-url`?"));
-    assert_eq!(wrong.json()["models"][0]["name"], MODEL, "the check goes on after a mistake");
+    assert_eq!(wrong.json()["models"][0]["name"], MODEL, "the check continues after an error");
     assert!(!directory.path().join("splade-store").exists());
-    // Flags of `check` itself are not in the file.
+    // The file does not accept flags that only `check` has.
     let own = run_with_file(&directory, &format!("{model}output = 'json'\n"), &[], &check).await;
     assert!(own.code == 2 && own.stdout.contains("unknown key `output`"), "{}", own.stdout);
 }

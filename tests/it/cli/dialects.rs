@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use super::fake::{Fake, Rule};
 use super::{Run, run};
 
-/// Ingests files with these arguments; returns how that ended, and the documents: id, text and payload.
+/// Ingests files with these arguments; returns the run and the documents as id, text and payload.
 async fn ingest(files: &[(&str, &[u8])], arguments: &[&str]) -> (Run, Vec<Value>) {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
@@ -39,25 +39,25 @@ async fn rows_are_read_as_they_were_written() {
     let latin1 = b"id;text\r\n1;caf\xe9 \x80 5\r\n";
     let utf16: Vec<u8> = "\u{feff}id\ttext\r\n1\tüber\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (name, content, flags, expected) in [
-        // PostgreSQL's COPY in the text format.
+        // PostgreSQL COPY, text format.
         (
             "copy.tsv",
             &b"1\ta\\tb\\nc\\\\d\t\\N\n2\tplain\tx\n"[..],
             &["--columns", "id,text,note", "--no-quotes", "--escape", "\\"][..],
             json!([[1, "a\tb\nc\\d", {"note": null}], [2, "plain", {"note": "x"}]]),
         ),
-        // MySQL's INTO OUTFILE: the tab and the line's end are themselves behind the escape character.
+        // MySQL INTO OUTFILE escapes the tab and the newline themselves.
         (
             "outfile.tsv",
             b"1\ta\\\tb\\\nc\n",
             &["--columns", "id,text", "--no-quotes", "--escape", "\\"],
             json!([[1, "a\tb\nc", null]]),
         ),
-        // Spark escapes quotes in quotes.
+        // Spark escapes quotes in quoted values with a backslash.
         ("spark.csv", br#"id,text
 1,"he said \"hi\", twice"
 "#, &["--escape", "\\"], json!([[1, "he said \"hi\", twice", null]])),
-        // PostgreSQL's COPY as CSV: null is an empty value.
+        // PostgreSQL COPY as CSV writes null as an empty value.
         ("null.csv", b"id,text,note\n1,a,\n", &["--null-value", ""], json!([[1, "a", {"note": null}]])),
         ("null.csv", b"id,text,n\n1,a,NULL\n2,b,-\n", &["--null-value", "NULL", "--null-value", "-"], json!([[1, "a", {"n": null}], [2, "b", {"n": null}]])),
         ("single.csv", b"id,text\n1,'a, b'\n", &["--quote", "'"], json!([[1, "a, b", null]])),
@@ -65,7 +65,7 @@ async fn rows_are_read_as_they_were_written() {
         ("latin1.csv", latin1, &["--delimiter", ";", "--encoding", "windows-1252"], json!([[1, "café € 5", null]])),
         ("unicode.txt", &utf16, &["--format", "tsv", "--encoding", "utf-16"], json!([[1, "über", null]])),
         ("mac.csv", b"id,text\r1,a\r2,\"b\rc\"\r", &[], json!([[1, "a", null], [2, "b\rc", null]])),
-        // Joined files have marks in their middle.
+        // Concatenated files have byte order marks in the middle.
         ("joined.csv", b"\xef\xbb\xbfid,text\n1,a\n\xef\xbb\xbf2,\"b\"\n", &[], json!([[1, "a", null], [2, "b", null]])),
         ("joined.jsonl", b"\xef\xbb\xbf{\"id\": 1, \"text\": \"a\"}\n\xef\xbb\xbf{\"id\": 2, \"text\": \"b\"}\n", &[], json!([[1, "a", null], [2, "b", null]])),
         ("mac.jsonl", b"{\"id\": 1, \"text\": \"a\"}\r{\"id\": 2, \"text\": \"b\"}\r", &[], json!([[1, "a", null], [2, "b", null]])),
@@ -80,7 +80,7 @@ async fn rows_are_read_as_they_were_written() {
             &["--id-field", "meta.id", "--text-field", "article.body,parts.text", "--payload-fields", "meta.year"],
             json!([[7, "b\n\np\n\nq\n\nr", {"meta": {"year": 2024}}]]),
         ),
-        // pandas' index.
+        // The unnamed index column of pandas.
         ("pandas.csv", b",id,text\n0,1,a\n", &[], json!([[1, "a", null]])),
     ] {
         let (run, documents) = ingest(&[(name, content)], &[&[name], flags].concat()).await;

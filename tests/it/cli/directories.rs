@@ -1,4 +1,4 @@
-//! `ingest` of directories: what is skipped is reported, and flags that would change nothing are refused.
+//! `ingest` of directories: skipped files are reported, and flags without effect are refused.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A server that keeps what it gets and answers by simple rules.
+//! A fake server that records requests and answers by simple rules.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,31 +18,31 @@ use tonic::transport;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// What the fake does with documents.
+/// Behavior of the fake server on an ingest stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Rule {
-    /// Index them, but reject those whose text holds the word `bad`.
+    /// Index documents, and reject those whose text contains `bad`.
     #[default]
     Index,
-    /// Index so many, the last of them first, then break the stream.
+    /// Index this many documents, all but the one before the last, then break the stream.
     BreakAfter(usize),
-    /// Take them and say nothing.
+    /// Read documents without sending results.
     Swallow,
-    /// Index so many, take the others and say nothing.
+    /// Index this many documents, then read the others without sending results.
     HoldAfter(u64),
     /// Refuse the call.
     Refuse,
-    /// Break the first streams, each as its entry says, and index what the others bring.
+    /// Break the first streams as their entries specify, and index the documents of later streams.
     Breaking(&'static [Break]),
-    /// Break every stream like this.
+    /// Break every stream in the given way.
     AlwaysBreaking(Break),
 }
 
-/// How a stream ends early: after its first documents have their results, in order, and another one has come.
+/// Early end of a stream: `after` documents have their results in order, and another document has arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Break {
     pub after: u64,
-    /// Whether the document behind the first one without a result has one.
+    /// If set, the document after the first one without a result has a result.
     pub skips_one: bool,
     pub ending: Ending,
 }
@@ -53,12 +53,12 @@ pub enum Ending {
     /// RESOURCE_EXHAUSTED with a RetryInfo.
     RetryAfter(Duration),
     StreamIdle,
-    /// OK, though documents have no result.
+    /// Status OK, although documents have no result.
     EndsOk,
     Internal,
-    /// The document after those FAILED, with this delay. The others are answered, and the stream ends when its client ends it.
+    /// The next document is FAILED with this retry delay. The others have results, and the client ends the stream.
     Fails(Duration),
-    /// The server is about to stop. All documents are answered, and the stream ends when its client ends it.
+    /// The server announces that it is draining. All documents have results, and the client ends the stream.
     Drains,
 }
 
@@ -69,7 +69,7 @@ impl Break {
 }
 
 impl Ending {
-    /// Whether the server ends the stream.
+    /// Returns whether the server ends the stream.
     const fn breaks(self) -> bool {
         !matches!(self, Self::Fails(_) | Self::Drains)
     }
@@ -80,27 +80,27 @@ impl Ending {
             Self::Unavailable => Status::unavailable("the server is going down"),
             Self::RetryAfter(delay) => {
                 let details = ErrorDetails::with_retry_info(Some(delay));
-                Status::with_error_details(Code::ResourceExhausted, "no room", details)
+                Status::with_error_details(Code::ResourceExhausted, "server at capacity", details)
             }
             Self::StreamIdle => {
                 let mut details = ErrorDetails::with_error_info("STREAM_IDLE", "splade-sidecar", HashMap::new());
                 details.set_retry_info(Some(Duration::ZERO));
-                Status::with_error_details(Code::Unavailable, "nothing came", details)
+                Status::with_error_details(Code::Unavailable, "stream idle", details)
             }
             Self::Internal => Status::internal("a defect"),
         })
     }
 }
 
-/// The fake's memory, shared with the test.
+/// State of the fake server, shared with the test.
 #[derive(Clone, Default)]
 pub struct Fake {
     rule: Rule,
     seen: Arc<Mutex<Seen>>,
     streams: Arc<AtomicUsize>,
-    /// One permit for each document that came.
+    /// Semaphore with one permit per received document.
     pub arrivals: Arc<Arrivals>,
-    /// One permit for each stream that its client has ended.
+    /// Semaphore with one permit per stream that the client has ended.
     pub endings: Arc<Arrivals>,
 }
 
@@ -112,14 +112,14 @@ impl Default for Arrivals {
     }
 }
 
-/// What came.
+/// Requests that the fake server has received.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// The options of each message of a stream that had any, with the message's position.
+    /// Options of each stream message that had any, with the position of the message.
     pub options: Vec<(usize, IngestOptions)>,
-    /// The documents of each message of a stream.
+    /// Documents of each stream message.
     pub messages: Vec<Vec<Document>>,
-    /// The documents of each stream, and when it was opened.
+    /// Time at which each stream was opened, and its documents.
     pub streams: Vec<(Instant, Vec<Document>)>,
     pub searches: Vec<SearchRequest>,
     pub explains: Vec<ExplainRequest>,
@@ -137,7 +137,7 @@ impl Fake {
         Self { rule, ..Self::default() }
     }
 
-    /// Serves on a free port; gives its address.
+    /// Serves on a free port and returns the address.
     pub async fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -146,7 +146,7 @@ impl Fake {
         format!("http://{address}")
     }
 
-    /// Serves on a Unix socket; gives its address.
+    /// Serves on a Unix socket and returns the address.
     pub fn serve_unix(&self, path: &std::path::Path) -> String {
         let listener = UnixListener::bind(path).unwrap();
         let server = self.router();
@@ -181,7 +181,7 @@ impl Fake {
             _ => None,
         };
         let mut position = 0;
-        // Of the last operation: before the stream, and so far.
+        // Sequence numbers of the last operation before the stream and of the last one read.
         let (mut before, mut sequence) = (0, 0);
         let mut is_draining = false;
         while let Some(request) = requests.message().await? {
@@ -244,7 +244,7 @@ impl Fake {
                     continue;
                 }
                 Rule::BreakAfter(limit) if sequence >= before + limit as u64 => {
-                    // The last one has its result, but the one before it has not.
+                    // The last document has a result, and the one before it has none.
                     let last = before + limit as u64;
                     results.retain(|result| result.sequence <= last && result.sequence != last - 1);
                     durable_through = last - 2;
@@ -269,7 +269,7 @@ impl Fake {
     }
 }
 
-/// Which creation of the collection every stream opens.
+/// Incarnation of the collection that every stream opens.
 pub const INCARNATION: &str = "the first";
 
 fn create_opening(options: &IngestOptions) -> IngestOpened {
@@ -283,7 +283,7 @@ fn create_opening(options: &IngestOptions) -> IngestOpened {
     }
 }
 
-/// The document of an operation, which must be one that stores it.
+/// Decodes the document of an upsert operation; panics on any other operation.
 fn decode_upsert(operation: Bytes) -> Document {
     match Operation::decode(operation).unwrap().kind {
         Some(operation::Kind::Upsert(document)) => Document::decode(document).unwrap(),
@@ -319,7 +319,7 @@ fn create_result(sequence: u64, document: &Document) -> OperationResult {
     }
 }
 
-/// Makes of a result that of an operation that is to be sent again.
+/// Turns a result into a retryable failure.
 fn fail(result: &mut OperationResult, delay: Duration) {
     let error = ItemError {
         code: Code::Unavailable.into(),
@@ -352,7 +352,7 @@ impl IndexService for Fake {
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
-        assert!(request.metadata().contains_key("grpc-timeout"), "the server must learn the deadline");
+        assert!(request.metadata().contains_key("grpc-timeout"), "the request must carry the deadline");
         let request = request.into_inner();
         let query = request.query.as_ref().and_then(|query| query.kind.as_ref());
         let is_long = matches!(query, Some(query::Kind::Text(text)) if text.contains("long"));

@@ -1,5 +1,5 @@
-//! Random histories of input files, read by `ingest --checkpoint`. After each run that ends well, the collection has what a
-//! fresh run over the files as they are now would have written (docs/adr/0007-checkpoints-by-content.md).
+//! Random histories of input files that `ingest --checkpoint` reads. After each successful run, the collection has what a
+//! fresh run over the current files would have written (docs/adr/0007-checkpoints-by-content.md).
 //!
 //! `SPLADE_ORACLE_ROUNDS` sets the number of histories and `SPLADE_ORACLE_SEED` the seed of the first one. A failure prints
 //! the seed and the steps of its history.
@@ -25,10 +25,10 @@ use super::{Run, command, run};
 use crate::support::seeded_rng::SeededRng;
 use files::InputFile;
 
-/// Histories that are played if `SPLADE_ORACLE_ROUNDS` does not say.
+/// Number of histories without `SPLADE_ORACLE_ROUNDS`.
 const ROUNDS: u64 = 40;
 
-/// Documents that are answered before a run is interrupted, at most.
+/// Maximum number of results before a run is interrupted.
 const MAX_ANSWERED: usize = 13;
 
 struct History {
@@ -36,19 +36,19 @@ struct History {
     rng: SeededRng,
     steps: Vec<String>,
     directory: TempDir,
-    /// Whether the directory is the input, in the order of its names, or a list of files.
+    /// If set, the input is the directory, in the order of its file names; otherwise a list of files.
     is_directory: bool,
     files: Vec<InputFile>,
-    /// Number of texts so far. Each has its own.
+    /// Number of texts so far; each text is unique.
     texts: usize,
     /// Number of files that were rotated.
     rotated: usize,
-    /// The documents of all versions of all files, by id and text.
+    /// Id and text of each document of all versions of all files.
     versions: HashSet<(String, String)>,
     collection: BTreeMap<String, String>,
     /// Number of documents that all runs sent.
     sent: usize,
-    /// Texts that the server applied in runs that did not end well.
+    /// Texts that the server applied in interrupted runs.
     interrupted: HashSet<String>,
 }
 
@@ -107,7 +107,7 @@ impl History {
         format!("t{:06}", self.texts)
     }
 
-    /// Plays a few runs, some of them interrupted, with changes in between.
+    /// Executes a few runs, some of them interrupted, with changes between them.
     async fn play(&mut self) {
         for _ in 0..2 + self.below(3) {
             match self.below(6) {
@@ -160,7 +160,7 @@ impl History {
         }
     }
 
-    /// Sends a signal when the server has answered some documents and holds another one. The files may change before that.
+    /// Sends a signal when the server has sent some results and holds another document. The files may change before the signal.
     async fn run_until_a_signal(&mut self, signal: &str) {
         let answered = self.below(MAX_ANSWERED);
         let fake = Fake::new(Rule::HoldAfter(answered as u64));
@@ -187,7 +187,7 @@ impl History {
         self.interrupt(&format!("run, kill {signal} after {answered} results"), &fake, answered);
     }
 
-    /// Applies what the server got of an interrupted run: all that it answered, and some more.
+    /// Applies documents of an interrupted run: all that have a result, and some that do not.
     fn interrupt(&mut self, step: &str, fake: &Fake, answered: usize) {
         let applied = answered + self.pick(&[0, 1, 4, 1000]);
         let documents: Vec<Document> = fake.seen().documents().into_iter().take(applied).collect();
@@ -208,7 +208,7 @@ impl History {
         }
     }
 
-    /// Applies what a run sent that was not interrupted, and checks it. It may be refused if a fresh run is, too.
+    /// Applies the documents of an uninterrupted run, and checks it. The run may be refused only if a fresh run is refused, too.
     async fn end(&mut self, step: &str, fake: &Fake, answered: usize, run: &Run) {
         self.steps.push(format!("{step}: exit {}, {}", run.code, run.stderr.trim_end().replace('\n', " / ")));
         if run.code == 0 || run.code == 1 {
@@ -217,11 +217,11 @@ impl History {
         }
         self.interrupt("refused", fake, answered);
         let fresh = self.ingest(&Fake::new(Rule::Index), "fresh", &[]).await;
-        assert_eq!(fresh.code, 2, "refused, though a fresh run is not: {}", run.stderr);
+        assert_eq!(fresh.code, 2, "refused, although a fresh run is not: {}", run.stderr);
         let _ = fs::remove_file(self.directory.path().join("fresh"));
     }
 
-    /// Checks the law, after a run that ended well.
+    /// Checks the collection after a successful run.
     fn check(&self, run: &Run) {
         let current: HashSet<&str> = self.files.iter().flat_map(InputFile::texts).collect();
         for (id, texts) in self.expected() {
@@ -247,7 +247,7 @@ impl History {
         }
     }
 
-    /// Returns the texts that a document may have, by id: of the last record with the id, in the order of the input.
+    /// Returns the texts that each document may have, by id: those of the last record with the id, in input order.
     fn expected(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut files: Vec<&InputFile> = self.files.iter().collect();
         if self.is_directory {
@@ -258,7 +258,7 @@ impl History {
             for record in file.records.iter().filter(|record| !record.is_rejected) {
                 expected.insert(&record.id, vec![&record.text]);
             }
-            // All but its line end is there: it may be taken or held back, also if no record before it has its id.
+            // Only the line end is missing: the record may be read or held back, also if no record before it has its id.
             let complete = file.half.as_ref().filter(|(record, _)| !file.is_held_back() && !record.is_rejected);
             if let Some((record, _)) = complete {
                 expected.entry(&record.id).and_modify(|texts| texts.push(&record.text));
@@ -272,7 +272,7 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-/// Plays histories from one seed after another. Each has a runtime of its own, which ends the servers.
+/// Executes one history per seed. Each has its own runtime, which stops its servers when dropped.
 fn play_all<F: Future<Output = ()>>(play: impl Fn(u64) -> F) {
     let (first, rounds) = (setting("SPLADE_ORACLE_SEED", 1), setting("SPLADE_ORACLE_ROUNDS", ROUNDS));
     for seed in first..first + rounds {

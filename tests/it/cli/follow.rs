@@ -1,4 +1,4 @@
-//! `ingest --follow`: a file that grows, is rotated and emptied; signals, and what the next run does.
+//! `ingest --follow`: a file that grows, is rotated and truncated; signals, and the next run.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -55,7 +55,7 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     let server = fake.serve().await;
     let child = start(directory.path(), &server, &["app.jsonl"]);
     wait_arrived(&fake, 1).await;
-    // A line is taken when it is whole.
+    // A line is read when it is complete.
     let (half, rest) = (format_line(2)[..9].to_owned(), format_line(2)[9..].to_owned());
     append(&path, &(half + &rest + &format_line(3)[..5]));
     wait_arrived(&fake, 1).await;
@@ -64,10 +64,10 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     fs::rename(&path, directory.path().join("app.jsonl.1")).unwrap();
     append(&path, &format_line(4));
     wait_arrived(&fake, 1).await;
-    // Emptied, as a copy and a truncation do.
+    // Truncates the file, as `copytruncate` does.
     fs::write(&path, "").unwrap();
     wait_tally(directory.path(), "/indexed", 4).await;
-    // The stream is ended when all is quiet, before a server does so, and another one is opened.
+    // An idle stream is ended by the client before the server closes it; the next line opens another stream.
     fake.endings.0.acquire().await.unwrap().forget();
     append(&path, &format_line(5));
     wait_arrived(&fake, 1).await;
@@ -76,7 +76,7 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     assert_eq!((first.code, &first.json()["indexed"]), (0, &json!(5)), "{}", first.stderr);
     assert_eq!(sent_texts(&fake), numbered_texts(1..=5));
 
-    // What came meanwhile is taken by the next run, and nothing is taken twice.
+    // The next run reads lines appended meanwhile, and reads no line twice.
     append(&path, &(format_line(6) + &format_line(7)));
     let child = start(directory.path(), &server, &["app.jsonl"]);
     wait_arrived(&fake, 2).await;
@@ -85,7 +85,7 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     assert_eq!((second.code, &second.json()["indexed"]), (0, &json!(7)), "{}", second.stderr);
     assert_eq!(sent_texts(&fake), numbered_texts(1..=7));
 
-    // Rotated while nothing ran: the new file is read from its beginning.
+    // The file is rotated while no run is active: the new file is read from its beginning.
     fs::rename(directory.path().join("app.jsonl.1"), directory.path().join("app.jsonl.2")).unwrap();
     fs::rename(&path, directory.path().join("app.jsonl.1")).unwrap();
     append(&path, &(format_line(8) + &format_line(9) + &format_line(10)));
@@ -96,7 +96,7 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     assert_eq!(sent_texts(&fake), numbered_texts(1..=10));
 }
 
-/// `copytruncate`, with more lines than before at the next look; half a line is in the copy, its rest not.
+/// Rotates by `copytruncate`; at the next poll the file has more lines than before. The copy has an incomplete line whose rest is lost.
 #[tokio::test]
 async fn a_file_that_is_copied_and_emptied_loses_no_line() {
     let directory = tempdir().unwrap();
@@ -116,7 +116,7 @@ async fn a_file_that_is_copied_and_emptied_loses_no_line() {
     assert!(run.stderr.contains("app.jsonl was truncated; the part already read is in"), "{}", run.stderr);
 }
 
-/// A writer may learn late that its log was rotated.
+/// Covers a writer that reopens its log late after the rotation.
 #[tokio::test]
 async fn late_writes_to_a_rotated_file_are_read() {
     let directory = tempdir().unwrap();
@@ -136,7 +136,7 @@ async fn late_writes_to_a_rotated_file_are_read() {
     assert_eq!((run.code, sent_texts(&fake)), (0, numbered_texts(1..=4)), "{}", run.stderr);
 }
 
-/// Rotated while nothing ran, after lines were added: its rest is read first.
+/// Rotates the log after more lines were appended while no run is active: the rest of the old log is read first.
 #[tokio::test]
 async fn the_rest_of_a_log_that_was_rotated_between_two_runs_is_read() {
     let directory = tempdir().unwrap();
@@ -181,7 +181,7 @@ async fn on_stop_complete_lines_are_read_and_the_rest_is_reported() {
     }
 }
 
-/// Nothing is new at first.
+/// Starts the second run when there is nothing new.
 #[tokio::test]
 async fn a_second_run_continues_following() {
     let directory = tempdir().unwrap();
@@ -199,7 +199,7 @@ async fn a_second_run_continues_following() {
     assert_eq!(sent_texts(&fake), numbered_texts(1..=3));
 }
 
-/// Elements and rows of several lines are taken when they are whole.
+/// Array elements and multi-line rows are read when they are complete.
 #[tokio::test]
 async fn an_array_and_rows_of_several_lines_are_followed() {
     for (name, first, second) in [

@@ -1,4 +1,4 @@
-//! `ingest` of each format: killed and resumed, given twice, from a dataset and from standard input.
+//! `ingest` of each format: killed and resumed, run twice, from a dataset and from standard input.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,7 +17,7 @@ use super::fake::{Fake, Rule, Seen};
 use super::{Run, command, run};
 use crate::support::sidecar::Sidecar;
 
-/// Documents of each input here.
+/// Number of documents in each input.
 const COUNT: u64 = 100;
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -28,7 +28,7 @@ fn gzip(text: &str) -> Vec<u8> {
 
 fn zstd(text: &str) -> Vec<u8> {
     let half = text.len() / 2;
-    // Two frames in a row.
+    // Two concatenated frames.
     [&text.as_bytes()[..half], &text.as_bytes()[half..]].map(|part| zstd::encode_all(part, 1).unwrap()).concat()
 }
 
@@ -50,7 +50,7 @@ fn parquet() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet/groups.parquet")
 }
 
-/// The same documents in a directory of each format, by the name of what is to be given, with flags.
+/// Creates a directory with the same documents for each format; returns it with the arguments that read it.
 fn create_inputs() -> Vec<(TempDir, Vec<&'static str>)> {
     let file = |name: &'static str, content: &[u8]| {
         let directory = tempdir().unwrap();
@@ -79,7 +79,7 @@ fn create_inputs() -> Vec<(TempDir, Vec<&'static str>)> {
     ]
 }
 
-/// A directory of several files.
+/// Creates a directory of several files in different formats.
 fn create_mixed_directory() -> (TempDir, Vec<&'static str>) {
     let directory = tempdir().unwrap();
     let data = directory.path().join("data");
@@ -122,9 +122,9 @@ async fn a_killed_run_resumes_in_every_format() {
         let server = healthy.serve().await;
         let second = ingest(directory, &server, &input, &CHECKPOINT).await;
         assert_eq!(second.code, 0, "{input:?}: {}", second.stderr);
-        assert_eq!(second.json()["indexed"], COUNT, "{input:?}: of both runs together");
+        assert_eq!(second.json()["indexed"], COUNT, "{input:?}: the counts cover both runs");
         assert_eq!(sent_texts(&healthy.seen()), numbered(held + 1..=COUNT), "{input:?}");
-        // What is killed, resumed and done is done, also seen from another directory.
+        // A completed run has nothing left to do, also from another working directory.
         let elsewhere = directory.join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
         let above = format!("../{}", input[0]);
@@ -157,7 +157,7 @@ async fn every_format_yields_the_same_documents_and_shards_cover_all() {
     }
 }
 
-/// A dataset as `git clone` or `hf download` leaves it.
+/// Ingests a dataset in the layout of `git clone` or `hf download`.
 #[cfg(feature = "parquet")]
 #[tokio::test]
 async fn a_dataset_is_indexed_unmodified_and_a_second_run_adds_no_duplicates() {
@@ -176,7 +176,7 @@ async fn a_dataset_is_indexed_unmodified_and_a_second_run_adds_no_duplicates() {
         let train = ["wiki/", "--split", "train", "--create-collection"];
         let run = ingest(directory.path(), &server, &train, &[]).await;
         assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(COUNT)), "{}", run.stderr);
-        // Without ids, ids are made of texts: lines that are equal are one document.
+        // Without ids, ids are derived from texts: equal lines are one document.
         let lines = ingest(directory.path(), &server, &["app.log", "--format", "lines"], &[]).await;
         assert_eq!((lines.code, &lines.json()["indexed"]), (0, &json!(3)), "{}", lines.stderr);
         assert_eq!(sidecar.point_count("docs").await, COUNT + 2);
@@ -235,7 +235,7 @@ async fn unreadable_files_are_reported_before_anything_is_sent() {
     assert!(fake.seen().messages.is_empty());
 }
 
-/// A packed file of one line that is larger than memory should ever be given to it.
+/// Reads a compressed file with a line that must not be decompressed into memory as a whole.
 #[tokio::test]
 async fn a_line_that_decompresses_beyond_the_limit_is_rejected_alone() {
     let fake = Fake::new(Rule::Index);

@@ -1,4 +1,4 @@
-//! `ingest`: what is sent, what is told, and how it ends.
+//! `ingest`: requests, output and exit codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::fake::{Fake, Rule};
 use super::{Run, command, run, run_with_input};
 
-/// A directory with `docs.jsonl` in it.
+/// Creates a directory with the file `docs.jsonl`.
 fn create_input_dir(lines: impl IntoIterator<Item = String>) -> TempDir {
     let directory = tempdir().unwrap();
     let lines: Vec<String> = lines.into_iter().collect();
@@ -69,7 +69,7 @@ async fn every_line_is_sent_once_and_the_summary_counts_them() {
     let encoding = options.encoding.unwrap();
     assert_eq!((encoding.long_text(), encoding.window_overlap), (LongText::Window, Some(9)));
     let pruning = Pruning { max_terms: Some(64), min_weight: None, weight_share: Some(0.75) };
-    assert_eq!(encoding.pruning, Some(pruning), "a rule that is not given is the server's");
+    assert_eq!(encoding.pruning, Some(pruning), "an unset rule is left to the server");
     assert_eq!(options.text_field.as_deref(), Some(""));
     assert_eq!((options.first_sequence.max(1), options.expected_incarnation.as_str()), (1, ""));
 }
@@ -104,11 +104,11 @@ async fn a_broken_stream_reports_how_to_resume_and_loses_nothing() {
 
     assert_eq!(first.code, 2);
     assert!(first.stderr.contains("the server is going down (UNAVAILABLE)"), "{}", first.stderr);
-    // Document 299 is the first without a result, though 300 has one.
+    // Document 299 is the first without a result, although document 300 has one.
     assert!(first.stderr.contains("--skip 298 "), "{}", first.stderr);
     let failure = &first.json()["failure"];
     assert_eq!((&failure["skip"], &failure["durable_through"]), (&json!(298), &json!(298)));
-    // Counts are those of a beginning of the file.
+    // The counts cover a prefix of the file.
     assert_eq!(first.json()["indexed"], 298);
 
     let healthy = Fake::new(Rule::Index);
@@ -187,7 +187,10 @@ async fn concurrent_shards_cover_all_documents() {
         rejected.extend(read_rejects(&file).iter().map(|reject| reject["line_number"].as_u64().unwrap()));
     }
     rejected.sort_unstable();
-    assert!(rejected.into_iter().eq((1..=500).filter(|number| [1, 2].contains(&(number % 10)))), "each is told once");
+    assert!(
+        rejected.into_iter().eq((1..=500).filter(|number| [1, 2].contains(&(number % 10)))),
+        "each rejected line is reported once"
+    );
     let texts: Vec<String> = fake.seen().documents().into_iter().map(|document| format!("{:?}", document)).collect();
     assert_eq!((texts.len(), texts.iter().collect::<BTreeSet<_>>().len()), (450, 450));
     let run = ingest(directory.path(), &server, &["--shard", "2/2"]).await;
@@ -243,7 +246,7 @@ async fn errors_are_found_before_anything_is_sent() {
     assert_eq!(
         fs::read_to_string(directory.path().join("docs.jsonl")).unwrap().lines().count(),
         3,
-        "the input is unharmed"
+        "the input file is unchanged"
     );
 
     let no_file = run(directory.path(), &server, &["ingest", "nothing.jsonl", "--collection", "docs"]).await;

@@ -1,4 +1,4 @@
-//! The commands that ask: search, encode, explain, model show and health.
+//! The query commands: search, encode, explain, model show and health.
 
 use std::process::Stdio;
 
@@ -74,10 +74,10 @@ async fn encode_shows_the_heaviest_terms_first() {
     let encoding = request.encoding.unwrap();
     assert_eq!((request.role(), request.with_tokens, encoding.long_text()), (Role::Query, true, LongText::Window));
     let none = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
-    assert_eq!(encoding.pruning, Some(none), "none is not the server's setting");
+    assert_eq!(encoding.pruning, Some(none), "`none` overrides the server's setting");
     let json = run_command(&fake, &["encode", "a fox", "--output", "json"]).await;
     let pruning = fake.seen().encodes[1].encoding.and_then(|encoding| encoding.pruning);
-    assert_eq!(pruning.unwrap_or_default(), Pruning::default(), "every rule is the server's");
+    assert_eq!(pruning.unwrap_or_default(), Pruning::default(), "every rule is left to the server");
     assert_eq!(json.json()["terms"][0], json!({"index": 5, "token": "b", "weight": 2.0}));
 }
 
@@ -92,7 +92,11 @@ async fn explain_shows_each_product_and_the_sum() {
     let pruning = ["--prune-query", "max-terms=7", "--prune-text", "max-terms=8", "--long-text", "window"];
     let arguments = ["explain", "fox", "--text", "a fox", "--output", "json", "--window-overlap", "5"];
     let json = run_command(&fake, &[&arguments[..], &pruning].concat()).await;
-    assert_eq!(fake.seen().explains[0].document_encoding, None, "a stored document is explained as it is stored");
+    assert_eq!(
+        fake.seen().explains[0].document_encoding,
+        None,
+        "a stored document is explained with its stored vector"
+    );
     let request = &fake.seen().explains[1];
     let encodings = [request.query.as_ref().unwrap().encoding.unwrap(), request.document_encoding.unwrap()];
     assert_eq!(encodings.map(|encoding| encoding.pruning.unwrap().max_terms), [Some(7), Some(8)]);
@@ -116,7 +120,7 @@ async fn model_show_lists_or_describes() {
 #[tokio::test]
 async fn an_unreachable_server_is_reported() {
     let directory = tempdir().unwrap();
-    // Bound, then let go: a port where nobody listens.
+    // Bound and released: a port without a listener.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let run = run(directory.path(), &format!("http://{address}"), &["search", "a", "--collection", "docs"]).await;
     assert_eq!(run.code, 2);
@@ -135,7 +139,7 @@ async fn a_closed_output_pipe_is_not_an_error() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
 }
 
-/// A server that has a health service only.
+/// Starts a server with only a health service.
 async fn health_server() -> (HealthReporter, String) {
     let (reporter, service) = health_reporter();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

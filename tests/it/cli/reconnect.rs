@@ -1,4 +1,4 @@
-//! `ingest` and `reindex` go on after a break: on another stream, on another connection, with a server that was killed.
+//! `ingest` reconnects: after a broken stream, after a lost connection, and after the server was killed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ use crate::support::sidecar::Sidecar;
 
 const FLAGS: [&str; 5] = ["docs.jsonl", "--collection", "docs", "--output", "json"];
 
-/// Line `n`, from 1. Every fiftieth is no JSON, and the one after it is what the fake server rejects.
+/// Formats line `n`, from 1. Every fiftieth line is invalid JSON, and the fake server rejects the line after it.
 fn format_line(n: u64) -> String {
     match n % 50 {
         0 => format!("no json {n}\n"),
@@ -63,7 +63,7 @@ fn numeric_id(document: &Document) -> u64 {
     }
 }
 
-/// The ids of each stream's documents.
+/// Returns the document ids of each stream.
 fn ids_by_stream(fake: &Fake) -> Vec<Vec<u64>> {
     fake.seen().streams.iter().map(|(_, documents)| documents.iter().map(number).collect()).collect()
 }
@@ -73,7 +73,7 @@ fn read_rejected_lines(directory: &TempDir) -> Vec<u64> {
     text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line_number"].as_u64().unwrap()).collect()
 }
 
-/// Each stream is sent what the one before it left, from the first document without a result on.
+/// Asserts that each stream continues at the first document without a result of the stream before it.
 async fn resumes_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempDir) -> String) {
     const DELAY: Duration = Duration::from_millis(900);
     const BREAKS: &[Break] = &[
@@ -94,9 +94,10 @@ async fn resumes_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
     assert_eq!(counts, [500, 480, 20, 5, 4800], "{}", run.stderr);
     assert!(
         read_rejected_lines(&directory).into_iter().eq((1..=500).filter(|number| number % 50 < 2)),
-        "each is told once"
+        "each rejected line is reported once"
     );
-    let warnings = ["server is going down (UNAVAILABLE)", "no room (RESOURCE_EXHAUSTED)", "nothing came", "unanswered"];
+    let warnings =
+        ["server is going down (UNAVAILABLE)", "server at capacity (RESOURCE_EXHAUSTED)", "stream idle", "unanswered"];
     for warning in warnings {
         let line = run.stderr.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{}", run.stderr));
         assert!(line.contains("the stream broke: ") && line.contains("; retrying in "), "{line}");
@@ -107,16 +108,16 @@ async fn resumes_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
     assert_eq!(streams.len(), 6);
     let opened: Vec<IngestOptions> = fake.seen().options.into_iter().map(|(_, options)| options).collect();
     for ((stream, options), done) in streams.iter().zip(&opened).zip([0, 0, 100, 230, 240, 245]) {
-        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
-        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the numbers go on");
+        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "all documents are sent in order");
+        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the sequence numbers continue");
     }
     assert_eq!(opened[0].expected_incarnation, "");
     let is_resumed =
         |options: &IngestOptions| options.expected_incarnation == INCARNATION && !options.create_collection;
-    assert!(opened[1..].iter().all(is_resumed), "into the collection that was opened first, and no other: {opened:?}");
+    assert!(opened[1..].iter().all(is_resumed), "only the collection that was opened first is written: {opened:?}");
     assert_eq!(streams[5].len(), documents.len() - 245);
     let opened: Vec<Instant> = fake.seen().streams.iter().map(|(opened, _)| *opened).collect();
-    assert!(opened[3] - opened[2] >= DELAY, "it waits as long as it is asked to");
+    assert!(opened[3] - opened[2] >= DELAY, "the client waits for the requested delay");
 }
 
 #[tokio::test]
@@ -129,13 +130,13 @@ async fn every_kind_of_break_over_a_unix_socket() {
     resumes_after_every_kind_of_break(async |fake, directory| fake.serve_unix(&directory.path().join("socket"))).await;
 }
 
-/// What FAILED is sent again, not before it may be and with all that comes after it, and nothing of it is told as final.
+/// A FAILED document is resent after its retry delay, with all documents after it, and is not reported as final.
 #[tokio::test]
 async fn failed_documents_are_resent() {
     const DELAY: Duration = Duration::from_millis(700);
     const BREAKS: &[Break] = &[
         Break::after(100, Ending::Fails(DELAY)),
-        // No progress, and then some.
+        // A break without progress, then breaks with progress.
         Break::after(0, Ending::Fails(Duration::ZERO)),
         Break::after(30, Ending::Fails(Duration::ZERO)),
     ];
@@ -149,7 +150,7 @@ async fn failed_documents_are_resent() {
     assert_eq!(counts, [500, 480, 20, 3, 4800], "{}", run.stderr);
     assert!(
         read_rejected_lines(&directory).into_iter().eq((1..=500).filter(|number| number % 50 < 2)),
-        "each is told once"
+        "each rejected line is reported once"
     );
     assert!(run.stderr.contains("the store is away; send it again (UNAVAILABLE)"), "{}", run.stderr);
 
@@ -157,12 +158,12 @@ async fn failed_documents_are_resent() {
     let streams = ids_by_stream(&fake);
     assert_eq!(streams.len(), 4);
     for ((stream, (_, options)), done) in streams.iter().zip(fake.seen().options).zip([0, 100, 100, 130]) {
-        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
-        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the numbers go on");
+        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "all documents are sent in order");
+        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the sequence numbers continue");
     }
     assert_eq!(streams[3].len(), documents.len() - 130);
     let opened: Vec<Instant> = fake.seen().streams.iter().map(|(opened, _)| *opened).collect();
-    assert!(opened[1] - opened[0] >= DELAY, "it waits as long as it is asked to");
+    assert!(opened[1] - opened[0] >= DELAY, "the client waits for the requested delay");
 }
 
 #[tokio::test]
@@ -177,7 +178,7 @@ async fn giving_up_reports_the_reason() {
     assert!((3..=8).contains(&ids_by_stream(&fake).len()), "{}", ids_by_stream(&fake).len());
 }
 
-/// A server that is about to stop is left in order: that is no failure, and needs no wait.
+/// Leaving a draining server is no failure and needs no delay.
 #[tokio::test]
 async fn a_draining_server_is_left_for_another() {
     const BREAKS: &[Break] = &[Break::after(100, Ending::Drains), Break::after(50, Ending::Drains)];
@@ -190,7 +191,7 @@ async fn a_draining_server_is_left_for_another() {
     assert_eq!(counts, [20_000, 19_200, 800, 0], "{}", run.stderr);
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     let documents: Vec<u64> = (1..=20_000).filter(|&number| is_document(number)).collect();
-    assert_eq!(ids_by_stream(&fake).concat(), documents, "each is sent once");
+    assert_eq!(ids_by_stream(&fake).concat(), documents, "each document is sent once");
     assert_eq!(ids_by_stream(&fake).len(), 3);
 }
 
@@ -198,7 +199,7 @@ async fn a_draining_server_is_left_for_another() {
 async fn gives_up_after_a_time_without_progress() {
     for how in [
         Break::after(0, Ending::Unavailable),
-        // Results behind a document that never has one are no progress.
+        // Results after a document that never has a result are no progress.
         Break { after: 0, skips_one: true, ending: Ending::Unavailable },
     ] {
         let fake = Fake::new(Rule::AlwaysBreaking(how));
@@ -235,7 +236,7 @@ async fn permanent_errors_end_the_run_at_once() {
     assert_eq!((permanent.code, ids_by_stream(&fake).len()), (2, 1));
     assert!(permanent.stderr.contains("error: a defect (INTERNAL)") && !permanent.stderr.contains("retrying"));
     assert!(permanent.stderr.contains("with --skip 7 "), "{}", permanent.stderr);
-    // Nothing listens: a wrong address is told at once.
+    // Nothing listens: a wrong address is reported at once.
     let absent = ingest(&directory, "http://127.0.0.1:1", &[]).await;
     assert!(absent.code == 2 && absent.stderr.contains("can't connect"), "{}", absent.stderr);
     let never = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::Unavailable)));
@@ -285,7 +286,7 @@ async fn following_survives_broken_streams() {
     assert_eq!(ended.json()["reconnects"], 2);
 }
 
-/// Without anything to send, a server may be away for longer than the command waits for one.
+/// While there is nothing to send, the server may be unavailable for longer than `--give-up-after`.
 #[tokio::test]
 async fn a_server_may_be_away_while_there_is_nothing_to_send() {
     let fake = Fake::new(Rule::Index);
@@ -296,14 +297,14 @@ async fn a_server_may_be_away_while_there_is_nothing_to_send() {
     let mut child = start(directory.path(), &proxy.url(), &[&["ingest"], &FLAGS[..], &follow].concat());
     wait_tally(directory.path(), "/indexed", 2).await;
     proxy.refuse_connections();
-    // Nothing is awaited: it must not end meanwhile.
+    // There is no event to wait for: the command must not exit in this time.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(child.try_wait().unwrap().is_none(), "it gave up");
+    assert!(child.try_wait().unwrap().is_none(), "the command gave up");
     proxy.clear_faults();
     let mut file = fs::OpenOptions::new().append(true).open(directory.path().join("docs.jsonl")).unwrap();
     std::io::Write::write_all(&mut file, format_line(4).as_bytes()).unwrap();
     wait_tally(directory.path(), "/indexed", 3).await;
-    // A signal ends it, also while the server is away and nothing waits.
+    // A signal ends the command while the server is unavailable and there is nothing to send.
     proxy.refuse_connections();
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let ended = wait(child).await;
@@ -311,7 +312,7 @@ async fn a_server_may_be_away_while_there_is_nothing_to_send() {
     assert_eq!(ended.json()["reconnects"], 1);
 }
 
-/// The payloads' numbers of a collection's documents, by id.
+/// Returns the number in the payload of each stored document, by id.
 async fn stored(server: &Process) -> BTreeMap<u64, u64> {
     let request = ListDocumentsRequest {
         collection: "docs".to_owned(),
@@ -331,8 +332,8 @@ async fn stored(server: &Process) -> BTreeMap<u64, u64> {
         .collect()
 }
 
-/// The real server, killed in the middle as nothing can be prepared for, and started again where it listened. Each id comes
-/// several times: its last line is what stays.
+/// Kills the real server (SIGKILL) during an ingest and restarts it on the same address. Each id occurs
+/// several times; its last line must be the stored one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ingest_survives_a_killed_server() {
     const LINES: u64 = 20_000;
@@ -351,7 +352,7 @@ async fn an_ingest_survives_a_killed_server() {
     let mut child = start(directory.path(), &url, &[&["ingest"], &FLAGS[..], &more].concat());
     wait_some(directory.path(), 300).await;
     server.kill().await;
-    assert!(child.try_wait().unwrap().is_none(), "it has ended too soon");
+    assert!(child.try_wait().unwrap().is_none(), "the command ended too soon");
     let server = Process::start(directory.path(), &["--listen", &address.to_string()]).await;
     let ended = wait(child).await;
     assert_eq!(ended.code, 1, "{}", ended.stderr);
@@ -362,7 +363,7 @@ async fn an_ingest_survives_a_killed_server() {
     assert!(summary["reconnects"].as_u64().unwrap() >= 1);
     assert!(
         read_rejected_lines(&directory).into_iter().eq((1..=LINES).filter(|number| number % 100 < 2)),
-        "each is told once"
+        "each rejected line is reported once"
     );
     wait_done(directory.path(), LINES).await;
     let mut last = BTreeMap::new();
@@ -370,7 +371,7 @@ async fn an_ingest_survives_a_killed_server() {
     assert_eq!(stored(&server).await, last);
 }
 
-/// Waits until the checkpoint says that at least so many lines are done with.
+/// Waits until the checkpoint records at least `lines` completed lines.
 async fn wait_some(directory: &Path, lines: u64) {
     let done = async {
         while fs::read(directory.join("checkpoint"))
@@ -385,7 +386,7 @@ async fn wait_some(directory: &Path, lines: u64) {
     tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
 }
 
-/// Over TLS, by a name; every connection is cut while documents are on their way.
+/// Connects over TLS by host name; every connection is cut while documents are in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_tls_connections_are_reopened() {
     let directory = create_input_dir(15_000);

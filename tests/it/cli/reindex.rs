@@ -1,4 +1,4 @@
-//! `reindex` against the real server, on both stores: killed and resumed, and what keeps the alias from being switched.
+//! `reindex` against the real server, on both stores: killed and resumed, and conditions that prevent the alias switch.
 
 mod fixture;
 
@@ -18,16 +18,16 @@ use self::fixture::{COMMAND, Fixture, documents, documents_of, with_dense};
 use super::{Run, command, run};
 use crate::support::documents::{document, key, num, options};
 
-/// How long anything may take before a test fails.
+/// Timeout of each wait.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Documents of a collection that is reindexed.
+/// Number of documents in the reindexed collection.
 const COUNT: usize = 1_500;
 
 fn read_checkpoint(path: &Path) -> Option<Value> {
-    fs::read(path).ok().map(|text| serde_json::from_slice(&text).expect("it is there whole"))
+    fs::read(path).ok().map(|text| serde_json::from_slice(&text).expect("the checkpoint is complete JSON"))
 }
 
-/// Waits until so many documents are done with, by the checkpoint.
+/// Waits until the checkpoint records at least `documents` completed documents.
 async fn wait_done(path: &Path, documents: u64) {
     let mut ticks = interval(Duration::from_millis(2));
     let noted = async {
@@ -35,22 +35,22 @@ async fn wait_done(path: &Path, documents: u64) {
             ticks.tick().await;
         }
     };
-    timeout(TIMEOUT, noted).await.expect("the checkpoint does not come so far");
+    timeout(TIMEOUT, noted).await.expect("the checkpoint does not reach the expected count");
 }
 
-/// Kills it, as SIGKILL does.
+/// Sends SIGKILL and waits for the exit.
 async fn kill(mut child: Child) {
     child.kill().unwrap();
     spawn_blocking(move || child.wait()).await.unwrap().unwrap();
 }
 
-/// The name of the model that writes a collection.
+/// Returns the name of the model that writes a collection.
 fn model_of(collection: &Collection) -> &str {
     let vectors = &collection.options.as_ref().unwrap().sparse_vectors;
     &vectors.values().next().unwrap().model
 }
 
-/// How a collection was created, without who writes it.
+/// Returns the creation options of a collection without its model.
 fn options_without_model(collection: &Collection) -> CollectionOptions {
     let mut options = collection.options.clone().unwrap();
     for vector in options.sparse_vectors.values_mut() {
@@ -73,7 +73,7 @@ async fn assert_killed_reindex_resumes(fixture: Fixture) {
         let left = read_checkpoint(&path).unwrap();
         assert_eq!((&left["complete"], &left["run"]["collection"]), (&json!(false), &json!("docs-v1")), "{left}");
         assert!(fixture.collection("docs-v2").await.point_count >= left["documents"].as_i64().unwrap());
-        assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"), "it is switched too soon");
+        assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"), "the alias is switched too soon");
         assert_eq!(fixture.search("docs", "").await, old);
     }
     let last = fixture.reindex(&[]).await;
@@ -83,23 +83,23 @@ async fn assert_killed_reindex_resumes(fixture: Fixture) {
     assert_eq!(summary["documents"].as_u64().unwrap(), COUNT as u64 - summary["resumed_after"].as_u64().unwrap());
     assert_eq!((&summary["alias_switched"], &summary["failure"]), (&json!(true), &Value::Null));
     assert_eq!(summary["counts"], json!({ "from": COUNT, "into": COUNT }));
-    assert!(!path.exists() && !fixture.path("docs-v2.rejects.jsonl").exists(), "nothing is left behind");
+    assert!(!path.exists() && !fixture.path("docs-v2.rejects.jsonl").exists(), "no files are left");
 
-    // By the alias the new model's vectors are found, without a change of the request.
+    // The alias now finds the new model's vectors, without a change of the request.
     assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
     let collection = fixture.collection("docs").await;
     assert_eq!((collection.name.as_str(), model_of(&collection)), ("docs-v2", "new"));
     assert_eq!(
         options_without_model(&collection),
         options_without_model(&fixture.collection("docs-v1").await),
-        "created alike but for the model"
+        "the collections differ only in the model"
     );
-    assert_eq!(fixture.documents("docs").await, before, "each document as it was, and none twice");
+    assert_eq!(fixture.documents("docs").await, before, "each document is unchanged and stored once");
     let found = fixture.search("docs", "").await;
     assert_eq!((found.len(), &found), (50, &fixture.search("docs-v2", "new").await));
     assert_ne!(found, old);
     fixture.ingest(IngestOptions { model: "new".to_owned(), ..options("fresh") }, documents_of(&before)).await;
-    // As if ingested by the new model; each store adds a score's terms in an order of its own.
+    // Scores are those of an ingest by the new model, within rounding: the summation order of terms differs between stores.
     for (found, fresh) in found.iter().zip(fixture.search("fresh", "new").await) {
         assert!((found.score - fresh.score).abs() <= 1e-4 * fresh.score, "{} {}", found.score, fresh.score);
     }
@@ -117,14 +117,14 @@ async fn a_killed_reindex_resumes_on_a_qdrant_server() {
     assert_killed_reindex_resumes(fixture).await;
 }
 
-/// The server is killed and started again; the command goes on by itself.
+/// Kills and restarts the server; the command continues without intervention.
 #[tokio::test(flavor = "multi_thread")]
 async fn reindex_survives_a_killed_server() {
     let fixture = Fixture::embedded().await;
     fixture.ingest(with_dense("docs-v1"), documents(COUNT)).await;
     fixture.set_alias("docs", "docs-v1").await;
     let before = fixture.documents("docs-v1").await;
-    // Small pages, so that it is likely to be reading some when the server is killed.
+    // Small pages make it likely that a read is in flight when the server is killed.
     let arguments = COMMAND.iter().map(|&argument| if argument == "20" { "2" } else { argument });
     let mut command = command(fixture.directory.path(), &fixture.url(), arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -136,10 +136,10 @@ async fn reindex_survives_a_killed_server() {
     assert_eq!((&summary["documents"], &summary["rejected"]), (&json!(COUNT), &json!(0)));
     assert!(run.stderr.contains("retrying in"), "{}", run.stderr);
     assert_eq!(fixture.alias().await.as_deref(), Some("docs-v2"));
-    assert_eq!(fixture.documents("docs").await, before, "each document as it was, and none twice");
+    assert_eq!(fixture.documents("docs").await, before, "each document is unchanged and stored once");
 }
 
-/// A file of the build of 2026-11-30, which has no version. That of a later release is refused.
+/// Reads a checkpoint of the build of 2026-11-30, which has no version field. One of a later release is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_of_version_1_is_resumed() {
     let fixture = Fixture::embedded().await;
@@ -197,7 +197,7 @@ async fn rejected_documents_prevent_the_alias_switch() {
     assert!(message_of(r#"{"id":1000}"#).as_str().unwrap().contains("--text-field body"));
     assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
 
-    // It remembers that all is done but the switch.
+    // The checkpoint records that only the switch remains.
     let again = fixture.reindex(&[]).await;
     assert_eq!((again.code, &again.json()["documents"]), (1, &json!(0)), "{}", again.stderr);
     assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
@@ -219,7 +219,7 @@ async fn a_document_count_mismatch_prevents_the_alias_switch() {
     assert!(run.stderr.contains("`docs-v1` has 30 documents and `docs-v2` has 31"), "{}", run.stderr);
     assert_eq!(fixture.alias().await.as_deref(), Some("docs-v1"));
 
-    // A second run finds what was written during the first.
+    // A second run finds documents written during the first.
     let delete = DeleteRequest { collection: "docs-v2".to_owned(), ids: vec![num(9_999)], ..Default::default() };
     fixture.server.index_client().await.delete(delete).await.unwrap();
     fixture.ingest(with_dense("docs-v1"), vec![document(num(31), "one that was written meanwhile")]).await;
@@ -255,7 +255,7 @@ async fn errors_are_found_before_anything_is_written() {
         let output = reindex(from, into, alias, model).await;
         assert!(output.contains(part), "{output}");
     }
-    // What a run left that was not finished is another run's.
+    // The checkpoint of an unfinished run with other settings is refused.
     let left = json!({
         "run": { "from": "docs", "collection": "docs-v1", "into": "v2", "model": "new", "fingerprint": "ab", "text_key": "text",
                  "encoding": "" },
@@ -277,7 +277,7 @@ async fn errors_are_found_before_anything_is_written() {
     );
 }
 
-/// An empty collection is reindexed too.
+/// Reindexes a collection without documents.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_collection_is_reindexed() {
     let fixture = Fixture::embedded().await;

@@ -1,4 +1,4 @@
-//! `rejects`: what `ingest` rejected comes back byte for byte.
+//! `rejects` returns the records that `ingest` rejected byte for byte.
 
 use std::fs;
 use std::io::Write;
@@ -32,7 +32,7 @@ async fn ingest(directory: &Path, arguments: &[&str]) -> Run {
 #[tokio::test]
 async fn rejected_records_come_back_byte_for_byte() {
     let directory = tempdir().unwrap();
-    // Latin-1, NUL, a carriage return within, control characters, invalid UTF-8 of all kinds, and what JSON escapes.
+    // Latin-1, NUL, an inner carriage return, control characters, invalid UTF-8 of all kinds, and characters that JSON escapes.
     let bad: [&[u8]; 8] = [
         b"{\"id\": 1, \"text\": \"caf\xe9 au lait\"}",
         b"\0 no json \0",
@@ -63,7 +63,7 @@ async fn rejected_records_come_back_byte_for_byte() {
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), expected.as_slice()));
     }
 
-    // Decoded, they are documents.
+    // The decoded records are valid documents.
     let decoded: String =
         expected.split(|&byte| byte == b'\n').next().unwrap().iter().map(|&it| char::from(it)).collect();
     fs::write(directory.path().join("again.jsonl"), decoded).unwrap();

@@ -1,4 +1,4 @@
-//! Commands against a server with TLS, certificates of clients, and tokens.
+//! Commands against a server with TLS, client certificates and tokens.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use crate::support::sidecar::Sidecar;
 
 const TOKEN: &str = "token-0123456789";
 
-/// What a client and a server need, in a directory.
+/// Writes the certificates, keys and tokens of a client and a server.
 fn write_files(directory: &TempDir) {
     let authority = CertificateAuthority::new("ours");
     let (server, client) = (authority.issue(), authority.issue());
@@ -25,7 +25,7 @@ fn write_files(directory: &TempDir) {
     write("token", &format!("{TOKEN}\n"));
 }
 
-/// The same with the token in the environment.
+/// Runs the binary with the token in the environment.
 async fn run_with_token(directory: &TempDir, server: &str, arguments: &[&str]) -> Run {
     let mut command = command(directory.path(), server, arguments);
     command.env("SPLADE_TOKEN", TOKEN).stdin(Stdio::null());
@@ -55,7 +55,7 @@ async fn commands_send_the_required_certificates_and_tokens() {
     let refused = run(folder_path, &server, &encode).await;
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("the call has no token") && refused.stderr.contains("UNAUTHENTICATED"));
-    // Without a certificate, and without knowing the authority.
+    // Without a client certificate, and without the certificate authority.
     for few in [&tls[..2], &[]] {
         let refused =
             run(folder_path, &server, &[&["encode", "the moon", "--token-file", "token"], few].concat()).await;

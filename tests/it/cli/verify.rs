@@ -1,4 +1,4 @@
-//! `model verify` and `check --verify`, by the real binary.
+//! `model verify` and `check --verify` with the real binary.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +20,7 @@ async fn verify(model: &Path, flags: &[&str]) -> Run {
     run(directory.path(), UNREACHABLE, &[&["model", "verify", "--model", model], flags].concat()).await
 }
 
-/// The comparison of a role in a dtype.
+/// Returns the comparison of a role and dtype in a report.
 fn comparison<'a>(report: &'a Value, role: &str, dtype: &str) -> &'a Value {
     let comparisons = report["comparisons"].as_array().unwrap();
     comparisons.iter().find(|it| it["role"] == role && it["dtype"] == dtype).unwrap()
@@ -119,7 +119,7 @@ async fn a_broken_weight_is_never_equal_or_close() {
             assert!(comparison["reason"].as_str().unwrap().contains(LAYER), "{weight}: {comparison}");
         }
     }
-    // float32 copes with these; in int8 they leave nothing of their row.
+    // float32 represents these weights; in int8 they quantize the rest of their row to zero.
     for weight in [1e3, 1e17] {
         let (code, exact, near) = verdicts(weight).await;
         assert_eq!((code, &exact["verdict"], &near["verdict"]), (1, &json!("equal"), &json!("different")), "{near}");
@@ -127,13 +127,13 @@ async fn a_broken_weight_is_never_equal_or_close() {
     }
 }
 
-/// Weights that are usable one by one, and overflow together.
+/// Uses weights that are finite individually and overflow when combined.
 #[tokio::test]
 async fn texts_that_overflow_are_reported() {
     let model = create_modified_model("bert-random-untied", |tensors| {
         let layer = |part: &str| format!("bert.encoder.layer.1.{part}.weight");
         set_weight(tensors, &layer("attention.output.LayerNorm"), 3, 9e17);
-        // Outputs 0 and 1, for either sign of the input 3.
+        // Outputs 0 and 1 cover both signs of input 3.
         set_weight(tensors, &layer("intermediate.dense"), 3, 9e17);
         set_weight(tensors, &layer("intermediate.dense"), 32 + 3, -9e17);
         set_weight(tensors, &layer("output.dense"), 0, 9e17);

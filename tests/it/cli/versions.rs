@@ -1,4 +1,4 @@
-//! `ingest --checkpoint` over files that change between two runs: grown, replaced, rotated, half-written.
+//! `ingest --checkpoint` over files that change between two runs: grown, replaced, rotated, partially written.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -33,7 +33,7 @@ fn append(path: &Path, text: &str) {
     OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// A directory, and a server that indexes what it is sent.
+/// Directory of input files, and a fake server that indexes every document.
 struct Setup {
     directory: TempDir,
     fake: Fake,
@@ -55,7 +55,7 @@ impl Setup {
         fs::write(self.path(name), content).unwrap();
     }
 
-    /// Runs `ingest`; returns how it ended and which documents it sent.
+    /// Runs `ingest`; returns the run and the documents that it sent.
     async fn ingest(&self, input: &[&str], more: &[&str]) -> (Run, Vec<(u64, String)>) {
         let before = self.fake.seen().documents().len();
         let run = run(self.directory.path(), &self.server, &[&["ingest"], input, &FLAGS, more].concat()).await;
@@ -99,7 +99,7 @@ async fn a_replaced_file_is_read_from_its_beginning_at_any_size() {
                 assert_eq!((run.code, sent), (0, documents(*ids.start() as u64..=*ids.end() as u64, text)), "{name}");
                 assert!(run.stderr.contains(&format!("{name} was replaced")), "{}", run.stderr);
             }
-            // Moved over it, as writers do that replace files as a whole.
+            // Replaces the file by a rename, as atomic writers do.
             write(&content(7..=9, "moved"));
             fs::rename(setup.path(&name), setup.path("new")).unwrap();
             write("");
@@ -122,7 +122,7 @@ async fn content_after_a_change_is_read_again_so_that_the_last_version_wins() {
     let (run, sent) = setup.ingest(&input, &[]).await;
     assert_eq!((run.code, sent), (0, [documents([4], "base"), documents([2], "update")].concat()));
     assert!(run.stderr.contains("reading it and the files after it again"), "{}", run.stderr);
-    assert!(setup.fake.seen().options.last().unwrap().1.skip_unchanged, "what is stored need not be encoded again");
+    assert!(setup.fake.seen().options.last().unwrap().1.skip_unchanged, "stored documents are not encoded again");
     append(&setup.path("2.jsonl"), &format_line(5, "update"));
     assert_eq!(setup.ingest(&input, &[]).await.1, documents([5], "update"));
 }
@@ -165,7 +165,7 @@ async fn a_rotated_log_is_read_to_its_end_and_then_the_new_one() {
                 fs::remove_file(&log).unwrap();
             }
         }
-        // Longer than what was read of the old one.
+        // The new log is longer than the part read of the old one.
         fs::write(&log, format_lines(4..=9, "b")).unwrap();
         let (run, sent) = setup.ingest(&["app.jsonl"], &[]).await;
         assert_eq!((run.code, sent), (0, [documents([3], "a"), documents(4..=9, "b")].concat()), "{rotation}");
@@ -207,13 +207,13 @@ async fn an_unterminated_last_record_is_read_if_it_is_final() {
     assert_eq!(setup.ingest(&["docs.csv"], &[]).await.1, documents([1], "a"));
     let (run, sent) = setup.ingest(&["docs.csv"], &["--final"]).await;
     assert_eq!((run.code, &run.json()["held_back"], sent), (0, &json!(0), documents([2], "b")));
-    // Without a checkpoint no later run would take it.
+    // Without a checkpoint, no later run would read it.
     let flags = ["ingest", "docs.csv", "--collection", "docs", "--output", "json"];
     let run = run_with_input(setup.directory.path(), &setup.server, &flags, "").await;
     assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(2)));
 }
 
-/// What there is at first, and then: the second run ends well and takes what was added.
+/// Covers pairs of initial and later content: the second run succeeds and reads the added records.
 #[tokio::test]
 async fn a_file_that_begins_empty_or_blank_grows() {
     let (one, array) = (format_line(1, "a"), "[{\"id\": 1, \"text\": \"a\"}]");
@@ -290,7 +290,7 @@ async fn an_emptied_file_that_is_replaced_is_read_from_its_beginning() {
     assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.1, documents(3..=5, "b"));
 }
 
-/// A document of a file that is gone, or was replaced, may have hidden one of a file before it.
+/// A document of a removed or replaced file may have overwritten one of an earlier file.
 #[tokio::test]
 async fn files_before_one_that_is_gone_are_read_again() {
     for is_gone in [true, false] {
@@ -311,7 +311,7 @@ async fn files_before_one_that_is_gone_are_read_again() {
     }
 }
 
-/// The change of an earlier file doesn't hide that of a later one.
+/// The growth of an earlier file does not mask the replacement of a later one.
 #[tokio::test]
 async fn a_file_that_is_replaced_behind_one_that_has_grown_is_noticed() {
     for is_rotated in [true, false] {

@@ -1,4 +1,4 @@
-//! Calls that go well: the same answers as gRPC gives, as JSON.
+//! Successful calls: the responses of gRPC as JSON.
 
 use std::io::ErrorKind;
 
@@ -34,7 +34,7 @@ async fn vectors_are_those_of_grpc() {
     for (got, expected) in got.iter().zip(expected) {
         let vector = expected.vector.unwrap();
         assert_eq!(got["vector"]["indices"], json!(vector.indices));
-        // To the bit: JSON has as many digits as tell a float from its neighbours.
+        // Bit-identical: JSON has enough digits for a lossless round trip of each float.
         let values = got["vector"]["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32);
         assert_eq!(values.collect::<Vec<_>>(), vector.values);
         assert_eq!(got["tokens"], json!(expected.tokens));
@@ -51,12 +51,12 @@ async fn documents_are_stored_and_found() {
     let results = upserted["results"].as_array().unwrap();
     let statuses: Vec<_> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["OPERATION_STATUS_INDEXED", "OPERATION_STATUS_INDEXED", "OPERATION_STATUS_REJECTED"]);
-    // Not as a number, of which JavaScript would make another one.
+    // A string, because JavaScript would round the number.
     assert_eq!(results[0]["id"], json!({ "num": "18446744073709551615" }));
     assert_eq!((&results[1]["id"], &results[2]["id"]), (&json!("cat"), &json!("f81d4fae-7dec-11d0-a765-00a0c91e6bf6")));
     assert_eq!(results[2]["error"]["reason"], "EMPTY_TEXT");
 
-    // Both spellings of a field, on one connection.
+    // Both spellings of a field (snake_case and camelCase), on one connection.
     let mut client = client(&sidecar).await;
     for request in [
         json!({ "collection": "docs", "query": { "text": "moon" }, "score_threshold": 0.0,
@@ -74,7 +74,7 @@ async fn documents_are_stored_and_found() {
     }
     let nothing = json!({ "collection": "docs", "query": { "text": "moon" }, "limit": 1,
                           "filter": { "must": [{ "path": "year", "range": { "gt": 1969 } }] } });
-    // What is empty is there.
+    // Empty lists are present in the JSON.
     assert_eq!(client.post("/v1/search", &nothing).await.expect_ok()["hits"], json!([]));
     let ids = json!({ "collection": "docs", "ids": ["cat", 7] });
     let got = client.post("/v1/get_documents", &ids).await.expect_ok();
@@ -85,7 +85,7 @@ async fn documents_are_stored_and_found() {
     sidecar.stop_drained().await;
 }
 
-/// The document's own examples, in an order that makes sense.
+/// Sends the examples of the OpenAPI document, in an order in which each can succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_example_of_the_document_works() {
     let sidecar = start(&[]).await;

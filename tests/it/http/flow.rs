@@ -1,4 +1,4 @@
-//! Uploads that wait, break off, or are cut short: nothing is lost, and nothing grows.
+//! Uploads that stall, break off or are cut: no document is lost and memory does not grow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +20,9 @@ use crate::support::qdrant_server::{Options, QdrantServer};
 const PERMITS: &str = "splade_permits_held";
 const STREAMS: &str = "splade_streams_open";
 const INTO: &str = "/v1/ingest?collection=docs&create_collection=true&batch_points=16";
-/// How long nothing moves where nothing can.
+/// Time without progress after which an upload counts as stalled.
 const STALL: Duration = Duration::from_secs(1);
-/// Memory may rise by so much.
+/// Maximum growth of memory.
 const MEMORY_KIB: u64 = 48 << 10;
 
 async fn process(directory: &TempDir, store: &QdrantServer) -> Process {
@@ -40,8 +40,8 @@ async fn process(directory: &TempDir, store: &QdrantServer) -> Process {
     Process::start(directory.path(), &flags).await
 }
 
-/// Opens a stream, and sends one line after the other, of so many bytes more, as fast as they are taken. Tells how many
-/// were.
+/// Opens a stream and sends lines, each padded by a number of bytes, as fast as the server reads them. Reports the number of
+/// lines sent.
 async fn send_lines(
     client: Http1Client,
     to: u64,
@@ -69,7 +69,7 @@ struct Sending {
 }
 
 impl Sending {
-    /// Waits until nothing more is taken, and gives how many lines were.
+    /// Waits until the upload stalls and returns the number of lines sent.
     async fn stalled(&self) -> u64 {
         let mut ticks = interval(STALL);
         let mut last = u64::MAX;
@@ -93,19 +93,19 @@ async fn a_stalled_store_applies_backpressure_to_the_upload() {
     post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.expect_ok();
     let before = process.resident_kib();
     store.faults().hold_upserts();
-    // 60 MB in all.
+    // 60 MB in total.
     let (sending, mut answers) = send_lines(client(&process).await, COUNT, 20_000).await;
     let sent = timeout(Duration::from_secs(60), sending.stalled()).await.unwrap();
-    assert!(sent < COUNT / 2, "{sent} lines were taken of a store that takes none");
+    assert!(sent < COUNT / 2, "{sent} lines were read while the store was stalled");
     assert_eq!(process.samples().await.get(PERMITS), 64.0);
     let held = process.resident_kib();
-    // Others are served.
+    // Other clients are served.
     post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.expect_ok();
     store.faults().release_upserts();
     let answer = answers.read_response().await;
     let results = results(&answer.lines());
     assert_eq!((results.len() as u64, count(&results, "INDEXED") as u64), (COUNT, COUNT));
-    assert_eq!(store.counters().written as u64, COUNT, "each is written once");
+    assert_eq!(store.counters().written as u64, COUNT, "each document is written once");
     sending.task.await.unwrap().unwrap();
     let after = process.resident_kib();
     println!("{sent} lines were taken; {before} KiB before, {held} KiB held, {after} KiB after");
@@ -127,7 +127,7 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
     let held = process.resident_kib();
     println!("{sent} lines were taken; {before} KiB before, {held} KiB held");
     assert!(held <= before + MEMORY_KIB, "memory rose from {before} to {held} KiB");
-    // It goes, and what it held comes back.
+    // The client disconnects, and its permits are released.
     sending.task.abort();
     drop((sending, answers));
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
@@ -147,7 +147,7 @@ async fn a_disconnected_client_leaves_no_permits_held() {
         let piece = client.responses.read_chunk().await.unwrap();
         reported += parse_lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
     }
-    // In the middle of a line that is a document as it stands, and in the middle of a chunk.
+    // The upload ends within a chunk, after an incomplete line that would be a valid document.
     client.sender.send_raw(b"1000\r\n{\"id\": 41, \"text\": \"a cat\"}").await.unwrap();
     drop(client);
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
@@ -164,7 +164,7 @@ async fn a_stopping_server_completes_and_reports_what_it_has_read() {
     assert_eq!(answers.read_head().await.status, 200);
     let mut body = answers.read_chunk().await.unwrap();
     sidecar.begin_stop();
-    body.extend(answers.read_remaining().await.expect("the answer broke off"));
+    body.extend(answers.read_remaining().await.expect("the response broke off"));
     let mut lines = parse_lines(&body);
     let error = lines.pop().unwrap();
     let reasons = error["error"]["details"].as_array().unwrap().iter().map(|detail| &detail["reason"]);
@@ -174,13 +174,13 @@ async fn a_stopping_server_completes_and_reports_what_it_has_read() {
     let read = results.len() as u64;
     assert!((1..COUNT).contains(&read), "{read} lines were read");
     assert_eq!(count(&results, "INDEXED") as u64, read);
-    assert_eq!(store.counters().written as u64, read, "a document was written and not reported");
+    assert_eq!(store.counters().written as u64, read, "a document was written but not reported");
     assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
-    // The rest was thrown away, or not taken at all.
+    // The rest was discarded or never read.
     let _sent = sending.task.await.unwrap();
 }
 
-/// The answer comes through although much of the upload is on its way.
+/// The response arrives although much of the upload is still in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_upload_receives_the_error() {
     let sidecar = start(&[]).await;
@@ -192,7 +192,7 @@ async fn a_refused_upload_receives_the_error() {
         let Http1Client { mut sender, mut responses } = client;
         let sending = tokio::spawn(async move { sender.send_raw(lines.as_bytes()).await });
         assert_eq!(responses.read_response().await.status, 404);
-        // It may have been cut off.
+        // The upload may have been cut off.
         let _sent = sending.await.unwrap();
     }
     sidecar.stop_drained().await;

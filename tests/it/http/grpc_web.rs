@@ -1,4 +1,4 @@
-//! gRPC-Web, as a browser speaks it: HTTP/1.1, the status in the body, and questions of other origins first.
+//! gRPC-Web as browsers use it: HTTP/1.1, the status in the body, and CORS preflight requests.
 
 use prost::Message;
 use splade_sidecar::proto::{ListModelsRequest, ListModelsResponse, SearchRequest};
@@ -16,7 +16,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
     [&[0][..], &(bytes.len() as u32).to_be_bytes(), &bytes].concat()
 }
 
-/// The messages of an answer, and the trailers after them.
+/// Decodes the messages of a response and the trailers after them.
 fn unframed(answer: &HttpResponse) -> (Vec<Vec<u8>>, String) {
     let (mut messages, mut rest) = (Vec::new(), answer.body.as_slice());
     while !rest.is_empty() {
@@ -51,18 +51,18 @@ async fn calls_are_answered_beside_those_of_grpc() {
     let (messages, trailers) = unframed(&answer);
     assert_eq!(ListModelsResponse::decode(messages[0].as_slice()).unwrap().default_model, MODEL);
     assert!(trailers.contains("grpc-status:0"), "{trailers}");
-    // gRPC itself is as it was.
+    // gRPC still works.
     sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await;
     let answer =
         call(&sidecar, "/splade_sidecar.v1.IndexService/Search", &[], &framed(&SearchRequest::default())).await;
-    // A refusal is in the headers, for there is nothing else.
+    // The status of an error without messages is in the headers.
     assert_eq!((answer.status, answer.headers["grpc-status"].as_str()), (200, "3"));
     assert!(answer.headers.contains_key("grpc-status-details-bin"));
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
     sidecar.stop_drained().await;
 }
 
-/// What a browser asks before a page of another origin may call.
+/// Sends a CORS preflight request.
 async fn preflight(sidecar: &Sidecar, origin: &str) -> HttpResponse {
     let mut client = Http1Client::connect(sidecar.address).await;
     let asked = [
@@ -79,7 +79,7 @@ async fn pages_of_configured_origins_may_call() {
     let tokens = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tokens.path(), "token-0123456789abcdef").unwrap();
     let tokens = tokens.path().to_str().unwrap();
-    // A browser sends no token with the question.
+    // A browser sends no token with a preflight request.
     let origins = "http://localhost:5173,https://app.example";
     let flags = ["--grpc-web", "--grpc-web-origins", origins, "--auth-tokens", tokens];
     let sidecar = Sidecar::start_in(tempfile::TempDir::new().unwrap(), &flags).await;
@@ -107,10 +107,10 @@ async fn other_http_is_refused() {
     let mut client = Http1Client::connect(sidecar.address).await;
     assert_eq!(client.send("POST", LIST, "application/json", b"{}").await.status, 400);
     sidecar.stop_drained().await;
-    // Without the flag nobody answers to HTTP/1.1.
+    // Without the flag, HTTP/1.1 gets no response.
     let sidecar = Sidecar::start(&[]).await;
     let mut client = Http1Client::connect(sidecar.address).await;
-    // The server may close before all is sent.
+    // The server may close the connection before everything is sent.
     let _sent = client.sender.send_head("POST", LIST, &[("content-type", KIND), ("content-length", "0")]).await;
     assert!(client.responses.is_closed().await);
     sidecar.stop_drained().await;

@@ -1,4 +1,4 @@
-//! Streams of documents as lines: results as they happen, and a bad line is a result.
+//! Streams of documents as lines: results arrive as they happen, and an invalid line has a result.
 
 use serde_json::json;
 use splade_sidecar::proto::SearchRequest;
@@ -23,7 +23,7 @@ async fn every_line_has_its_result() {
         assert!(stats["token_count"].as_u64().unwrap() > 2 && stats["truncated"] == json!(false), "{result}");
     }
     assert_eq!(sidecar.point_count("docs").await, 1_000);
-    // Once more: they are as they were.
+    // A second upload leaves them unchanged.
     let answer = put_lines(&sidecar, "/v1/ingest?collection=docs&skip_unchanged=true", &docs(1..=10)).await;
     assert_eq!(count(&super::results(&answer.lines()), "UNCHANGED"), 10);
     sidecar.stop_drained().await;
@@ -35,13 +35,13 @@ async fn results_come_as_they_happen() {
     let sidecar = start(&["--max-upsert-delay", "5ms"]).await;
     let mut client = client(&sidecar).await;
     client.sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
-    // Before there is a line.
+    // The response starts before the first line is sent.
     assert_eq!(client.responses.read_head().await.status, 200);
     let opened: serde_json::Value = serde_json::from_slice(&client.responses.read_chunk().await.unwrap()).unwrap();
     assert_eq!((&opened["opened"]["collection"]["name"], &opened["durable_through"]), (&json!("docs"), &json!(0)));
     for number in 1..=3 {
         let line = docs([number]);
-        // A line in two pieces.
+        // One line in two chunks.
         let (begin, end) = line.as_bytes().split_at(10);
         client.sender.send_chunk(begin).await.unwrap();
         client.sender.send_chunk(end).await.unwrap();
@@ -51,7 +51,7 @@ async fn results_come_as_they_happen() {
     }
     client.sender.send_chunk(b"").await.unwrap();
     assert_eq!(client.responses.read_remaining().await, Some(Vec::new()));
-    // The connection is good for more.
+    // The connection can be reused.
     client.post("/v1/list_models", &json!({})).await.expect_ok();
     sidecar.stop_drained().await;
 }
@@ -143,13 +143,13 @@ async fn options_are_checked_before_the_response_starts() {
         assert_eq!(fields, [field], "{query}");
         assert!(message.contains(problem), "{query}: {message}");
     }
-    // Nothing but the opening.
+    // The response has only the opening line.
     let empty = put_lines(&sidecar, INTO, "").await;
     assert_eq!((empty.status, empty.lines().len(), results(&empty.lines()).len()), (200, 1, 0));
     sidecar.stop_drained().await;
 }
 
-/// Curl asks before it sends a large file.
+/// Curl sends `Expect: 100-continue` before a large file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expect_100_continue_is_answered_if_authorized() {
     let sidecar = start(&[]).await;
@@ -166,7 +166,7 @@ async fn expect_100_continue_is_answered_if_authorized() {
     sidecar.stop_drained().await;
 }
 
-/// The same pipeline: what one door stores, the other finds.
+/// Both APIs use one pipeline: documents stored over HTTP are found over gRPC.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_are_those_of_grpc() {
     let sidecar = start(&[]).await;

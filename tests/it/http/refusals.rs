@@ -1,4 +1,4 @@
-//! What can't be served says why: the HTTP status, the code, the field, the place.
+//! Errors have the HTTP status, the code, the field and the position in the body.
 
 use serde_json::json;
 use splade_sidecar::app::Server;
@@ -34,7 +34,7 @@ async fn malformed_requests_name_the_field_and_the_place() {
             "unrecognized enum value 'WINDOW'",
         ),
         ("/v1/upsert", "{\"documents\": [{\"txt\": \"a\"}]}", "documents[0].txt", "unrecognized field name 'txt'"),
-        // What the services refuse by themselves.
+        // Errors of the services behind the gateway.
         ("/v1/search", "{\"query\": {\"text\": \"a\"}}", "collection", "the collection name is empty"),
         (
             "/v1/search",
@@ -87,7 +87,7 @@ async fn other_media_types_are_refused() {
         ),
         ("/v1/ingest?collection=a", vec![("content-type", form)], "send `content-type: application/x-ndjson`"),
         ("/v1/ingest?collection=a", vec![("content-type", JSON)], "send `content-type: application/x-ndjson`"),
-        // As a page of another origin can send without asking first.
+        // Requests that a page of another origin can send without a preflight request.
         ("/v1/ingest?collection=a", vec![("origin", "https://evil.example")], "content-type is missing"),
         ("/v1/ingest?collection=a", vec![("content-type", "text/plain")], "content-type is `text/plain`"),
     ] {
@@ -127,7 +127,7 @@ async fn request_bodies_are_limited() {
     }
     by_chunks.sender.send_chunk(b"").await.unwrap();
     assert_eq!(error(&by_chunks.responses.read_response().await).0, 413);
-    // Short as JSON, and long as a message.
+    // Short as JSON, but over the limit as a protobuf message.
     let zeros = "0,".repeat(3_000) + "0";
     let body = format!(
         "{{\"collection\": \"docs\", \"query\": {{\"sparse_vector\": {{\"indices\": [1], \"values\": [{zeros}]}}}}}}"
@@ -140,7 +140,7 @@ async fn request_bodies_are_limited() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retryable_errors_have_a_retry_delay() {
     let directory = TempDir::new().unwrap();
-    // It listens, and has not begun to load its model.
+    // The server listens but has not started to load its model.
     let server =
         Server::bind(parse_config(&directory.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
     let mut client = Http1Client::connect(server.http_address().unwrap()).await;
@@ -177,7 +177,7 @@ async fn deadlines_are_kept() {
     let headers = [&timed("application/x-ndjson")[..], &[("transfer-encoding", "chunked")]].concat();
     stream.sender.send_head("POST", "/v1/ingest?collection=docs", &headers).await.unwrap();
     stream.sender.send_chunk(b"{\"text\": \"a cat\"}\n").await.unwrap();
-    // The stream was open, so it is told in its last line.
+    // The stream was open, so the error is in its last line.
     let answer = stream.responses.read_response().await;
     assert_eq!((answer.status, answer.lines().pop().unwrap()["error"]["code"].as_u64()), (200, Some(4)));
     store.faults().clear();

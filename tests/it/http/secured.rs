@@ -1,4 +1,4 @@
-//! The door has the locks of the gRPC port: the same certificates, the same tokens.
+//! The HTTP gateway requires the certificates and tokens of the gRPC port.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -56,7 +56,7 @@ async fn every_path_requires_a_token() {
     sidecar.stop_drained().await;
 }
 
-/// Whoever has no token is refused before anything of the body is read.
+/// A request without a token is refused before the body is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_read_without_a_token() {
     let directory = TempDir::new().unwrap();
@@ -70,7 +70,7 @@ async fn nothing_is_read_without_a_token() {
     sidecar.stop_drained().await;
 }
 
-/// A client that trusts an authority, and has a certificate or not.
+/// Connects a TLS client that trusts an authority, with an optional client certificate.
 async fn connect(
     server: SocketAddr,
     authority: &CertificateAuthority,
@@ -107,16 +107,19 @@ async fn tls_settings_are_those_of_the_grpc_port() {
     let server = splade_sidecar::app::Server::bind(config).await.unwrap();
     let door = server.http_address().unwrap();
     let mut client = connect(door, &servers, Some(&clients.issue())).await.unwrap();
-    // It is still starting, and speaks.
+    // The server responds while it is still starting.
     let answer = client.post("/v1/list_models", &json!({})).await;
     assert_eq!((answer.status, error(&answer).2.as_str()), (503, "STARTING"));
-    // With TLS 1.3 a client hears with its first read that it is not taken.
+    // With TLS 1.3, a client learns only at its first read that its certificate was refused.
     let without = connect(door, &servers, None).await;
     if let Ok(mut client) = without {
         let sent = client.sender.send_head("GET", "/openapi.json", &[]).await;
         assert!(sent.is_err() || client.responses.is_closed().await);
     }
-    assert!(connect(door, &clients, Some(&clients.issue())).await.is_err(), "it trusts what it should not");
+    assert!(
+        connect(door, &clients, Some(&clients.issue())).await.is_err(),
+        "a server certificate of the wrong authority was accepted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

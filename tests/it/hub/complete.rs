@@ -1,4 +1,4 @@
-//! Complete models are taken for complete, online and offline, whatever their layout.
+//! Complete models are recognized, online and offline, in each layout.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tempfile::tempdir;
 use super::server::{CONFIG, Files, Hub, TOKENIZER};
 use super::{HubError, OFFLINE, config, pull, pull_checked};
 
-/// A file of a model that the tests carry.
+/// Returns path and content of a file in `tests/data/models`.
 macro_rules! data {
     ($file:literal) => {
         include_str!(concat!("../../data/models/", $file))
@@ -50,7 +50,7 @@ const ROUTER: Files = &[
     ("query_0_SparseStaticEmbedding/pytorch_model.bin", "w2"),
 ];
 
-/// A router in a directory of its own, with a table of weights.
+/// Files of a router in a subdirectory, with a table of weights.
 const NESTED: Files = &[
     ("modules.json", r#"[{"path": "0_Router", "type": "sentence_transformers.models.Router"}]"#),
     (
@@ -101,7 +101,7 @@ async fn missing_shards_and_roles_are_named_before_weights_are_downloaded() {
         (&ROUTER[..10], "missing: tokenizer.json or vocab.txt in query_0_SparseStaticEmbedding/, weights"),
     ];
     for (files, missing) in cases {
-        // The first check of the list of files needs weights somewhere.
+        // The first check of the file list requires weights in any directory.
         let files: Files = Box::leak([files, &[("backup/pytorch_model.bin", "w")]].concat().into_boxed_slice());
         let (hub, endpoint) = Hub::new().of(files).serve().await;
         let home = tempdir().unwrap();
@@ -112,7 +112,7 @@ async fn missing_shards_and_roles_are_named_before_weights_are_downloaded() {
     }
 }
 
-/// Hugging Face's tools leave links to blobs, and no files that the repository does not have.
+/// A cache of Hugging Face's tools has links to blobs and only files of the repository.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cache_that_hugging_faces_tools_made_is_complete() {

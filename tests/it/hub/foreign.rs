@@ -1,4 +1,4 @@
-//! Repositories whose weights are in a format that is not read.
+//! Repositories whose weights are in an unsupported format.
 
 use tempfile::tempdir;
 
@@ -38,7 +38,7 @@ async fn an_onnx_export_names_its_original() {
         let (message, requested) = refusal(files, Hub::new(), &["onnx", "tokenizer"]).await;
         assert!(message.contains("`org/tiny` at `main` is an ONNX export, and ONNX is not supported"), "{message}");
         assert!(message.contains(original), "{message}");
-        assert!(!requested, "only what may name the original is downloaded");
+        assert!(!requested, "only files that may name the original model are downloaded");
     }
 }
 

@@ -28,7 +28,7 @@ const KEY: Files = &[
     ("pytorch_model.bin", "w"),
 ];
 
-/// An adapter beside weights: transformers would load `org/base`, and the adapter on top of it.
+/// Adapter next to weights: transformers would load `org/base` and apply the adapter to it.
 const ADAPTED: Files = &[
     ("config.json", CONFIG),
     ("tokenizer.json", TOKENIZER),
@@ -62,8 +62,8 @@ async fn a_class_a_module_or_a_value_is_refused_by_name_and_no_weights_are_downl
         let seen = hub.seen();
         assert!(seen.paths.iter().any(|path| path.ends_with(file)), "{:?}", seen.paths);
         assert_eq!(weights(&seen.paths), Vec::<&String>::new());
-        assert_eq!(seen.ranges, Vec::<String>::new(), "nothing was asked of the host of large files");
-        assert!(!super::repo_dir(&home).join("refs/main").exists(), "no ref to a model that is not there");
+        assert_eq!(seen.ranges, Vec::<String>::new(), "the host of large files received no request");
+        assert!(!super::repo_dir(&home).join("refs/main").exists(), "no ref is written for a refused model");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A hub with one model. Small files come from the hub itself; the weights, as on the real one, by a redirect to
+//! Fake hub with one model. It serves small files itself and, like the real one, redirects requests for weights to
 //! another host.
 
 use std::io;
@@ -16,22 +16,22 @@ use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio_stream::StreamExt;
 
-/// What `main` stands for, and `v1`.
+/// Commit of the revision `main`.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const TAGGED: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
-/// Files of a repository: paths and contents.
+/// Paths and contents of the files in a repository.
 pub type Files = &'static [(&'static str, &'static str)];
 
-/// The configuration of a transformer that can be served.
+/// Configuration of a supported transformer.
 pub const CONFIG: &str = include_str!("../../data/models/bert-random-tied/config.json");
-/// Its tokenizer.
+/// Tokenizer of that transformer.
 pub const TOKENIZER: &str = include_str!("../../data/models/bert-random-tied/tokenizer.json");
 pub const MODULES: &str = r#"[
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.MLMTransformer"},
     {"idx": 1, "name": "1", "path": "1_SpladePooling", "type": "sentence_transformers.models.SpladePooling"}]"#;
 
-/// The repository.
+/// Files of the default repository.
 pub const MODEL: [(&str, &str); 9] = [
     ("1_SpladePooling/config.json", "{\"pooling_strategy\": \"max\"}"),
     ("config.json", CONFIG),
@@ -44,18 +44,18 @@ pub const MODEL: [(&str, &str); 9] = [
     ("config_sentence_transformers.json", r#"{"model_type": "SparseEncoder"}"#),
 ];
 
-/// SHA-256 of the weights, which is what the hub calls large files.
+/// SHA-256 of the weights; the hub names large files by their hash.
 const WEIGHTS_SHA256: &str = "e6202dea401e05dbe6203d4d5603b7e7d06620002137a7f7d5b456a50cbffd6c";
 
-/// How the host of large files fails.
+/// Fault injected into the host of large files.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
     None,
-    /// The connection breaks after 10 bytes.
+    /// Breaks the connection after 10 bytes.
     Cut,
-    /// The answer ends in good order after 10 bytes.
+    /// Ends the response cleanly after 10 bytes.
     Short,
-    /// The right number of wrong bytes.
+    /// Sends wrong bytes of the right length.
     Garbled,
 }
 
@@ -69,12 +69,12 @@ pub struct Hub {
     large_files: String,
 }
 
-/// What was asked for.
+/// Requests that the hub has received.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub paths: Vec<String>,
     pub ranges: Vec<String>,
-    /// How many requests had a token that was right.
+    /// Number of requests with the correct token.
     pub authorized: usize,
     mended: bool,
     broken: bool,
@@ -86,27 +86,27 @@ impl Hub {
         Self { files: &MODEL, token: None, fault: Fault::None, sizes: true, state, large_files }
     }
 
-    /// With other files.
+    /// Replaces the files of the repository.
     pub fn of(self, files: Files) -> Self {
         Self { files, ..self }
     }
 
-    /// Whose list of files has no sizes, as that of some mirrors.
+    /// Omits sizes from the list of files, as some mirrors do.
     pub fn without_sizes(self) -> Self {
         Self { sizes: false, ..self }
     }
 
-    /// Open to those who have the token.
+    /// Requires the token for every request.
     pub fn gated(self, token: &'static str) -> Self {
         Self { token: Some(token), ..self }
     }
 
-    /// With a host of large files that fails, until it is mended.
+    /// Injects a fault into the host of large files until [`Self::repair`] is called.
     pub fn failing(self, fault: Fault) -> Self {
         Self { fault, ..self }
     }
 
-    /// Serves on free ports; gives the hub's address.
+    /// Serves on free ports and returns the hub's address.
     pub async fn serve(mut self) -> (Self, String) {
         let large_files = Router::new().route("/weights", get(weights)).with_state(self.clone());
         self.large_files = spawn(large_files).await;
@@ -119,12 +119,12 @@ impl Hub {
         (self, endpoint)
     }
 
-    /// From now on large files arrive whole.
+    /// Removes the fault: large files arrive complete.
     pub fn repair(&self) {
         self.with_seen(|seen| seen.mended = true);
     }
 
-    /// From now on the hub answers 503.
+    /// Makes the hub respond with status 503.
     pub fn break_down(&self) {
         self.with_seen(|seen| seen.broken = true);
     }
@@ -203,7 +203,7 @@ async fn resolve(
     (commit, etag, part(content, content, &headers)).into_response()
 }
 
-/// The host of large files.
+/// Serves the weights as the host of large files.
 async fn weights(State(hub): State<Hub>, headers: HeaderMap) -> Response {
     let range = range(&headers);
     let mended = hub.with_seen(|seen| {
@@ -219,7 +219,7 @@ async fn weights(State(hub): State<Hub>, headers: HeaderMap) -> Response {
         Fault::Garbled => part(&content.to_uppercase(), content, &headers),
         Fault::Cut => {
             let pieces = [Ok(Bytes::from(&content[..10])), Err(io::Error::other("the connection breaks"))];
-            // A pause before each piece, in which the one before is written out.
+            // A pause before each chunk lets the previous one be written to the socket.
             let pieces = tokio_stream::iter(pieces).then(|piece| async {
                 yield_now().await;
                 piece
@@ -234,7 +234,7 @@ fn range(headers: &HeaderMap) -> String {
     headers.get(header::RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// The range of `content` that was asked for, said to be of `whole`.
+/// Returns the requested range of `content`, with the total length of `whole`.
 fn part(content: &str, whole: &str, headers: &HeaderMap) -> Response {
     let range = range(headers);
     let (start, end) = range.trim_start_matches("bytes=").split_once('-').unwrap_or_default();

@@ -6,7 +6,7 @@ use super::{assert_contains, copy_of, error_of};
 
 const FILE: &str = "pytorch_model.bin";
 
-/// An archive of files without compression.
+/// Creates an uncompressed zip archive of files.
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
@@ -17,7 +17,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Loads a copy with those weights, and gives the error.
+/// Loads a copy with `bytes` as its weights and returns the error.
 fn with_file(bytes: &[u8]) -> String {
     let (_copy, directory) = copy_of("bert-random-bin");
     std::fs::write(directory.join(FILE), bytes).unwrap();
@@ -36,7 +36,7 @@ fn long(number: i64) -> Vec<u8> {
     [b"\x8a\x08", &number.to_le_bytes()[..]].concat()
 }
 
-/// A dictionary with one tensor of that size and offset.
+/// Returns the pickle program of a dictionary with one tensor of the given sizes and offset.
 fn tensor(key: &str, offset: i64, sizes: [i64; 2]) -> Vec<u8> {
     let name = "bert.embeddings.word_embeddings.weight";
     let pair = |numbers: [i64; 2]| [long(numbers[0]), long(numbers[1]), b"\x86".to_vec()].concat();
@@ -82,7 +82,7 @@ fn invalid_pickle_programs() {
     }
     assert_contains(&with_program(b"\x93."), &[FILE, "0x93"]);
     assert_contains(&with_program(&[b"\x8a\xff".as_slice(), &[1; 255], b"."].concat()), &[FILE, "64 bits"]);
-    // Calls with other arguments than those of the functions that they name.
+    // Calls of allowed functions with invalid arguments.
     for program in [
         b"ctorch._utils\n_rebuild_tensor_v2\n)R.".as_slice(),
         b"ctorch._utils\n_rebuild_parameter\n)R.",
@@ -122,7 +122,7 @@ fn archives_that_are_compressed_cut_or_odd() {
     for length in [0, 4, 30, good.len() / 2, good.len() - 1] {
         assert_contains(&with_file(&good[..length]), &[FILE, "not a PyTorch file"]);
     }
-    // The same with the method of every file made "deflate", as a bomb has it.
+    // The compression method of every file is changed to "deflate", as in a zip bomb.
     let mut bomb = good.clone();
     for (signature, method) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
         let places: Vec<_> = (0..bomb.len() - 4).filter(|&at| bomb[at..].starts_with(signature)).collect();

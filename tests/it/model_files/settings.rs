@@ -1,4 +1,4 @@
-//! Settings that are hostile: sizes that overflow or would need all memory, names that lead out of the directory, files that
+//! Hostile settings: sizes that overflow or exhaust memory, paths outside the directory, files that
 //! never end.
 
 use std::fs::File;
@@ -38,7 +38,7 @@ fn out_of_range_sizes_and_numbers() {
     );
 }
 
-/// Nothing in the weights says how many positions there are.
+/// The weights do not bound the number of positions.
 #[test]
 fn angles_that_would_need_all_memory() {
     let with =
@@ -96,7 +96,7 @@ fn non_numeric_token_weights() {
     assert_contains(&with(json!("heavy")), &["idf.json", "invalid type"]);
 }
 
-/// A directory, a socket, and more bytes than such a file has; a pipe would never end.
+/// Replaces a file by a directory, a socket and an oversized file; reading a pipe would never end.
 #[test]
 fn special_and_oversized_files() {
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "model.safetensors"] {

@@ -1,11 +1,11 @@
-//! Safetensors whose header is a lie.
+//! Safetensors files with an invalid header.
 
 use candle_core::DType;
 use serde_json::{Value, json};
 
 use super::{assert_contains, copy, error_of, with_tensors};
 
-/// Loads a copy with that header before the tensors, and gives the error.
+/// Loads a copy with `header` before the tensors and returns the error.
 fn with_header(length: Option<u64>, header: &[u8]) -> String {
     let (_copy, directory) = copy();
     let length = length.unwrap_or(header.len() as u64);

@@ -1,10 +1,10 @@
-//! Tokenizers that contradict themselves or their model.
+//! Tokenizers that are inconsistent or do not match their model.
 
 use serde_json::{Value, json};
 
 use super::{assert_contains, copy_of, error_of};
 
-/// Of a class that takes tokenizer.json as it is.
+/// Loads a changed tokenizer.json with a tokenizer class that uses the file unmodified.
 fn with(change: impl FnOnce(&mut Value)) -> String {
     let (_copy, directory) = copy_of("bert-random-tied");
     write(&directory, "tokenizer_config.json", &mut |config| {
@@ -45,7 +45,7 @@ fn post_processors_that_make_more_than_a_text() {
     );
 }
 
-/// The library panics on some of these.
+/// The tokenizers library panics on some of these files.
 #[test]
 fn files_that_are_cut_short() {
     for model in ["bert-random-tied", "roberta-random-tied", "xlm-roberta-random-tied"] {
@@ -59,7 +59,7 @@ fn files_that_are_cut_short() {
     }
 }
 
-/// The library panics on these.
+/// The tokenizers library panics on these files.
 #[test]
 fn parts_that_contradict_each_other() {
     let unlisted = json!([{ "SpecialToken": { "id": "[NONE]", "type_id": 0 } }]);

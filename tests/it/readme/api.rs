@@ -1,4 +1,4 @@
-//! `docs/api.md` is made of the contract and its comments.
+//! `docs/api.md` is generated from the proto files and their comments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -13,21 +13,21 @@ use splade_sidecar::proto::FILE_DESCRIPTOR_SET;
 
 use super::check;
 
-/// Packages that are not ours are described there.
+/// Reference of the well-known protobuf packages.
 const WELL_KNOWN: &str = "https://protobuf.dev/reference/protobuf/google.protobuf/";
 
-/// A file of the contract, with the comments at each of its places.
+/// Proto file with its comments by path.
 struct File {
     file: FileDescriptorProto,
     comments: BTreeMap<Vec<i32>, String>,
 }
 
-// Where things are in a file's descriptor, by their field numbers there.
+// Field numbers in the descriptors, as source locations use them.
 const MESSAGES: i32 = 4;
 const ENUMS: i32 = 5;
 const SERVICES: i32 = 6;
 const SYNTAX: i32 = 12;
-/// Fields of a message, values of an enum, methods of a service.
+/// Field number of a message's fields, an enum's values and a service's methods.
 const MEMBERS: i32 = 2;
 
 impl File {
@@ -38,7 +38,7 @@ impl File {
         Self { comments: comments.collect(), file }
     }
 
-    /// The comment at a place. Everything has one.
+    /// Returns the comment at a path; panics if there is none.
     fn comment(&self, path: &[i32]) -> &str {
         let comment = self.comments.get(path);
         comment.unwrap_or_else(|| panic!("{} has no comment at {path:?}", self.file.name()))
@@ -96,7 +96,7 @@ impl File {
         text
     }
 
-    /// A field's type, and how often it is there.
+    /// Describes a field's type and cardinality.
     fn kind(&self, message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
         let entry =
             message.nested_type.iter().find(|nested| field.type_name().ends_with(&format!(".{}", nested.name())));
@@ -122,7 +122,7 @@ impl File {
         }
     }
 
-    /// A link to a message or an enum, given as `.package.Name`.
+    /// Returns a link to a message or an enum, given as `.package.Name`.
     fn link(&self, name: &str) -> String {
         let name = name.trim_start_matches('.');
         match (name.strip_prefix("google.protobuf."), name.strip_prefix(&format!("{}.", self.file.package()))) {
@@ -132,7 +132,7 @@ impl File {
     }
 }
 
-/// A comment as a cell of a table.
+/// Formats a comment as a table cell.
 fn one_line(comment: &str) -> String {
     comment.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

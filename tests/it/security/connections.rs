@@ -1,4 +1,4 @@
-//! Connections that say nothing, and more of them than there may be.
+//! Silent connections, and more connections than the limit.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::support::endpoint::connect;
 use crate::support::process::Process;
 use crate::support::sidecar::Sidecar;
 
-/// More than are greeted at once.
+/// Number of silent connections; more than the limit of concurrent handshakes.
 const SILENT: usize = 300;
 const CONNECTIONS: &str = "splade_connections_open{listener=\"tcp\"}";
 
@@ -26,7 +26,7 @@ async fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     all
 }
 
-/// The oldest gives way long before its time is up.
+/// Asserts that the oldest connection is evicted long before its timeout.
 async fn assert_first_closed(mut silent: Vec<TcpStream>) {
     let mut rest = Vec::new();
     let closed = timeout(TIMEOUT, silent[0].read_to_end(&mut rest)).await.unwrap();
@@ -71,7 +71,7 @@ async fn connections_without_http_2_are_closed_at_once() {
 async fn a_connection_over_the_limit_waits_until_another_closes() {
     let directory = TempDir::new().unwrap();
     let process = Process::start(directory.path(), &["--max-connections", "2"]).await;
-    // The one that waited until it served is gone.
+    // The connection that waited for readiness is closed.
     process.wait_samples(|samples| samples.get(CONNECTIONS) == 0.0).await;
     let (first, second) = (process.channel().await, process.channel().await);
     for channel in [&first, &second] {

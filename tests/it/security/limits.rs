@@ -1,4 +1,4 @@
-//! Bounds on what a client may send, each with its flag.
+//! Limits on client requests, each with its flag.
 
 use std::time::Duration;
 
@@ -33,12 +33,12 @@ fn dense_options() -> IngestOptions {
     IngestOptions { collection_options: Some(dense), ..options("docs") }
 }
 
-/// The document at the bound is taken; the one beyond it is refused alone, by its field, with the flag to raise.
+/// A document at the limit is accepted; only the one over it is rejected, with the field and the flag to raise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_are_limited() {
     let flags = ["--max-payload-bytes", "64B", "--max-payload-depth", "2", "--max-id-bytes", "8"];
     let sidecar = Sidecar::start(&[&flags[..], &["--max-dense-dimensions", "6"]].concat()).await;
-    // As JSON: `{"a":"…"}`.
+    // The payload is `{"a":"…"}` as JSON.
     let fields = |bytes: usize| to_payload(json!({ "a": "x".repeat(bytes - 8) }));
     let cases = [
         (with_payload(fields(64)), with_payload(fields(65)), "INVALID_ARGUMENT", "payload", "--max-payload-bytes"),
@@ -60,7 +60,7 @@ async fn documents_are_limited() {
     ];
     for (good, bad, reason, field, flag) in cases {
         let results = sidecar.ingest(dense_options(), vec![bad, good]).await;
-        let error = results[0].error.as_ref().unwrap_or_else(|| panic!("{field} was not refused"));
+        let error = results[0].error.as_ref().unwrap_or_else(|| panic!("{field} was not rejected"));
         assert_eq!((error.reason.as_str(), error.field.as_str()), (reason, field), "{}", error.message);
         let (_, remedy) = error.message.split_once("; ").unwrap_or_default();
         assert!(remedy.contains(flag), "{}", error.message);
@@ -72,7 +72,7 @@ async fn documents_are_limited() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_streams_are_limited() {
     let sidecar = Sidecar::start(&["--max-streams", "2"]).await;
-    // Of both kinds together, and of all connections.
+    // The limit covers both kinds of streams on all connections.
     let first = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     let (requests, receiver) = tokio::sync::mpsc::channel(1);
     requests.send(EncodeStreamRequest::default()).await.unwrap();
@@ -100,7 +100,7 @@ async fn silent_streams_are_closed() {
     let url = server.url();
     let sidecar =
         Sidecar::start(&["--qdrant-url", &url, "--qdrant-timeout", "3s", "--stream-idle-timeout", "300ms"]).await;
-    // One that never sends anything but its options.
+    // A stream that sends only its options.
     let mut silent = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     let ended = timeout(TIMEOUT, silent.read()).await.unwrap().unwrap_err();
     let failure = Failure::from(ended);
@@ -108,7 +108,7 @@ async fn silent_streams_are_closed() {
     assert!(failure.retry_after.is_some(), "{failure:?}");
     assert!(failure.message.contains("; open another stream") && failure.message.contains("--stream-idle-timeout"));
 
-    // One that waits for the store, however long that takes, and only then is silent.
+    // A stream that waits for the store is not idle; its timeout starts when the store has answered.
     server.faults().hang(&[Call::Upsert]);
     let mut waiting = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     assert!(waiting.push(docs([1])).await);

@@ -1,4 +1,4 @@
-//! Secrets are in no log, no error and no metric: of a process that logs all it can, in both formats.
+//! Secrets never appear in logs, errors or metrics, at TRACE level and in both log formats.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -24,7 +24,7 @@ const WRONG: &str = "wrong-1d9e7b46c5";
 const KEY: &str = "qdrant-key-3b8f06";
 const SECRETS: [&str; 4] = [TOKEN, SPARE, WRONG, KEY];
 
-/// A process all of whose output is kept.
+/// Process whose output is recorded.
 struct Recorded {
     child: Child,
     endpoint: Endpoint,
@@ -55,12 +55,12 @@ impl Recorded {
             }
             all
         });
-        let endpoint = block_in_place(|| listening.recv()).expect("it ended before it listened");
+        let endpoint = block_in_place(|| listening.recv()).expect("the process ended before it listened");
         endpoint.wait_serving().await;
         Self { child, endpoint, output: [stdout, stderr] }
     }
 
-    /// Ends it, and gives all that it wrote.
+    /// Stops the process and returns its output.
     fn end(mut self) -> String {
         block_in_place(|| {
             let id = self.child.id().to_string();
@@ -71,7 +71,7 @@ impl Recorded {
     }
 }
 
-/// In either format the line has two addresses.
+/// Parses the log line with the two listening addresses, in either format.
 fn listening_at(line: &str) -> Option<Endpoint> {
     let mut addresses = line.contains("listening").then(|| line.match_indices("127.0.0.1:"))?.map(|(at, _)| {
         let rest = &line[at..];
@@ -94,7 +94,7 @@ fn search() -> SearchRequest {
     SearchRequest { collection: COLLECTION.to_owned(), query: Some(text_query("moon")), ..Default::default() }
 }
 
-/// Makes calls that succeed and calls that fail; gives all that came back.
+/// Makes successful and failing calls and returns all responses.
 async fn call(endpoint: Endpoint, store: &QdrantServer) -> String {
     let mut index = IndexServiceClient::new(endpoint.channel().await);
     let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
@@ -107,7 +107,7 @@ async fn call(endpoint: Endpoint, store: &QdrantServer) -> String {
     refused.push(index.search(with(search(), header, value)).await.unwrap_err());
     refused.push(index.search(with(search(), "x-api-key", WRONG.to_owned())).await.unwrap_err());
     assert!(refused.iter().all(|status| status.code() == Code::Unauthenticated));
-    // A store that refuses and repeats what it was sent.
+    // The store refuses the key and repeats it in the error.
     store.faults().fail(Call::ALL, Status::unauthenticated(format!("Invalid API key {KEY}")));
     let (header, value) = bearer(TOKEN);
     refused.push(index.search(with(search(), header, value)).await.unwrap_err());
@@ -135,10 +135,13 @@ async fn secrets_are_never_logged_or_returned() {
         let process = Recorded::start(&directory, &[&flags[..], &key, &more].concat()).await;
         let answers = call(process.endpoint, &store).await;
         let output = process.end();
-        assert!(output.contains("TRACE") && output.contains("h2::"), "{format}: it does not log all it can");
+        assert!(
+            output.contains("TRACE") && output.contains("h2::"),
+            "{format}: the log is not at TRACE level"
+        );
         assert!(answers.contains("splade_unauthenticated_total 2"), "{format}: {answers}");
         for secret in SECRETS {
-            assert!(!answers.contains(secret), "{format}: {secret} is in an answer: {answers}");
+            assert!(!answers.contains(secret), "{format}: {secret} is in a response: {answers}");
             let line = output.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{format}: {secret} is in the log");
         }

@@ -19,7 +19,7 @@ async fn the_socket_has_the_configured_mode() {
     ] {
         let server = Server::bind(parse_config(&directory.path().join("store"), &flags)).await.unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, expected);
-        // The directory that it was made in is gone.
+        // The temporary directory of the socket is removed.
         let names: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["socket"]);
         drop(server);

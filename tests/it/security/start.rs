@@ -1,4 +1,4 @@
-//! Files that can't be used are errors at start, which name the flag and never repeat what is in the file.
+//! Invalid files are errors at startup that name the flag and never repeat the file's content.
 
 use splade_sidecar::app::Server;
 use tempfile::TempDir;

@@ -1,4 +1,4 @@
-//! TLS of the gRPC address, with and without certificates of clients.
+//! TLS of the gRPC address, with and without client certificates.
 
 use tempfile::TempDir;
 
@@ -51,7 +51,7 @@ fn borrowed<'a>(files: &'a [(&'static str, String); 3]) -> [(&'static str, &'a s
     files.each_ref().map(|(name, text)| (*name, text.as_str()))
 }
 
-/// Certificate, key and authority at once, as a secret is replaced. A connection that is open lives on.
+/// Replaces certificate, key and authority at once, as an update of a Kubernetes secret does. Open connections stay open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_replaced_under_open_connections() {
     let (old, new) = (CertificateAuthority::new("old"), CertificateAuthority::new("new"));
@@ -65,13 +65,13 @@ async fn files_are_replaced_under_open_connections() {
     let open = connect(sidecar.address, client(&old)).await.unwrap();
     check_health(open.clone()).await.unwrap();
 
-    // What can't be used changes nothing.
+    // Invalid files leave the current ones in use.
     mounted.replace(&[("cert", "no certificate"), ("key", ""), ("ca", "")]);
     mounted.replace(&borrowed(&files(&new)));
     eventually("the new certificate", async || connect_and_check_health(sidecar.address, client(&new)).await.is_ok())
         .await;
     check_health(open).await.unwrap();
-    // Neither does the client trust the server any more, nor the server the client.
+    // Client and server no longer trust each other.
     connect_and_check_health(sidecar.address, client(&old)).await.unwrap_err();
     connect_and_check_health(sidecar.address, trusting(&new).identity(identity(&old.issue()))).await.unwrap_err();
     sidecar.stop_drained().await;

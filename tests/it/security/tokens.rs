@@ -1,4 +1,4 @@
-//! Tokens: every call but health's carries one.
+//! Tokens: every call except health checks requires one.
 
 use splade_sidecar::proto::ListModelsRequest;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
@@ -98,7 +98,7 @@ async fn tokens_are_rotated_without_a_restart() {
     mounted.replace(&[("tokens", &format!("{NEW}\n{OLD}"))]);
     eventually("the new token", async || list(&channel, bearer(NEW)).await.is_ok()).await;
     list(&channel, bearer(OLD)).await.unwrap();
-    // What can't be used changes nothing: nobody is let in, or kept out, by an empty file.
+    // An invalid file leaves the current tokens in use: an empty file neither admits nor locks out anyone.
     mounted.replace(&[("tokens", "")]);
     mounted.replace(&[("tokens", NEW)]);
     eventually("the end of the old token", async || list(&channel, bearer(OLD)).await.is_err()).await;

@@ -1,8 +1,8 @@
-//! Attributes of all kinds of code.
+//! Attributes of syntax nodes.
 
 use syn::{Attribute, ImplItem, Item, Stmt};
 
-/// Whether code is compiled for tests only.
+/// Returns whether attributes restrict the code to test builds.
 pub fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|word| word == "test")

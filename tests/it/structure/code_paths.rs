@@ -1,4 +1,4 @@
-//! The paths that code uses, outside of tests.
+//! Paths used by code outside of tests.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use super::module::{Import, Imported, Path};
 use super::token_paths::paths_of_tokens;
 use super::use_declarations::imports;
 
-/// The paths of an item's code.
+/// Paths used by the code of an item.
 #[derive(Default)]
 pub struct CodePaths {
     pub used: BTreeSet<Path>,
-    /// `use` declarations of the blocks around.
+    /// `use` declarations of the enclosing blocks.
     imported_in_blocks: Vec<Vec<Import>>,
-    /// Globs of blocks, which are taken for the whole module's.
+    /// Globs imported in blocks, treated as imports of the whole module.
     pub globs: Vec<Import>,
 }
 
@@ -28,7 +28,7 @@ impl CodePaths {
         paths
     }
 
-    /// Records a path as it is seen from the module, which doesn't see what a block imports.
+    /// Records a path as seen from the module, with imports of the enclosing blocks resolved.
     fn add(&mut self, path: Path) {
         let Some(head) = path.first() else { return };
         let imports = self.imported_in_blocks.iter().rev().flatten();
@@ -111,7 +111,7 @@ impl<'ast> Visit<'ast> for CodePaths {
         visit::visit_path(self, path);
     }
 
-    /// A constant as a pattern is an identifier, as a new variable is.
+    /// Records identifier patterns, which may be constants or new variables.
     fn visit_pat(&mut self, pattern: &'ast Pat) {
         if let Pat::Ident(pattern) = pattern {
             let name = pattern.ident.to_string();
@@ -133,9 +133,9 @@ impl<'ast> Visit<'ast> for CodePaths {
         }
     }
 
-    /// The path of `pub(in path)` uses nothing.
+    /// Skips the path of `pub(in path)`, which is no use.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
-    /// Has been read by [`Self::add_imports_of`].
+    /// Skips `use` items, which [`Self::add_imports_of`] has read.
     fn visit_item_use(&mut self, _: &'ast ItemUse) {}
 }

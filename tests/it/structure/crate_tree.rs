@@ -1,4 +1,4 @@
-//! The modules of the crate as a tree.
+//! Tree of the modules of the crate.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,20 +7,20 @@ use std::{fs, thread};
 use super::module::{Child, Module};
 use super::parse::parse;
 
-/// The library, and the program that uses it.
+/// Root files of the library and of the binary.
 const ROOTS: [&str; 2] = ["lib.rs", "main.rs"];
 
 pub struct CrateTree {
-    /// The name of the library, by which the program calls it.
+    /// Name of the library in paths of the binary.
     library: String,
     nodes: Vec<Node>,
-    /// The modules of [`ROOTS`].
+    /// Nodes of [`ROOTS`].
     roots: Vec<usize>,
 }
 
-/// A module in its location.
+/// Module and its position in the tree.
 pub struct Node {
-    /// The file of the module.
+    /// File of the module.
     pub path: String,
     pub module: Module,
     pub parent: Option<usize>,
@@ -100,27 +100,27 @@ impl CrateTree {
         0..self.nodes.len()
     }
 
-    /// The modules that have a file of their own.
+    /// Returns the modules that have their own file.
     pub fn files(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| !node.is_inline)
     }
 
-    /// The library's root, if a name is the library's.
+    /// Returns the library's root node if `name` is the library's name.
     pub fn library(&self, name: &str) -> Option<usize> {
         self.roots.first().copied().filter(|_| name == self.library)
     }
 }
 
-/// Where a module goes.
+/// Location of a module in the tree.
 struct ModuleLocation<'a> {
     path: &'a str,
-    /// The directory of its children.
+    /// Directory of the module's children.
     directory: &'a str,
     parent: Option<usize>,
     is_inline: bool,
 }
 
-/// The paths of all Rust files in a directory below the source directory.
+/// Returns the paths of all Rust files in a directory below the source directory.
 fn rust_files(source: &Path, directory: &str) -> Vec<String> {
     let entries = fs::read_dir(source.join(directory)).unwrap().map(|entry| entry.unwrap());
     let files = entries.flat_map(|entry| {

@@ -1,4 +1,4 @@
-//! Cycles of files that import one another.
+//! Import cycles between files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub fn find(imports: &Names) -> Vec<String> {
     cycles
 }
 
-/// For each file, those that it imports from, and that these import from, and so on.
+/// Returns for each file the files that it imports from, directly or transitively.
 fn reached_files(imports: &Names) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut direct: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (from, to) in imports.keys() {

@@ -1,4 +1,4 @@
-//! Which file takes which names from which other file.
+//! Names that files import from one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,18 +6,18 @@ use super::crate_tree::{CrateTree, Node};
 use super::module::{Import, Imported};
 use super::resolver::{Definition, Resolver, Target};
 
-/// The names that one file takes from another, by (from, to).
+/// Names that one file imports from another, by (importing file, defining file).
 pub type Names = BTreeMap<(String, String), BTreeSet<String>>;
 
 #[derive(Default)]
 pub struct ImportsBetweenFiles {
     pub names: Names,
-    /// Paths that no definition was found for, with their files.
+    /// Paths without a definition, with their files.
     pub unresolved: Vec<String>,
 }
 
-/// Finds what each file's own code uses of other files. A name that is only passed on by `use` is used by those
-/// that import it from there, and counts as the file's that defines it.
+/// Finds the names of other files that each file's own code uses. A re-exported name counts as used by the files
+/// that import it, and belongs to the file that defines it.
 pub fn between_files(tree: &CrateTree) -> ImportsBetweenFiles {
     let mut imports = ImportsBetweenFiles::default();
     for module in tree.indices() {
@@ -46,7 +46,7 @@ impl ImportsBetweenFiles {
     }
 }
 
-/// Traits that the module's code imports, for it may only call their methods; and enums whose variants it imports.
+/// Returns imported traits, of which code may use only methods, and enums whose variants are imported.
 fn targets_used_without_their_name(tree: &CrateTree, module: usize) -> Vec<Target> {
     let node = tree.node(module);
     let has_code = !node.module.items.is_empty();
@@ -65,7 +65,7 @@ fn is_used_without_its_name(import: &Import, target: &Target) -> bool {
     }
 }
 
-/// Whether a path leads to a module whose names a macro makes.
+/// Returns whether a path leads to a module in which a macro may define names.
 fn may_be_made_by_a_macro(tree: &CrateTree, module: usize, path: &[String]) -> bool {
     (1..path.len()).any(|length| {
         let targets = Resolver::new(tree).resolve(module, &path[..length]).unwrap_or_default();

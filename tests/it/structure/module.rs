@@ -1,26 +1,26 @@
-//! What a module defines, imports and uses, outside of tests.
+//! Definitions, imports and used paths of a module, outside of tests.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// The segments of a path, such as `crate::store::VectorStore`.
+/// Segments of a path such as `crate::store::VectorStore`.
 pub type Path = Vec<String>;
 
-/// A module as it is written: that of a file, or an inline one.
+/// Parsed module: a file or an inline module.
 #[derive(Default)]
 pub struct Module {
-    /// Names of the items, and whether each is a trait.
+    /// Item names, each with `true` for a trait.
     pub items: HashMap<String, bool>,
-    /// What the module holds besides `mod x;`, `use` and documentation, as kind and name.
+    /// Kind and name of each item except `mod x;`, `use` and documentation.
     pub definitions: Vec<String>,
     pub imports: Vec<Import>,
-    /// Paths in the module's own code, all of them relative to the module.
+    /// Paths in the module's own code, relative to the module.
     pub used: BTreeSet<Path>,
     pub children: Vec<(String, Child)>,
-    /// Whether a macro may define names here.
+    /// If set, a macro may define names in the module.
     pub has_macro_items: bool,
 }
 
-/// A child module.
+/// Child module.
 pub enum Child {
     File,
     Inline(Module),

@@ -1,4 +1,4 @@
-//! Parses a source file, leaving out what is compiled for tests only.
+//! Parser of a source file, without code that is compiled for tests only.
 
 use syn::{Item, ItemMod};
 

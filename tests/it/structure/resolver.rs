@@ -1,11 +1,11 @@
-//! Follows paths to the file that defines a name.
+//! Resolves paths to the file that defines a name.
 
 use std::collections::HashSet;
 
 use super::crate_tree::{CrateTree, Node};
 use super::module::{Import, Imported};
 
-/// What a name stands for. It may stand for several things: a type and a function, say.
+/// Target of a name. A name may have several targets, such as a type and a function.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     Module(usize),
@@ -14,19 +14,19 @@ pub enum Target {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
-    /// The module that defines it.
+    /// Module that defines the item.
     pub module: usize,
     pub name: String,
     pub is_trait: bool,
 }
 
-/// A name that a module of the crate doesn't have.
+/// Error for a name that is not in a module of the crate.
 #[derive(Debug, PartialEq)]
 pub struct Missing;
 
 pub struct Resolver<'a> {
     tree: &'a CrateTree,
-    /// Names that are being looked up, so that imports that import one another end.
+    /// Names whose lookup is in progress, to terminate on cyclic imports.
     pending: HashSet<(usize, String)>,
 }
 
@@ -35,16 +35,16 @@ impl<'a> Resolver<'a> {
         Self { tree, pending: HashSet::new() }
     }
 
-    /// Returns what a path in a module leads to: nothing, if it leads out of the crate.
+    /// Returns the targets of a path in a module; none if it leads out of the crate.
     ///
     /// # Errors
     ///
-    /// [`Missing`] if it leads to a module of the crate that doesn't have the next name.
+    /// [`Missing`] if a module of the crate on the path does not have the next name.
     pub fn resolve(&mut self, module: usize, path: &[String]) -> Result<Vec<Target>, Missing> {
         let Some((head, mut rest)) = path.split_first() else { return Ok(Vec::new()) };
         let mut targets = self.head(module, head);
         while let Some((name, after)) = rest.split_first() {
-            // What follows a definition is a part of it: a variant, or an associated function.
+            // Segments after a definition are its members: variants or associated functions.
             let modules = targets.iter().filter_map(|target| match target {
                 Target::Module(module) => Some(*module),
                 Target::Definition(_) => None,
@@ -72,7 +72,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The library by its name, or a macro of a module around, which is visible in all below it.
+    /// Finds the library by its name, or a macro of an enclosing module, which is visible in its descendants.
     fn outside_of_modules(&self, module: usize, name: &str) -> Vec<Target> {
         if let Some(library) = self.tree.library(name) {
             return vec![Target::Module(library)];
@@ -86,7 +86,7 @@ impl<'a> Resolver<'a> {
         defining.map(target).into_iter().collect()
     }
 
-    /// What a module has by a name, of its own or imported.
+    /// Finds a name in a module, defined or imported.
     fn lookup(&mut self, module: usize, name: &str) -> Vec<Target> {
         if !self.pending.insert((module, name.to_owned())) {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! The resolver, on small sources.
+//! Tests of the resolver on small sources.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn imports(sources: &[(&str, &str)]) -> ImportsBetweenFiles {
     between_files(&CrateTree::new(modules.collect(), "library"))
 }
 
-/// Lines `from -> to: names`.
+/// Formats the imports as lines `from -> to: names`.
 fn names(sources: &[(&str, &str)]) -> Vec<String> {
     let imports = imports(sources);
     assert_eq!(imports.unresolved, [""; 0]);

@@ -1,11 +1,11 @@
-//! Paths in tokens that syn doesn't parse: arguments of macros and attributes.
+//! Paths in tokens that syn does not parse: arguments of macros and attributes.
 
 use syn::buffer::{Cursor, TokenBuffer};
 
 use super::module::Path;
 
-/// Every path in a token stream. Names after a dot are methods or fields. A string with `::` is a path, as serde takes
-/// functions.
+/// Returns every path in a token stream. Names after a dot are methods or fields. A string with `::` is a path, as in serde
+/// attributes.
 pub fn paths_of_tokens(tokens: &TokenBuffer) -> Vec<Path> {
     let mut paths = Vec::new();
     add_paths(tokens.begin(), &mut paths);
@@ -13,7 +13,7 @@ pub fn paths_of_tokens(tokens: &TokenBuffer) -> Vec<Path> {
 }
 
 fn add_paths(mut cursor: Cursor<'_>, paths: &mut Vec<Path>) {
-    // Two dots are a range, and no access to a member.
+    // Two dots are a range, not a member access.
     let mut dots = 0;
     while !cursor.eof() {
         let dots_before = std::mem::take(&mut dots);
@@ -37,7 +37,7 @@ fn add_paths(mut cursor: Cursor<'_>, paths: &mut Vec<Path>) {
     }
 }
 
-/// The path that a cursor is at, and what is behind it.
+/// Reads the path at a cursor; returns it with the cursor after it.
 fn path(cursor: Cursor<'_>) -> Option<(Path, Cursor<'_>)> {
     let (head, mut after) = cursor.ident()?;
     let mut path = vec![head.to_string()];
@@ -48,7 +48,7 @@ fn path(cursor: Cursor<'_>) -> Option<(Path, Cursor<'_>)> {
     Some((path, after))
 }
 
-/// What is behind a `::`.
+/// Returns the cursor after a `::`.
 fn separator(cursor: Cursor<'_>) -> Option<Cursor<'_>> {
     colon(cursor).and_then(colon)
 }

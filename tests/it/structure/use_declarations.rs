@@ -4,10 +4,10 @@ use syn::{ItemUse, UseTree, Visibility};
 
 use super::module::{Import, Imported, Path};
 
-/// The names that a declaration imports.
+/// Returns the names that a declaration imports.
 pub fn imports(item: &ItemUse) -> Vec<Import> {
     let mut imports = Vec::new();
-    // `use ::name` is another crate's.
+    // `use ::name` is a path in another crate.
     if item.leading_colon.is_none() {
         let is_private = matches!(item.vis, Visibility::Inherited);
         add_imports(&item.tree, Vec::new(), is_private, &mut imports);

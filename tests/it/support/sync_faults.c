@@ -1,6 +1,6 @@
-/* Faults of a disk's syncs, for a process that is started with LD_PRELOAD. The file that SYNC_FAULTS names says
- * which, at each call of fsync, fdatasync and msync: "hold" keeps the call until the file is gone, "fail" lets it fail
- * with EIO. No file, no fault. Each call that is held is told by a line in the pipe that SYNC_FAULTS_HELD names. */
+/* LD_PRELOAD library that injects faults into fsync, fdatasync and msync. Each call reads the file named by SYNC_FAULTS:
+* "hold" blocks the call until the content changes or the file is removed, "fail" makes the call fail with EIO, and
+* without a file there is no fault. Each blocked call writes a line to the pipe named by SYNC_FAULTS_HELD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,7 +34,7 @@ static void report(void) {
     close(held);
 }
 
-/* Whether the call is to fail. */
+/* Waits while calls are held, and returns whether the call must fail. */
 static int fails(void) {
     enum fault fault = current();
     if (fault == HOLD) report();

@@ -1,4 +1,4 @@
-//! What happens to the files: they grow, are replaced, edited, cut, rotated, removed and added.
+//! Changes of the input files: append, replace, edit, truncate, rotate, remove and add.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -145,7 +145,7 @@ impl History {
         self.write(at, WriteMode::InPlace, "truncate");
     }
 
-    /// Gives a file other records, but for some at its beginning.
+    /// Replaces the records of a file, except for some at its beginning.
     fn replace(&mut self, at: usize) {
         let same = self.pick(&[0, 0, 1, 3]);
         let count = self.pick(&[0, 1, 3, 12]);
@@ -158,7 +158,7 @@ impl History {
         self.write(at, mode, "replace");
     }
 
-    /// Changes some texts and keeps the size and the time of modification.
+    /// Changes some texts without changing the size or the modification time.
     fn edit(&mut self, at: usize) {
         for record in 0..self.files[at].records.len() {
             let (head, is_edited) = (self.head(), self.one_in(3));
@@ -172,7 +172,7 @@ impl History {
         self.write(at, WriteMode::Unnoticed, "edit");
     }
 
-    /// Moves a log away, or copies and empties it. The old one may get more lines, and be compressed.
+    /// Rotates a log by renaming, or by copying and truncating it. The old log may get more lines and be compressed.
     fn rotate(&mut self, at: usize) {
         self.rotated += 1;
         if self.one_in(2) {

@@ -1,4 +1,4 @@
-//! Input files as a history knows them.
+//! Model of the input files of a history.
 
 use std::io::Write;
 
@@ -7,18 +7,18 @@ pub enum Format {
     Lines,
     Array,
     Csv,
-    /// One document per file, whose id is the file's name.
+    /// One document per file; its id is the file name.
     Text,
 }
 
-/// A document, or something in the place of one.
+/// Document, or an invalid record in its position.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub id: String,
     pub text: String,
-    /// Without the line end.
+    /// Content of the record without the line end.
     pub content: String,
-    /// Whether the client or the server rejects it.
+    /// If set, the client or the server rejects the record.
     pub is_rejected: bool,
 }
 
@@ -29,11 +29,11 @@ pub struct InputFile {
     pub line_end: &'static str,
     pub is_gzip: bool,
     pub records: Vec<Record>,
-    /// One more record, and how many bytes of it are written.
+    /// Partially written last record, and the number of its bytes in the file.
     pub half: Option<(Record, usize)>,
-    /// Whether an array has its bracket.
+    /// If set, the array has its closing bracket.
     pub is_closed: bool,
-    /// The content when the file was written last.
+    /// Content at the last write of the file.
     pub written: String,
 }
 
@@ -59,12 +59,12 @@ impl InputFile {
         if self.is_gzip { gzip(content.as_bytes()) } else { content.as_bytes().to_vec() }
     }
 
-    /// Tells whether its last record must be held back: its content is not complete.
+    /// Returns whether the last record must be held back because its content is incomplete.
     pub fn is_held_back(&self) -> bool {
         self.half.as_ref().is_some_and(|(record, cut)| *cut < record.content.len())
     }
 
-    /// Returns the texts of its whole records.
+    /// Returns the texts of the complete records.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.records.iter().map(|record| record.text.as_str())
     }
@@ -81,13 +81,13 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// How a file is written.
+/// Method of updating a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteMode {
-    /// What it has more is appended; if it doesn't begin with what it was, it is written anew.
+    /// Append the new content; rewrite the file if the old content is not a prefix of it.
     Append,
     InPlace,
-    /// In place, and it keeps its time of modification.
+    /// Rewrite the file in place and restore its modification time.
     Unnoticed,
     Rename,
 }

@@ -1,5 +1,5 @@
-//! Random histories of a log that is read with `--follow`, rotated by renaming and by copying and emptying. When the run is
-//! stopped, each line that was ever in the log is indexed, or a note says that lines are not read.
+//! Random histories of a log that is read with `--follow` and rotated by renaming or by copying and truncating. When the run is
+//! stopped, each line that was ever in the log is indexed, or stderr reports that lines were not read.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
@@ -31,15 +31,15 @@ struct Log {
     fake: Fake,
     server: String,
     child: Option<Child>,
-    /// The texts of all lines.
+    /// Texts of all lines.
     lines: Vec<String>,
-    /// The file that the log was before, if the run that reads it had read all of it when it was renamed.
+    /// Rotated log, if the current run had read all of it when it was renamed.
     old: Option<PathBuf>,
-    /// Lines that were added to it since.
+    /// Lines appended to the rotated log since then.
     late: HashSet<String>,
     /// Late lines of a run that was killed before it could report them.
     excused: HashSet<String>,
-    /// What the runs wrote to stderr.
+    /// Output of the runs to stderr.
     notes: String,
 }
 
@@ -100,7 +100,7 @@ impl Log {
         self.rng.below(end as u64) as usize
     }
 
-    /// The path of the log, or of what it was so many rotations ago.
+    /// Returns the path of the log, or of the log rotated `age` rotations ago.
     fn path(&self, age: usize) -> PathBuf {
         let name = if age == 0 { "app.jsonl".to_owned() } else { format!("app.jsonl.{age}") };
         self.directory.path().join(name)
@@ -130,7 +130,7 @@ impl Log {
         self.add(&self.path(0), other);
     }
 
-    /// Adds a line to the file that the log was, as a writer does that learns late of the rotation.
+    /// Appends a line to the rotated log, as a writer does that reopens its file late.
     fn append_to_old(&mut self) {
         if let Some(old) = self.old.clone() {
             let line = self.line();
@@ -139,7 +139,7 @@ impl Log {
         }
     }
 
-    /// Gives all rotated files the next number.
+    /// Increments the number of each rotated file.
     fn shift(&mut self) {
         self.old = None;
         let ages = (1..).take_while(|&age| self.path(age).exists()).count();
@@ -162,15 +162,15 @@ impl Log {
         }
         let count = self.below(6);
         self.append(count);
-        // Of a file that was rotated before it was followed, late lines are not noticed.
+        // Late lines are noticed only in a file that was followed before its rotation.
         self.old = is_caught_up.then(|| self.path(1));
         if self.below(3) == 0 {
             self.append_to_old();
         }
     }
 
-    /// Copies the log and empties it. A known limit: if the new content begins with all that was read of the old one, which is so
-    /// if nothing was read, nothing tells that it is another; so some of it must have been read.
+    /// Copies and truncates the log. A known limit: new content that begins with everything read of the old content (always true
+    /// if nothing was read) is indistinguishable from appended content, so the run must have read some of it.
     async fn copy_and_empty(&mut self) {
         if self.child.is_some() {
             self.catch_up().await;
@@ -185,7 +185,7 @@ impl Log {
         self.append(count);
     }
 
-    /// Starts a run, and waits until it follows the log: of one that is rotated before it was ever opened, nothing is known.
+    /// Starts a run and waits until it follows the log, because a log rotated before it was opened is not noticed.
     async fn start(&mut self) {
         let flags = FLAGS.iter().chain(&[INTERVAL, "--output", "json"]);
         let mut command = command(self.directory.path(), &self.server, flags);
@@ -197,7 +197,7 @@ impl Log {
 
     async fn stop(&mut self, signal: &str) {
         let child = self.child.take().unwrap();
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
         self.steps.push(format!("{signal}: exit {}, {}", run.code, run.stderr.trim_end().replace('\n', " / ")));
@@ -245,7 +245,7 @@ impl Log {
     fn check(&self) {
         let indexed: HashSet<String> = self.fake.seen().documents().into_iter().map(|document| document.text).collect();
         let all: HashSet<String> = self.lines.iter().cloned().collect();
-        assert!(indexed.is_subset(&all), "a line is half indexed");
+        assert!(indexed.is_subset(&all), "an incomplete line was indexed");
         let lost: Vec<_> =
             self.lines.iter().filter(|&line| !indexed.contains(line) && !self.excused.contains(line)).collect();
         assert!(lost.is_empty() || self.notes.contains("not ingested"), "lines are lost and not reported: {lost:?}");

@@ -1,4 +1,4 @@
-//! A server, its store, what is in it, and the command.
+//! Server, store, documents and command line of the reindex tests.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
 
-/// A server with two models, its store, and a directory for the commands.
+/// Server with two models, its store, and a working directory for the commands.
 pub struct Fixture {
     pub server: Process,
     pub directory: TempDir,
@@ -42,7 +42,7 @@ impl Fixture {
         Self { server, directory, qdrant }
     }
 
-    /// Kills the server, on the embedded store, and starts it again where it listened.
+    /// Kills the server and restarts it on the same address and embedded store.
     pub async fn restarted(self) -> Self {
         let Self { server, directory, qdrant } = self;
         let address = server.address.to_string();
@@ -141,7 +141,7 @@ pub const COMMAND: &[&str] = &[
     "json",
 ];
 
-/// So many documents with ids of every kind, payloads and dense vectors.
+/// Returns `count` documents with ids of every kind, payloads and dense vectors.
 pub fn documents(count: usize) -> Vec<Document> {
     let one = |(number, text): (u16, String)| Document {
         payload: Some(to_payload(json!({ "number": number, "tags": ["a", null] }))),
@@ -158,7 +158,7 @@ pub fn with_dense(collection: &str) -> IngestOptions {
     IngestOptions { collection_options: Some(collection_options), ..options(collection) }
 }
 
-/// The same texts and ids, without the rest.
+/// Returns documents with the stored ids and texts only.
 pub fn documents_of(stored: &[StoredDocument]) -> Vec<Document> {
     let text = |stored: &StoredDocument| match &stored.payload.as_ref().unwrap().fields["text"].kind {
         Some(ValueKind::StringValue(text)) => text.clone(),
