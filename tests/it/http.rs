@@ -40,8 +40,8 @@ fn docs(numbers: impl IntoIterator<Item = u64>) -> String {
     numbers.into_iter().map(line).collect()
 }
 
-/// Returns the results of a stream in the order of their sequence numbers. Asserts that only the first line opens the stream, each
-/// sequence number has one result, and `durable_through` ends at the last one (these tests have no FAILED results).
+/// Returns the results of a stream in the order of their sequence numbers. Asserts that only the first line opens the stream,
+/// each sequence number has one result, and `durable_through` ends at the last one (these tests have no FAILED results).
 pub fn results(lines: &[Value]) -> Vec<Value> {
     let mut results: Vec<Value> = Vec::new();
     let (mut seen, mut durable) = (BTreeSet::new(), 0);

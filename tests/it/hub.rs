@@ -162,8 +162,8 @@ async fn cached_models_load_while_the_hub_is_down() {
     assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), directory);
 
     let elsewhere = tempdir().unwrap();
-    let unreachable = pull("org/tiny", &config(elsewhere.path(), unreachable, &[])).await.unwrap_err();
-    assert!(matches!(unreachable, HubError::Unreachable { .. }) && unreachable.to_string().contains(unreachable));
+    let error = pull("org/tiny", &config(elsewhere.path(), unreachable, &[])).await.unwrap_err();
+    assert!(matches!(error, HubError::Unreachable { .. }) && error.to_string().contains(unreachable));
     let broken = pull("org/tiny", &config(elsewhere.path(), &endpoint, &[])).await.unwrap_err();
     assert!(matches!(broken, HubError::Status { status: 503, .. }), "{broken:?}");
 }

@@ -193,7 +193,8 @@ fn refusal(case: &Case, error: &ModelError) -> Result<Outcome, String> {
     }
 }
 
-/// Invariant: for all settings with vectors in sentence-transformers, ours are equal, or the model is refused with the file's name.
+/// Invariant: for all settings with vectors in sentence-transformers, ours are equal, or the model is refused with the file's
+/// name.
 #[test]
 fn settings_are_followed_as_sentence_transformers_follows_them_or_refused() {
     let mut files = files();

@@ -28,7 +28,7 @@ fn format_line(n: usize) -> String {
 }
 
 fn format_lines(numbers: impl IntoIterator<Item = usize>) -> String {
-    numbers.into_iter().map(line).collect()
+    numbers.into_iter().map(format_line).collect()
 }
 
 fn create_input_dir(count: usize) -> TempDir {

@@ -194,7 +194,7 @@ impl Fake {
                     responses.send(Ok(IngestResponse { opened, durable_through: before, ..Default::default() })).await;
             }
             position += 1;
-            let documents: Vec<Document> = request.operations.into_iter().map(upserted).collect();
+            let documents: Vec<Document> = request.operations.into_iter().map(decode_upsert).collect();
             let (first, count) = (sequence + 1, documents.len());
             sequence += count as u64;
             let mut results: Vec<_> =

@@ -226,7 +226,7 @@ impl History {
         let current: HashSet<&str> = self.files.iter().flat_map(InputFile::texts).collect();
         for (id, texts) in self.expected() {
             let found = self.collection.get(id).map(String::as_str);
-            // A known limit: the documents that an interrupted run sent beyond the place in the checkpoint are not recorded. If
+            // A known limit: documents that an interrupted run sent after the checkpointed position are not recorded. If
             // their records are gone before the next run, nothing tells that they replaced documents of records before them.
             let is_unrecorded = found.is_some_and(|text| self.interrupted.contains(text) && !current.contains(text));
             let is_expected = found.is_some_and(|text| texts.contains(&text));

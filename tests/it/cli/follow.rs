@@ -96,7 +96,8 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     assert_eq!(sent_texts(&fake), numbered_texts(1..=10));
 }
 
-/// Rotates by `copytruncate`; at the next poll the file has more lines than before. The copy has an incomplete line whose rest is lost.
+/// Rotates by `copytruncate`; at the next poll the file has more lines than before. The copy ends with an incomplete line whose
+/// rest is lost.
 #[tokio::test]
 async fn a_file_that_is_copied_and_emptied_loses_no_line() {
     let directory = tempdir().unwrap();
@@ -108,7 +109,7 @@ async fn a_file_that_is_copied_and_emptied_loses_no_line() {
     wait_arrived(&fake, 2).await;
     append(&path, &format_line(3));
     fs::copy(&path, directory.path().join("app.jsonl.1")).unwrap();
-    fs::write(&path, (4..=9).map(line).collect::<String>()).unwrap();
+    fs::write(&path, (4..=9).map(format_line).collect::<String>()).unwrap();
     wait_arrived(&fake, 7).await;
     let run = stop(child, "-TERM").await;
     assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(9)), "{}", run.stderr);

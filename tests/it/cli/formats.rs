@@ -57,7 +57,7 @@ fn create_inputs() -> Vec<(TempDir, Vec<&'static str>)> {
         fs::write(directory.path().join(name), content).unwrap();
         (directory, vec![name])
     };
-    let all = format_rows(1..=COUNT, jsonl);
+    let all = format_rows(1..=COUNT, jsonl_row);
     let mut lines = file("docs.log", format_rows(1..=COUNT, |number| format!("document {number}\n\n")).as_bytes());
     lines.1.extend(["--format", "lines"]);
     let texts = tempdir().unwrap();
@@ -84,9 +84,9 @@ fn create_mixed_directory() -> (TempDir, Vec<&'static str>) {
     let directory = tempdir().unwrap();
     let data = directory.path().join("data");
     fs::create_dir(&data).unwrap();
-    fs::write(data.join("1.jsonl"), format_rows(1..=20, jsonl)).unwrap();
+    fs::write(data.join("1.jsonl"), format_rows(1..=20, jsonl_row)).unwrap();
     fs::write(data.join("2.csv"), "id,text\n21,document 21\n22,document 22\n").unwrap();
-    fs::write(data.join("3.jsonl.gz"), gzip(&format_rows(23..=90, jsonl))).unwrap();
+    fs::write(data.join("3.jsonl.gz"), gzip(&format_rows(23..=90, jsonl_row))).unwrap();
     fs::write(data.join("4.tsv"), "text\tid\n".to_owned() + &format_rows(91..=100, |n| format!("document {n}\t{n}\n")))
         .unwrap();
     (directory, vec!["data"])

@@ -39,7 +39,7 @@ fn is_document(n: u64) -> bool {
 
 fn create_input_dir(count: u64) -> TempDir {
     let directory = tempdir().unwrap();
-    fs::write(directory.path().join("docs.jsonl"), (1..=count).map(line).collect::<String>()).unwrap();
+    fs::write(directory.path().join("docs.jsonl"), (1..=count).map(format_line).collect::<String>()).unwrap();
     directory
 }
 
@@ -65,7 +65,7 @@ fn numeric_id(document: &Document) -> u64 {
 
 /// Returns the document ids of each stream.
 fn ids_by_stream(fake: &Fake) -> Vec<Vec<u64>> {
-    fake.seen().streams.iter().map(|(_, documents)| documents.iter().map(number).collect()).collect()
+    fake.seen().streams.iter().map(|(_, documents)| documents.iter().map(numeric_id).collect()).collect()
 }
 
 fn read_rejected_lines(directory: &TempDir) -> Vec<u64> {

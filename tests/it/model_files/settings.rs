@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::{Value, json};
 
-use super::{assert_contains, copy, copy_of, error_of, with_json, with_json_of};
+use super::{assert_contains, copy_model, copy_of, error_of, with_json, with_json_of};
 
 #[test]
 fn out_of_range_sizes_and_numbers() {
@@ -100,7 +100,7 @@ fn non_numeric_token_weights() {
 #[test]
 fn special_and_oversized_files() {
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "model.safetensors"] {
-        let (_copy, directory) = copy();
+        let (_copy, directory) = copy_model();
         let path = directory.join(name);
         let _ = std::fs::remove_file(&path);
         std::fs::create_dir(&path).unwrap();
@@ -118,7 +118,7 @@ fn special_and_oversized_files() {
 #[test]
 fn deeply_nested_json() {
     for name in ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"] {
-        let (_copy, directory) = copy();
+        let (_copy, directory) = copy_model();
         std::fs::write(directory.join(name), "[".repeat(1 << 20)).unwrap();
         assert_contains(&error_of(&directory), &[name]);
     }

@@ -3,11 +3,11 @@
 use candle_core::DType;
 use serde_json::{Value, json};
 
-use super::{assert_contains, copy, error_of, with_tensors};
+use super::{assert_contains, copy_model, error_of, with_tensors};
 
 /// Loads a copy with `header` before the tensors and returns the error.
 fn with_header(length: Option<u64>, header: &[u8]) -> String {
-    let (_copy, directory) = copy();
+    let (_copy, directory) = copy_model();
     let length = length.unwrap_or(header.len() as u64);
     let tensors = [0; 64];
     std::fs::write(directory.join("model.safetensors"), [&length.to_le_bytes(), header, &tensors].concat()).unwrap();

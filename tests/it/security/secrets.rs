@@ -135,10 +135,7 @@ async fn secrets_are_never_logged_or_returned() {
         let process = Recorded::start(&directory, &[&flags[..], &key, &more].concat()).await;
         let answers = call(process.endpoint, &store).await;
         let output = process.end();
-        assert!(
-            output.contains("TRACE") && output.contains("h2::"),
-            "{format}: the log is not at TRACE level"
-        );
+        assert!(output.contains("TRACE") && output.contains("h2::"), "{format}: the log is not at TRACE level");
         assert!(answers.contains("splade_unauthenticated_total 2"), "{format}: {answers}");
         for secret in SECRETS {
             assert!(!answers.contains(secret), "{format}: {secret} is in a response: {answers}");

@@ -76,7 +76,7 @@ fn names_are_found_wherever_code_has_them() {
 }
 
 #[test]
-fn circles_are_found_through_facades_and_parents() {
+fn cycles_are_found_through_facades_and_parents() {
     let imports = imports(&[
         ("lib.rs", "mod parent; mod x; mod y; mod z;"),
         ("parent.rs", "mod child; pub struct P; fn f() { child::g() }"),
