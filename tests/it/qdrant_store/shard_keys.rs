@@ -132,7 +132,7 @@ async fn a_failed_shard_key_creation_names_the_cause() {
     let info = plain.get_collection("docs").await.unwrap().unwrap();
     plain.complete_collection(&info, &spec_with_shard_keys(&["tenant-1"])).await.unwrap();
     let error = store.complete_collection(&info, &spec()).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(message) if message.contains("not sharded by key")), "{error:?}");
+    assert!(matches!(&error, StoreError::Refused(message) if message.contains("has no shard keys")), "{error:?}");
 
     // The error of a server that is not in cluster mode.
     server.faults().fail_next(&[Call::ShardKeys], 1, Status::unimplemented("Qdrant is running in standalone mode"));
