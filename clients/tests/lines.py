@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-ID_TABLE = Path(__file__).resolve().parents[2] / "tests" / "data" / "doors" / "ids.json"
+ID_TABLE = Path(__file__).resolve().parents[2] / "tests" / "data" / "id_forms" / "ids.json"
 MAX_MESSAGE_BYTES = 32 << 20
 
 

@@ -11,7 +11,7 @@ use crate::proto::document_id::Kind;
 /// Prefix that forces a string id, for strings that look like a number or a UUID.
 const KEY_PREFIX: &str = "key:";
 
-/// Parses the id in a JSON value; `None` for null. The cases that all interfaces share are in tests/data/doors/ids.json.
+/// Parses the id in a JSON value; `None` for null. The cases that all interfaces share are in tests/data/id_forms/ids.json.
 ///
 /// A non-negative whole number is a number, a hyphenated UUID in a string is a UUID, any other string is a string id. UUIDs
 /// without hyphens are string ids: 32 hexadecimal digits are more often a hash, and a string id is returned unchanged. An
@@ -114,7 +114,7 @@ mod tests {
     use crate::json;
 
     /// Path of the cases. Read at run time because container images are built from `src` without `tests`.
-    const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/doors/ids.json");
+    const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/id_forms/ids.json");
 
     /// Formats a parsed id like the `becomes` field of the cases.
     fn to_expected_form(id: Result<Option<DocumentId>, String>) -> Value {

@@ -1,6 +1,6 @@
 //! Document ids: numbers and strings in JSON, instead of the objects of the canonical mapping.
 //!
-//! The rules are those of JSON lines (docs/documents.md; as a table in `tests/data/doors/ids.json`). An id has at most one short
+//! The rules are those of JSON lines (docs/documents.md; as a table in `tests/data/id_forms/ids.json`). An id has at most one short
 //! form, so the mapping is lossless: ids without a short form are written as objects.
 
 use std::fmt;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     /// Path of the table. Read at run time instead of included, because images are built without `tests`.
-    const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/doors/ids.json");
+    const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/id_forms/ids.json");
 
     /// Reads the id of a document; `None` if the document has no id.
     fn read_id(json: &str) -> Result<Option<DocumentId>, String> {

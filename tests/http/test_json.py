@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ROOT
 
-ID_TABLE = ROOT / "tests" / "data" / "doors" / "ids.json"
+ID_TABLE = ROOT / "tests" / "data" / "id_forms" / "ids.json"
 IDS = json.loads(ID_TABLE.read_text(encoding="utf-8"))["values"]
 SAFE = 2**53 - 1
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""One rule for ids, everywhere that one is taken: the table that all doors keep, tests/data/doors/ids.json."""
+"""One rule for ids, everywhere that one is taken: the table that all doors keep, tests/data/id_forms/ids.json."""
 
 import asyncio
 import copy
@@ -16,7 +16,7 @@ from splade_sidecar import AsyncClient, Document, InvalidArgument, Key, SpladeEr
 from splade_sidecar.v1 import document_pb2
 from splade_sidecar.v1 import index_service_pb2 as index
 
-TABLE = json.loads((Path(__file__).resolve().parents[3] / "tests/data/doors/ids.json").read_text(encoding="utf-8"))
+TABLE = json.loads((Path(__file__).resolve().parents[3] / "tests/data/id_forms/ids.json").read_text(encoding="utf-8"))
 VALUES = TABLE["values"]
 UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 

@@ -8,7 +8,7 @@ use super::{fetch_documents, id_to_json, ingest, on_both_stores};
 use crate::support::http1::Http1Client;
 use crate::support::sidecar::Sidecar;
 
-const IDS: &str = include_str!("../../data/doors/ids.json");
+const IDS: &str = include_str!("../../data/id_forms/ids.json");
 
 /// Parses a section of the table: each id as written, and the expected result.
 fn parse_rows(section: &str) -> Vec<(String, Value)> {

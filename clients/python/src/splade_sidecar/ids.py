@@ -1,4 +1,4 @@
-"""Ids as Python has them, and as the contract has them. The table of all kinds is tests/data/doors/ids.json."""
+"""Ids as Python has them, and as the contract has them. The table of all kinds is tests/data/id_forms/ids.json."""
 
 from __future__ import annotations
 
