@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Runs the server under mixed load for a while, and says what became of its memory, its queries and its errors.
+"""Soak test: runs the server under mixed load and reports memory usage, query latency and errors.
 
     python benches/reliability/soak.py --ours BINARY --minutes 20
 
-Beside each other, on the embedded store:
+The load on the embedded store, all at the same time:
 
-- bulk: `Ingest` streams, whose ids come from a bounded set, so that the store does not grow without end; of each
-  hundred documents some are bad: blank, no UTF-8, an id too long, a dense vector that the collection doesn't have. Each
-  document must have one result, the right one, and `durable_through` must be right.
-- queries: `Encode` and `Search` in turn, at a steady rate.
+- bulk: `Ingest` streams. Their ids come from a bounded set, so the size of the store is bounded. Each of four kinds of
+  invalid document makes up 1% of the documents: blank text, invalid UTF-8, an id that is too long, and a dense vector
+  that the collection doesn't have. Each document must have exactly one result with the expected status, and
+  `durable_through` must be correct.
+- queries: `Encode` and `Search` alternately, at a constant rate.
 - clients that cancel an ingest after its first results.
-- calls with a deadline of a millisecond.
+- calls with a deadline of one millisecond.
 
-At the end the permits that are held must be 0 and SIGTERM must end with status 0. The summary goes to the standard
-error output, all figures to the standard output as one line of JSON. Memory grows until the set of ids is full, so a
-run of a minute says nothing of its slope.
+At the end, no permits may be held and the server must exit with status 0 on SIGTERM. The summary goes to stderr, all
+figures to stdout as one line of JSON. Memory grows until every id is stored, so the slope of a one-minute run is
+meaningless.
 """
 
 import argparse
@@ -43,29 +44,29 @@ from splade_sidecar.v1 import document_pb2, encoder_service_pb2, encoding_pb2, i
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "soak"
-# Ids that documents may have.
+# Size of the set of document ids.
 IDS = 20_000
 STREAM_DOCUMENTS = 400
-# Each of these is sent so often among a hundred documents; what it is refused for.
-BAD_SHARE = 0.01
-HASTE_S = 0.001
+# Share of the documents that each kind of invalid document makes up.
+INVALID_SHARE = 0.01
+SHORT_DEADLINE_S = 0.001
 PERMITS = "splade_permits_held"
-PERMITS_PATIENCE_S = 30
+PERMITS_TIMEOUT_S = 30
 MB = 1e6
 
 
 def main() -> None:
     arguments = parse_arguments()
-    model = arguments.model or fetched_model()
-    with tempfile.TemporaryDirectory(prefix="splade-soak-") as folder:
+    model = arguments.model or fetch_model()
+    with tempfile.TemporaryDirectory(prefix="splade-soak-") as directory:
         server = Sidecar(
-            str(arguments.ours.resolve()), model, Path(folder) / "store", "--threads", str(arguments.threads)
+            str(arguments.ours.resolve()), model, Path(directory) / "store", "--threads", str(arguments.threads)
         )
         try:
-            figures = Soak(server, arguments).figures()
+            figures = Soak(server, arguments).run_all()
         finally:
             server.kill()
-    for line in summary(figures):
+    for line in summarize(figures):
         print(line, file=sys.stderr)
     print(json.dumps(figures))
     if figures["permits_held_at_the_end"] or figures["exit_status"] or figures["wrong"]:
@@ -74,52 +75,53 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ours", type=Path, required=True, metavar="BINARY", help="the program splade-sidecar")
-    parser.add_argument("--minutes", type=float, default=20, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--model", metavar="FOLDER", help="(default: splade-tiny, which is fetched)")
+    parser.add_argument("--ours", type=Path, required=True, metavar="BINARY", help="the splade-sidecar binary")
+    parser.add_argument("--minutes", type=float, default=20, metavar="N", help="duration (default: %(default)s)")
+    parser.add_argument("--model", metavar="DIR", help="model directory (default: splade-tiny, downloaded if missing)")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="encoder threads (default: %(default)s)")
     parser.add_argument(
-        "--bulk", type=int, default=2, metavar="N", help="ingest streams at once (default: %(default)s)"
+        "--bulk", type=int, default=2, metavar="N", help="concurrent ingest streams (default: %(default)s)"
     )
-    parser.add_argument("--rate", type=float, default=20, metavar="N", help="queries a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=20, metavar="N", help="queries per second (default: %(default)s)")
     return parser.parse_args()
 
 
-def fetched_model() -> str:
+def fetch_model() -> str:
     fetch = [sys.executable, str(ROOT / "scripts" / "fetch_model.py")]
     return subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class Soak:
-    """One server under load."""
+    """Load on one server, and the measurements."""
 
     def __init__(self, server: Sidecar, arguments: argparse.Namespace) -> None:
         self.server, self.seconds, self.rate, self.bulk = server, 60 * arguments.minutes, arguments.rate, arguments.bulk
         self.texts = [document.text for document in documents.corpus(240)]
         self.settings = documents.options(COLLECTION)
-        self.over = threading.Event()
-        # Counters are changed by one thread each, and times are only appended.
+        self.finished = threading.Event()
+        # Without a lock: each error counter belongs to one thread, and times are only appended.
         self.documents: Counter = Counter()
-        self.errors: dict[str, Counter] = {name: Counter() for name in ("query", "cancelled ingest", "hasty call")}
+        self.errors: dict[str, Counter] = {name: Counter() for name in ("query", "cancelled ingest", "short deadline")}
         self.query_ms: list[float] = []
         self.memory: list[tuple[float, float]] = []
         self.wrong: list[str] = []
 
-    def figures(self) -> dict[str, object]:
-        documents.ingest(self.server, self.settings, self.some(STREAM_DOCUMENTS, random.Random(0)))
+    def run_all(self) -> dict[str, object]:
+        """Runs all loads for the configured time and returns the figures."""
+        documents.ingest(self.server, self.settings, self.generate(STREAM_DOCUMENTS, random.Random(0)))
         start = time.monotonic()
-        parts = [self.ingest] * self.bulk + [self.query, self.cancel, self.hurry]
-        threads = [threading.Thread(target=self.run, args=(part, seed)) for seed, part in enumerate(parts)]
+        loads = [self.ingest] * self.bulk + [self.query, self.cancel, self.call_with_short_deadline]
+        threads = [threading.Thread(target=self.run, args=(load, seed)) for seed, load in enumerate(loads)]
         for thread in threads:
             thread.start()
         while time.monotonic() < start + self.seconds and not self.wrong:
             self.memory.append((time.monotonic() - start, resident_mb(self.server.process.pid)))
-            self.over.wait(1)
-        self.over.set()
+            self.finished.wait(1)
+        self.finished.set()
         for thread in threads:
             thread.join()
         seconds = time.monotonic() - start
-        permits = self.permits()
+        permits = self.wait_for_permits()
         return {
             "seconds": seconds,
             "documents": dict(self.documents),
@@ -127,59 +129,62 @@ class Soak:
             "queries": len(self.query_ms),
             "query_ms": {name: percentile(self.query_ms, share) for name, share in SHARES.items()},
             "errors": {name: dict(errors) for name, errors in self.errors.items()},
-            "memory_mb": memory(self.memory),
+            "memory_mb": describe_memory(self.memory),
             "permits_held_at_the_end": permits,
             "exit_status": self.server.stop(),
             "wrong": self.wrong,
         }
 
-    def run(self, part, seed: int) -> None:
+    def run(self, load, seed: int) -> None:
         try:
-            part(random.Random(seed))
+            load(random.Random(seed))
         except Exception as error:
-            self.wrong.append(f"{part.__name__}: {error!r}")
+            self.wrong.append(f"{load.__name__}: {error!r}")
 
-    def ingest(self, dice: random.Random) -> None:
-        while not self.over.is_set():
-            sent = self.some(STREAM_DOCUMENTS, dice)
+    def ingest(self, rng: random.Random) -> None:
+        while not self.finished.is_set():
+            sent = self.generate(STREAM_DOCUMENTS, rng)
             results = documents.ingest(self.server, self.settings, sent)
-            for bad, result in zip(map(reason, sent), results):
-                got = result.error.reason if result.HasField("error") else "INDEXED"
-                if got != bad:
-                    self.wrong.append(f"a document was to be {bad} and is {got}: {result}")
+            for expected, result in zip(map(expected_result, sent), results):
+                actual = result.error.reason if result.HasField("error") else "INDEXED"
+                if actual != expected:
+                    self.wrong.append(f"expected {expected}, got {actual}: {result}")
             counted = Counter(result.error.reason or "INDEXED" for result in results)
             with LOCK:
                 self.documents.update(counted)
 
-    def query(self, dice: random.Random) -> None:
+    def query(self, rng: random.Random) -> None:
         due = time.monotonic()
-        while not self.over.is_set():
+        while not self.finished.is_set():
             due += 1 / self.rate
-            self.over.wait(max(0.0, due - time.monotonic()))
-            text = " ".join(dice.choice(self.texts).split()[:8])
+            self.finished.wait(max(0.0, due - time.monotonic()))
+            text = " ".join(rng.choice(self.texts).split()[:8])
             start = time.monotonic()
-            if self.counted("query", lambda text=text: self.ask(len(self.query_ms), text)):
+            if self.call_and_count("query", lambda text=text: self.send_query(len(self.query_ms), text)):
                 self.query_ms.append(1000 * (time.monotonic() - start))
 
-    def cancel(self, dice: random.Random) -> None:
-        while not self.over.wait(0.5):
-            sent = documents.serialize_requests(self.settings, self.some(200, dice), 20)
+    def cancel(self, rng: random.Random) -> None:
+        while not self.finished.wait(0.5):
+            sent = documents.serialize_requests(self.settings, self.generate(200, rng), 20)
             parse = index_service_pb2.IngestResponse.FromString
             call = self.server.channel.stream_stream(documents.INGEST, response_deserializer=parse)(sent)
-            # `opened`, then the first results.
-            self.counted("cancelled ingest", lambda call=call: (next(call), next(call)))
+            # The first response is `opened`, the second has the first results.
+            self.call_and_count("cancelled ingest", lambda call=call: (next(call), next(call)))
             call.cancel()
 
-    def hurry(self, dice: random.Random) -> None:
-        while not self.over.wait(0.2):
-            text, some = dice.choice(self.texts), [good(self.texts, dice) for _ in range(50)]
-            request = index_service_pb2.UpsertRequest(options=self.settings, documents=some)
-            self.counted("hasty call", lambda text=text: self.ask(0, text, HASTE_S))
-            self.counted("hasty call", lambda text=text: self.ask(1, text, HASTE_S))
-            self.counted("hasty call", lambda request=request: self.server.index.Upsert(request, timeout=HASTE_S))
+    def call_with_short_deadline(self, rng: random.Random) -> None:
+        timeout = SHORT_DEADLINE_S
+        while not self.finished.wait(0.2):
+            text, batch = rng.choice(self.texts), [valid(self.texts, rng) for _ in range(50)]
+            request = index_service_pb2.UpsertRequest(options=self.settings, documents=batch)
+            self.call_and_count("short deadline", lambda text=text: self.send_query(0, text, timeout))
+            self.call_and_count("short deadline", lambda text=text: self.send_query(1, text, timeout))
+            self.call_and_count(
+                "short deadline", lambda request=request: self.server.index.Upsert(request, timeout=timeout)
+            )
 
-    def ask(self, number: int, text: str, timeout: float = 60) -> None:
-        """`Encode` and `Search` in turn."""
+    def send_query(self, number: int, text: str, timeout: float = 60) -> None:
+        """Calls `Encode` for an even number, `Search` for an odd one."""
         if number % 2:
             request = index_service_pb2.SearchRequest(collection=COLLECTION, query=query_pb2.Query(text=text))
             self.server.index.Search(request, timeout=timeout)
@@ -187,8 +192,8 @@ class Soak:
             request = encoder_service_pb2.EncodeRequest(role=encoding_pb2.ROLE_QUERY, texts=[text])
             self.server.encoder.Encode(request, timeout=timeout)
 
-    def counted(self, kind: str, call) -> bool:
-        """Makes a call, and counts its code; whether it was answered."""
+    def call_and_count(self, kind: str, call) -> bool:
+        """Makes a call, counts its status code and returns whether it succeeded."""
         try:
             call()
         except grpc.RpcError as error:
@@ -197,13 +202,14 @@ class Soak:
         self.errors[kind]["OK"] += 1
         return True
 
-    def some(self, count: int, dice: random.Random) -> list:
-        """Documents, most of them good."""
-        return [bad(dice) if dice.random() < BAD_SHARE * len(BAD) else good(self.texts, dice) for _ in range(count)]
+    def generate(self, count: int, rng: random.Random) -> list:
+        """Returns random documents, most of them valid."""
+        share = INVALID_SHARE * len(INVALID)
+        return [invalid(rng) if rng.random() < share else valid(self.texts, rng) for _ in range(count)]
 
-    def permits(self) -> float:
-        """How many permits are held when nothing is under way any more."""
-        deadline = time.monotonic() + PERMITS_PATIENCE_S
+    def wait_for_permits(self) -> float:
+        """Waits until no permits are held; returns the number still held when the timeout expires."""
+        deadline = time.monotonic() + PERMITS_TIMEOUT_S
         while True:
             with urllib.request.urlopen(f"http://{self.server.metrics_address}/metrics", timeout=10) as page:
                 samples = re.findall(rf"^{PERMITS}{{.*}} (\S+)$", page.read().decode(), re.MULTILINE)
@@ -217,8 +223,8 @@ LOCK = threading.Lock()
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "most": 1.0}
 
 
-def good(texts: list[str], dice: random.Random) -> document_pb2.Document:
-    return documents.document(f"{dice.choice(texts)} {dice.choice(texts)}", dice.randrange(IDS), year=2000)
+def valid(texts: list[str], rng: random.Random) -> document_pb2.Document:
+    return documents.document(f"{rng.choice(texts)} {rng.choice(texts)}", rng.randrange(IDS), year=2000)
 
 
 def blank(_: random.Random) -> document_pb2.Document:
@@ -230,19 +236,19 @@ def invalid_utf8(_: random.Random) -> bytes:
 
 
 def long_id(_: random.Random) -> document_pb2.Document:
-    made = documents.document("some text")
-    made.id.key = "x" * 600
-    return made
+    document = documents.document("some text")
+    document.id.key = "x" * 600
+    return document
 
 
 def unknown_vector(_: random.Random) -> document_pb2.Document:
-    made = documents.document("some text")
-    made.dense_vectors["sound"].values[:] = [1.0, 2.0]
-    return made
+    document = documents.document("some text")
+    document.dense_vectors["sound"].values[:] = [1.0, 2.0]
+    return document
 
 
-# What is bad, and the reason for which it is refused.
-BAD = {
+# Kinds of invalid document, and the error reason of each.
+INVALID = {
     blank: "EMPTY_TEXT",
     invalid_utf8: "MALFORMED_DOCUMENT",
     long_id: "INVALID_ARGUMENT",
@@ -250,19 +256,19 @@ BAD = {
 }
 
 
-def bad(dice: random.Random):
-    return dice.choice(list(BAD))(dice)
+def invalid(rng: random.Random):
+    return rng.choice(list(INVALID))(rng)
 
 
-def reason(document) -> str:
-    """What must become of a document."""
+def expected_result(document) -> str:
+    """Returns the expected error reason of a document; INDEXED for a valid one."""
     if isinstance(document, bytes):
-        return BAD[invalid_utf8]
+        return INVALID[invalid_utf8]
     if not document.text.strip():
-        return BAD[blank]
+        return INVALID[blank]
     if document.id.key:
-        return BAD[long_id]
-    return BAD[unknown_vector] if document.dense_vectors else "INDEXED"
+        return INVALID[long_id]
+    return INVALID[unknown_vector] if document.dense_vectors else "INDEXED"
 
 
 def resident_mb(pid: int) -> float:
@@ -270,8 +276,8 @@ def resident_mb(pid: int) -> float:
     return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024 / MB
 
 
-def memory(samples: list[tuple[float, float]]) -> dict[str, float]:
-    """At moments, and how fast it grew in the second half: the slope of a straight line, by least squares."""
+def describe_memory(samples: list[tuple[float, float]]) -> dict[str, float]:
+    """Returns memory sizes, and the growth rate of the second half: the slope of a least-squares line."""
     half = samples[len(samples) // 2 :]
     mean_x, mean_y = (sum(values) / len(half) for values in zip(*half))
     spread = sum((x - mean_x) ** 2 for x, _ in half)
@@ -285,7 +291,7 @@ def percentile(times: list[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
-def summary(figures: dict) -> list[str]:
+def summarize(figures: dict) -> list[str]:
     times, resident = figures["query_ms"], figures["memory_mb"]
     errors = [f"{name}: {counts}" for name, counts in figures["errors"].items()]
     return [
@@ -293,11 +299,11 @@ def summary(figures: dict) -> list[str]:
         f"({figures['documents_per_s']:.0f}/s): {figures['documents']}",
         f"{figures['queries']} queries: " + ", ".join(f"{name} {time:.1f} ms" for name, time in times.items()),
         *errors,
-        f"memory: {resident['first']:.0f} MB at first, {resident['half']:.0f} MB at half time, "
-        f"{resident['last']:.0f} MB at last, at most {resident['most']:.0f} MB; "
+        f"memory: {resident['first']:.0f} MB at the start, {resident['half']:.0f} MB at half time, "
+        f"{resident['last']:.0f} MB at the end, maximum {resident['most']:.0f} MB; "
         f"second half {resident['mb_per_hour']:+.1f} MB/hour",
         f"permits held at the end: {figures['permits_held_at_the_end']:.0f}; SIGTERM: {figures['exit_status']}",
-        *(f"WRONG: {what}" for what in figures["wrong"]),
+        *(f"WRONG: {problem}" for problem in figures["wrong"]),
     ]
 
 
