@@ -11,7 +11,7 @@ import pytest
 
 from servers import Server
 from splade_sidecar import AsyncClient, Client, Delete, Document, NotFound
-from standing import Standing
+from gated import GatedServer
 from test_ingest import Killer
 
 
@@ -198,7 +198,7 @@ def test_a_rejection_does_not_wait_for_the_server():
         yield {"id": 3, "text": 5}
         waiting.get(timeout=20)
 
-    with Standing() as server, Client(server.address) as client, client.ingest(given(), "any") as run:
+    with GatedServer() as server, Client(server.address) as client, client.ingest(given(), "any") as run:
         assert next(run).number == 2
         waiting.put(None)
         assert next(run).number == 3
@@ -228,12 +228,12 @@ def test_the_same_of_asyncio():
             assert [result.number async for result in run] == [1]
             assert run.summary.durable == 3
 
-    with Standing() as server:
+    with GatedServer() as server:
         asyncio.run(main(server))
 
 
 def test_texts_wait_for_those_before_them():
-    with Standing() as server, Client(server.address) as client, client.encode_stream(["good", 5, "good", 5]) as run:
+    with GatedServer() as server, Client(server.address) as client, client.encode_stream(["good", 5, "good", 5]) as run:
         server.allow(1)
         assert [next(run).number, next(run).number] == [1, 2]
         server.allow(1)

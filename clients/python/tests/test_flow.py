@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from splade_sidecar import AsyncClient, Client
-from standing import Standing
+from gated import GatedServer
 
 WINDOW = 50
 # One more is in the hands of whoever waits for room.
@@ -57,7 +57,7 @@ def encode(client, items):
 @pytest.mark.parametrize(("call", "item"), [(ingest, document), (encode, text)])
 def test_an_iterable_is_read_no_further_than_the_window(call, item):
     items = Endless(item)
-    with Standing() as server, Client(server.address) as client, call(client, items) as run:
+    with GatedServer() as server, Client(server.address) as client, call(client, items) as run:
         # The first result is asked for, and the server has none.
         first = threading.Thread(target=next, args=(run,))
         first.start()
@@ -85,14 +85,14 @@ def test_the_same_with_asyncio(call, item):
             assert [(await run.__anext__()).number for _ in range(STEP)] == list(range(2, STEP + 2))
             await asyncio.to_thread(items.stops_at, AHEAD + 1 + STEP)
 
-    with Standing() as server:
+    with GatedServer() as server:
         asyncio.run(main(server))
 
 
 @pytest.mark.parametrize(("call", "item"), [(ingest, document), (encode, text)])
 def test_a_reader_who_stops_stops_the_iterable(call, item):
     items = Endless(item)
-    with Standing() as server, Client(server.address) as client:
+    with GatedServer() as server, Client(server.address) as client:
         server.allow(1_000_000)
         with call(client, items) as run:
             assert next(run).number == 1

@@ -20,7 +20,7 @@ import pytest
 from splade_sidecar import AsyncClient, Document
 from splade_sidecar import messages as client_messages
 from splade_sidecar.payload import payload_json
-from splade_sidecar.refusal import Unsendable
+from splade_sidecar.validation import InvalidValueError
 from splade_sidecar.v1 import index_service_pb2 as index
 from splade_sidecar.v1.document_pb2 import StoredDocument
 from splade_sidecar.v1.query_pb2 import Hit
@@ -190,7 +190,7 @@ def test_what_has_no_json_is_refused_by_its_path(place):
         with pytest.raises(RuntimeError):
             payload_json({"field": given})
         return
-    with pytest.raises(Unsendable) as caught:
+    with pytest.raises(InvalidValueError) as caught:
         payload_json({"field": given})
     error = caught.value.item_error()
     assert error.field == f"payload.field{path}"
@@ -223,7 +223,7 @@ def deep(levels, kind):
     ],
 )
 def test_what_is_no_payload_is_refused(given, field, words):
-    with pytest.raises(Unsendable) as caught:
+    with pytest.raises(InvalidValueError) as caught:
         payload_json(given)
     error = caught.value.item_error()
     assert error.field.startswith(field) and words in error.message

@@ -81,17 +81,17 @@ def drive(rng, window, given, new_store):
     while not window.finished:
         action = rng.random()
         if action < 0.02 or store.done:
-            assert not store.done or window.half_closed or window.ended
+            assert not store.done or window.half_closed or window.exhausted
             store = new_store()
             window.restart()
-        elif action < 0.5 and not window.full and not window.ended:
+        elif action < 0.5 and not window.full and not window.exhausted:
             if pushed == len(given):
-                window.ended = True
+                window.exhausted = True
             else:
-                window.push(*window.make(given[pushed]))
+                window.push(*window.prepare(given[pushed]))
                 pushed += 1
         elif action < 0.8 and window.has_message and not store.closed:
-            message = window.message()
+            message = window.next_message()
             if message is None:
                 store.closed = True
             else:
@@ -99,12 +99,12 @@ def drive(rng, window, given, new_store):
                 store.take(message)
                 seen |= set(store.taken)
         elif action < 0.9:
-            before = window.has_refused
-            results = window.settle_refused()
+            before = window.has_rejected
+            results = window.collect_rejected()
             assert bool(results) == before
             reported += results
         else:
-            reported += window.settle(store.answer(rng))
+            reported += window.process(store.answer(rng))
         numbers = {result.number for result in reported}
         assert numbers >= set(range(1, window.done + 1)), "everything that is done was reported"
     assert window.done == len(given)
@@ -163,25 +163,25 @@ def test_each_text_has_its_own_vector_in_order_whatever_breaks(seed):
 def test_texts_that_were_answered_are_not_sent_again():
     window = EncodeWindow(encoder.EncodeStreamOptions(), 600, 32 << 20)
     for number in range(1, 501):
-        window.push(*window.make(f"{number} " + "x" * 2000))
+        window.push(*window.prepare(f"{number} " + "x" * 2000))
     window.restart()
     sent = 0
     while sent < 500:
-        message = window.message()
+        message = window.next_message()
         sent += len(message.texts)
     vector = SparseVector(indices=[1], values=[1.0])
     all_but_the_first = [
         encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText(vector=vector))
         for number in range(2, 501)
     ]
-    assert window.settle(encoder.EncodeStreamResponse(results=all_but_the_first)) == []
+    assert window.process(encoder.EncodeStreamResponse(results=all_but_the_first)) == []
     window.restart()
-    window.message()
-    assert len(window.message().texts) == 1
+    window.next_message()
+    assert len(window.next_message().texts) == 1
     first = encoder.EncodeStreamResult(sequence=1, encoded=encoder.EncodedText(vector=vector))
-    assert len(window.settle(encoder.EncodeStreamResponse(results=[first]))) == 500
-    window.push(*window.make("another"))
-    assert list(window.message().texts) == ["another"]
+    assert len(window.process(encoder.EncodeStreamResponse(results=[first]))) == 500
+    window.push(*window.prepare("another"))
+    assert list(window.next_message().texts) == ["another"]
 
 
 def durable(number, *results, **fields):
@@ -203,7 +203,7 @@ def failed(sequence, reason="STORE_UNAVAILABLE", delay_s=None):
 def ingest_window(*items, max_documents=100, **options):
     window = IngestWindow(index.IngestOptions(collection="c", **options), max_documents, 1 << 20)
     for item in items:
-        window.push(*window.make(item))
+        window.push(*window.prepare(item))
     window.restart()
     return window
 
@@ -214,81 +214,81 @@ def texts_of(message):
 
 def test_a_failed_operation_is_not_reported_and_is_sent_again():
     window = ingest_window({"text": "1"}, {"text": "2"}, {"text": "3"})
-    assert window.message().options.first_sequence == 1
-    assert texts_of(window.message()) == ["1", "2", "3"]
-    window.push(*window.make({"text": "4"}))
-    assert [result.number for result in window.settle(durable(1, final(1), failed(2, "STORE_UNAVAILABLE", 1.5)))] == [1]
-    assert window.has_message and window.message() is None, "the stream is half-closed and sent nothing more"
+    assert window.next_message().options.first_sequence == 1
+    assert texts_of(window.next_message()) == ["1", "2", "3"]
+    window.push(*window.prepare({"text": "4"}))
+    assert [result.number for result in window.process(durable(1, final(1), failed(2, "STORE_UNAVAILABLE", 1.5)))] == [1]
+    assert window.has_message and window.next_message() is None, "the stream is half-closed and sent nothing more"
     # Results that were still missing are read.
-    assert [result.number for result in window.settle(durable(1, final(3), failed(2, "INTERNAL", 7.0)))] == [3]
+    assert [result.number for result in window.process(durable(1, final(3), failed(2, "INTERNAL", 7.0)))] == [3]
     assert (window.failure.reason, window.failure.message) == ("STORE_UNAVAILABLE", "the reason is STORE_UNAVAILABLE")
     assert window.failure.retry_after == 7.0 and window.failure.retryable
     window.restart()
     assert window.failure is None
-    assert window.message().options.first_sequence == 2
-    assert texts_of(window.message()) == ["2", "3", "4"]
+    assert window.next_message().options.first_sequence == 2
+    assert texts_of(window.next_message()) == ["2", "3", "4"]
     # The result of 3 comes again, and so does its operation fail now: it was reported, but is sent until it is durable.
-    assert [result.number for result in window.settle(durable(2, final(2), failed(3)))] == [2]
+    assert [result.number for result in window.process(durable(2, final(2), failed(3)))] == [2]
     window.restart()
-    assert window.message().options.first_sequence == 3
-    assert texts_of(window.message()) == ["3", "4"]
-    window.ended = True
-    assert [result.number for result in window.settle(durable(4, final(3), final(4)))] == [4]
+    assert window.next_message().options.first_sequence == 3
+    assert texts_of(window.next_message()) == ["3", "4"]
+    window.exhausted = True
+    assert [result.number for result in window.process(durable(4, final(3), final(4)))] == [4]
     assert window.finished and (window.summary.indexed, window.summary.durable) == (4, 4)
 
 
 def test_later_streams_are_bound_to_the_collection_of_the_first_one():
     window = ingest_window(create_collection=True)
     window._options.collection_options.shard_count = 2
-    assert window.message().options.create_collection
+    assert window.next_message().options.create_collection
     opened = index.IngestOpened()
     opened.collection.name, opened.collection.incarnation = "c", "first"
-    window.settle(durable(0, opened=opened))
+    window.process(durable(0, opened=opened))
     window.restart()
-    options = window.message().options
+    options = window.next_message().options
     assert (options.expected_incarnation, options.create_collection) == ("first", False)
     assert not options.HasField("collection_options") and window.summary.incarnation == "first"
     # A collection without an incarnation is not created again either.
     window = ingest_window(create_collection=True)
-    window.message()
-    window.settle(durable(0, opened=index.IngestOpened()))
+    window.next_message()
+    window.process(durable(0, opened=index.IngestOpened()))
     window.restart()
-    options = window.message().options
+    options = window.next_message().options
     assert (options.expected_incarnation, options.create_collection) == ("", False)
 
 
 def test_a_draining_server_is_sent_nothing_more():
     window = ingest_window({"text": "1"})
-    window.message(), window.message()
-    window.push(*window.make({"text": "2"}))
-    window.settle(durable(0, draining=index.IngestDraining(read_through=1)))
-    assert window.has_message and window.message() is None
-    window.settle(durable(1, final(1)))
+    window.next_message(), window.next_message()
+    window.push(*window.prepare({"text": "2"}))
+    window.process(durable(0, draining=index.IngestDraining(read_through=1)))
+    assert window.has_message and window.next_message() is None
+    window.process(durable(1, final(1)))
     assert window.failure is None
     window.restart()
-    assert window.message().options.first_sequence == 2
-    assert texts_of(window.message()) == ["2"]
+    assert window.next_message().options.first_sequence == 2
+    assert texts_of(window.next_message()) == ["2"]
 
 
 def test_items_are_documents_and_deletions_with_positions():
     items = [{"text": "1", "position": "a"}, Delete("mail/42", "b"), {"text": 5, "position": "c"}, Delete(7)]
     window = ingest_window(*items)
-    window.message()
-    [first, second, third] = window.message().operations
+    window.next_message()
+    [first, second, third] = window.next_message().operations
     assert (first.upsert.text, first.position) == ("1", "a")
     assert (second.delete_document.id.key, second.position) == ("mail/42", "b")
     assert third.delete_document.id.num == 7
-    [refused] = window.settle_refused()
+    [refused] = window.collect_rejected()
     assert (refused.number, refused.status, refused.position) == (3, "rejected", "c")
     deleted = final(2, index.OPERATION_STATUS_DELETED, position="b")
-    results = window.settle(durable(2, final(1, position="a"), deleted))
+    results = window.process(durable(2, final(1, position="a"), deleted))
     assert [(result.number, result.status, result.position) for result in results] == [
         (1, "indexed", "a"),
         (2, "deleted", "b"),
     ]
     # The item that was rejected here is done with those before it.
     assert (window.summary.durable, window.summary.position, window.summary.deleted) == (3, "c", 1)
-    window.settle(durable(3, final(3, index.OPERATION_STATUS_DELETED)))
+    window.process(durable(3, final(3, index.OPERATION_STATUS_DELETED)))
     assert (window.summary.durable, window.summary.position) == (4, "")
 
 
@@ -309,12 +309,12 @@ def test_items_are_documents_and_deletions_with_positions():
 def test_items_may_have_versions(given, sent):
     items = [{"text": "1", "version": given}, Document("2", version=given), Delete(7, version=given)]
     window = ingest_window(*items)
-    window.message()
-    [first, second, third] = window.message().operations
+    window.next_message()
+    [first, second, third] = window.next_message().operations
     for one in (first.upsert, second.upsert, third.delete_document):
         assert (one.version if one.HasField("version") else None) == sent
     superseded = [final(sequence, index.OPERATION_STATUS_SUPERSEDED) for sequence in (1, 2, 3)]
-    results = window.settle(durable(3, *superseded))
+    results = window.process(durable(3, *superseded))
     assert [(one.number, one.status, one.error, one.stats) for one in results] == [
         (number, "superseded", None, None) for number in (1, 2, 3)
     ]
@@ -323,20 +323,20 @@ def test_items_may_have_versions(given, sent):
 
 def test_only_problems_are_reported_if_that_is_requested():
     window = ingest_window(*({"text": str(n)} for n in range(1, 5)), result_filter=index.RESULT_FILTER_PROBLEMS)
-    window.message(), window.message()
-    assert [one.number for one in window.settle(durable(2, final(3, index.OPERATION_STATUS_REJECTED)))] == [3]
-    assert window.settle(durable(4)) == []
+    window.next_message(), window.next_message()
+    assert [one.number for one in window.process(durable(2, final(3, index.OPERATION_STATUS_REJECTED)))] == [3]
+    assert window.process(durable(4)) == []
     assert (window.summary.durable, window.summary.omitted, window.summary.rejected) == (4, 3, 1)
 
 
 def test_an_ingest_resumes_with_its_numbers():
     window = IngestWindow(index.IngestOptions(collection="c"), 100, 1 << 20, first_number=8)
-    window.push(*window.make({"text": "8"}))
+    window.push(*window.prepare({"text": "8"}))
     window.restart()
     assert window.summary.durable == 7
-    assert window.message().options.first_sequence == 8
-    window.message()
-    assert [result.number for result in window.settle(durable(8, final(8)))] == [8]
+    assert window.next_message().options.first_sequence == 8
+    window.next_message()
+    assert [result.number for result in window.process(durable(8, final(8)))] == [8]
     assert window.summary.durable == 8
 
 
@@ -350,10 +350,10 @@ def test_numbers_are_set_by_first_number():
 
 def test_a_server_cannot_confirm_what_it_was_not_sent():
     window = ingest_window({"text": "1"}, {"text": "2"})
-    window.settle(durable(2))
+    window.process(durable(2))
     assert window.summary.durable == 0
-    window.message(), window.message()
-    window.settle(durable(7, final(1), final(2)))
+    window.next_message(), window.next_message()
+    window.process(durable(7, final(1), final(2)))
     assert window.summary.durable == 2 and window.progress == 2
 
 
@@ -367,13 +367,13 @@ def test_one_drained_stream_after_another_is_delayed():
 def test_progress_ends_the_delay_of_drained_streams():
     window = ingest_window({"text": "1"}, {"text": "2"})
     run = Run(window, [], 300.0, False)
-    window.message(), window.message()
+    window.next_message(), window.next_message()
     draining = durable(0, draining=index.IngestDraining())
     for _ in range(2):
-        run.settle(draining)
+        run.process(draining)
         delay = run.ended()
     assert delay > 0.0
-    run.settle(durable(1, final(1)))
+    run.process(durable(1, final(1)))
     assert run.ended() == 0.0 and window.summary.reconnects == 3
 
 

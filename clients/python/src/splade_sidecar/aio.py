@@ -30,7 +30,7 @@ from splade_sidecar.encode import AsyncEncodeStream, AsyncTexts, Texts
 from splade_sidecar.errors import SpladeError
 from splade_sidecar.ingest import AsyncDocuments, AsyncIngest, Documents
 from splade_sidecar.messages import QueryValue
-from splade_sidecar.process import call_in_progress, drop, keep_open
+from splade_sidecar.process import call_in_progress, mark_closed, mark_open
 from splade_sidecar.run import Run
 from splade_sidecar.types import (
     Alias,
@@ -64,10 +64,10 @@ CLOSE_TIMEOUT_S = 5.0
 
 
 class AsyncClient(Base):
-    """A client of one server. Its arguments and errors are `Client`'s.
+    """A client of one server for asyncio, with the arguments and errors of `Client`.
 
-    It may be made anywhere, such as at the top of a module: the connection is opened by the first call, one for each
-    event loop that makes calls. `close` it, or use it in an `async with` statement.
+    A client can be created outside an event loop, for example at the top of a module: the first call in each event loop
+    opens a connection. Call `close`, or use the client in an `async with` statement.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class AsyncClient(Base):
     ) -> None:
         super().__init__(target, tls, token, timeout)
         self._connections: dict[Any, Connection] = {}
-        # Of the processes that this one was forked from.
+        # Connections of parent processes.
         self._inherited: list[Connection] = []
 
     async def __aenter__(self) -> AsyncClient:
@@ -90,22 +90,22 @@ class AsyncClient(Base):
         await self.close()
 
     async def close(self) -> None:
-        """Cancels the calls in progress, and closes the connections of all event loops."""
+        """Cancels calls in progress and closes the connections of all event loops."""
         self._closed = True
         running = asyncio.get_running_loop()
         while self._connections:
             loop, connection = self._connections.popitem()
             if loop is running and connection.process == os.getpid():
                 await connection.channel.close()
-                drop(connection)
+                mark_closed(connection)
             elif connection.process == os.getpid() and loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(connection.channel.close(), loop)
-                # Not for longer: that loop may be stopped meanwhile.
+                # Bounded, because the other loop may stop before it closes the channel.
                 await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSE_TIMEOUT_S)
-                drop(connection)
+                mark_closed(connection)
 
     def _connect(self) -> Connection:
-        """The connection of the running event loop. A channel of grpc.aio works in no other loop than its own."""
+        """Returns the connection of the running event loop: a channel of grpc.aio works only in the loop that created it."""
         self._check_open()
         running = asyncio.get_running_loop()
         connection = self._connections.get(running)
@@ -113,13 +113,13 @@ class AsyncClient(Base):
             return connection
         for loop, old in list(self._connections.items()):
             if old.process != os.getpid():
-                # Closing it would wait for threads that this process doesn't have.
+                # Closing the channel would wait for threads that don't exist in this process.
                 self._inherited.append(old)
                 del self._connections[loop]
             elif loop.is_closed():
                 del self._connections[loop]
         connection = self._connections[running] = Connection(grpc.aio, self._target, self._tls)
-        keep_open(connection)
+        mark_open(connection)
         return connection
 
     @property
@@ -142,16 +142,16 @@ class AsyncClient(Base):
         progress: bool = False,
         **options: Unpack[IngestOptions],
     ) -> AsyncIngest:
-        """Stores and deletes documents: an asynchronous iterator of one final `Result` per item, in any order.
+        """Stores and deletes documents. Returns an async iterator that yields one final `Result` per item, in any order.
 
-        Items are `Document`s, mappings with the fields of a document, and `Delete`s, applied in their order. Nothing
-        happens before the first result is requested; `await client.ingest(…).wait()` runs to the end and returns the
-        summary.
+        Items are `Document`s, mappings with the fields of a document, and `Delete`s. The server applies them in order.
+        The ingest starts when the first result is requested; `await client.ingest(…).wait()` runs it to the end and
+        returns the summary.
 
-        If the stream breaks, or if items fail through no fault of their own, the ingest reconnects and sends every item
-        again that is not durable. At most `window_documents` items of `window_bytes` in total, and one more, are taken
-        from the iterable ahead of the durable ones. `first_number` is the number of the first item: pass
-        `summary.durable + 1` to resume an earlier ingest with its numbers. `progress` shows a tqdm progress bar.
+        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that are
+        not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from the
+        iterable ahead of the last durable item. `first_number` is the number of the first item: pass
+        `summary.durable + 1` to continue the numbering of an earlier ingest. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately;
         both have a `summary`.
@@ -182,7 +182,7 @@ class AsyncClient(Base):
         timeout: float | None = None,
         **options: Unpack[EncodeOptions],
     ) -> AsyncIterator[EncodedText]:
-        """As `encode`, with `batch_size` texts in memory. `timeout` is that of each batch."""
+        """Yields the vectors of texts, in order, with `batch_size` texts in memory. `timeout` applies to each batch."""
         return self._encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
 
     async def _encode_each(
@@ -195,10 +195,10 @@ class AsyncClient(Base):
         skip_blank: bool = False,
         **options: Unpack[EncodeOptions],
     ) -> AsyncIterator[EncodedText]:
-        """With `skip_blank` a blank text has a vector without terms, and is no error."""
-        how = messages.fill_with_encoding(encoder.EncodeRequest, {"role": role, **options})
+        """Implements `encode_each`. With `skip_blank`, a blank text yields an empty vector instead of an error."""
+        request_options = messages.fill_with_encoding(encoder.EncodeRequest, {"role": role, **options})
         for batch in messages.batches(texts, batch_size, skip_blank):
-            request = batch.request(how)
+            request = batch.request(request_options)
             try:
                 response = None if request is None else await self._call(self._encoder.Encode, request, timeout)
             except SpladeError as error:
@@ -217,12 +217,12 @@ class AsyncClient(Base):
         progress: bool = False,
         **options: Unpack[EncodeOptions],
     ) -> AsyncEncodeStream:
-        """Encodes any number of texts: an asynchronous iterator of one `Encoded` per text, in the order of the texts.
+        """Encodes any number of texts. Returns an async iterator that yields one `Encoded` per text, in order.
 
-        Unlike with `encode`, an invalid text has an `error` and doesn't end the stream, and queries of others have
-        priority. Nothing happens before the first result is requested. If the stream breaks, or if texts fail through
-        no fault of their own, the texts without a result are sent again. At most `window_texts` texts of `window_bytes`
-        in total, and one more, wait for their results. `progress` shows a tqdm progress bar.
+        Unlike `encode`, an invalid text has an `error` and doesn't end the stream, and the server gives priority to
+        queries. The stream starts when the first result is requested. If it breaks or a text fails with a temporary
+        error, the texts without a result are resent. At most `window_texts` texts with a total of `window_bytes` bytes,
+        plus one, are in flight. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately.
         """
@@ -277,7 +277,7 @@ class AsyncClient(Base):
     ) -> list[StoredDocument | None]:
         """Returns documents by id, in the order of the ids; None for an id without a document.
 
-        Makes a call per 1,000 ids or 3 MiB; `timeout` is that of each call.
+        Makes one call per 1,000 ids or 3 MiB of documents; `timeout` applies to each call.
         """
         lookup = messages.Lookup(collection, ids, options)
         while (request := lookup.request()) is not None:
@@ -292,10 +292,10 @@ class AsyncClient(Base):
         timeout: float | None = None,
         **options: Unpack[ReturnOptions],
     ) -> AsyncIterator[StoredDocument]:
-        """Iterates over the documents of a collection, ordered by the ids of their points.
+        """Iterates over the documents of a collection, ordered by point id.
 
-        `page_size` documents (1 to 1,000, default 100) are fetched per call; `timeout` is that of each call. A document
-        that is written meanwhile may be missing.
+        Fetches `page_size` documents per call (1 to 1,000, default 100); `timeout` applies to each call. Documents that
+        are written during the iteration may be missing.
         """
         return self._list_documents(messages.list_documents_request(collection, page_size, options), timeout)
 
@@ -319,21 +319,21 @@ class AsyncClient(Base):
         required_features: Sequence[str] | None = None,
         timeout: float | None = None,
     ) -> Collection:
-        """Creates a collection. `model` names the model that will write it; default: the server's default model.
+        """Creates a collection. `model` names the model that writes it; default: the server's default model.
 
-        Raises `AlreadyExists` if there is one of this name. A retry after a lost response may raise it, too.
+        Raises `AlreadyExists` if a collection has this name, which is also possible if a retry follows a lost response.
         """
         request = messages.create_collection_request(name, model, options, required_features)
         response = await self._call(self._index.CreateCollection, request, timeout)
         return messages.collection(response.collection)
 
     async def get_collection(self, collection: str, *, timeout: float | None = None) -> Collection:
-        """Describes a collection, which may be named by an alias."""
+        """Describes a collection, by its name or an alias."""
         request = index.GetCollectionRequest(collection=collection)
         return messages.collection((await self._call(self._index.GetCollection, request, timeout)).collection)
 
     async def list_collections(self, *, timeout: float | None = None) -> list[Collection]:
-        """Returns all collections, ordered by name. `timeout` is that of each page."""
+        """Returns all collections, ordered by name. `timeout` applies to each page."""
         request = index.ListCollectionsRequest()
         collections: list[Collection] = []
         while True:
@@ -344,7 +344,7 @@ class AsyncClient(Base):
             request.page_token = response.next_page_token
 
     async def set_alias(self, alias: str, collection: str, *, timeout: float | None = None) -> None:
-        """Creates an alias, or moves it to another collection in one step."""
+        """Creates an alias, or moves it to another collection atomically."""
         request = index.SetAliasRequest(alias=alias, collection=collection)
         await self._call(self._index.SetAlias, request, timeout)
 
@@ -353,7 +353,7 @@ class AsyncClient(Base):
         await self._call(self._index.DeleteAlias, index.DeleteAliasRequest(alias=alias), timeout)
 
     async def list_aliases(self, *, timeout: float | None = None) -> list[Alias]:
-        """Returns all aliases, ordered by name. `timeout` is that of each page."""
+        """Returns all aliases, ordered by name. `timeout` applies to each page."""
         request = index.ListAliasesRequest()
         aliases: list[Alias] = []
         while True:
@@ -368,6 +368,6 @@ class AsyncClient(Base):
         while True:
             try:
                 with call_in_progress():
-                    return await method(request, timeout=attempts.left(), metadata=self._metadata)
+                    return await method(request, timeout=attempts.remaining(), metadata=self._metadata)
             except grpc.RpcError as error:
                 await asyncio.sleep(attempts.delay(error))

@@ -1,4 +1,4 @@
-"""What both clients are made of: the stubs, what each call carries, and how a stream is set up."""
+"""Base of the synchronous and the asyncio client: connection, metadata, retries of unary calls, and stream windows."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from splade_sidecar.v1.index_service_pb2_grpc import IndexServiceStub
 DEFAULT_TARGET = "localhost:50051"
 TIMEOUT_S = 60.0
 GIVE_UP_AFTER_S = 300.0
-# So few that a call of them does not hold up other callers' queries for long.
+# Small enough that a call does not delay the queries of other callers for long.
 BATCH_TEXTS = 64
 WINDOW_DOCUMENTS = 4096
-# A vector takes some ten KB in Python.
+# Lower than WINDOW_DOCUMENTS, since a vector takes about 10 KB of memory in Python.
 WINDOW_TEXTS = 512
 WINDOW_BYTES = 32 << 20
 
 
 class Connection:
-    """A channel of either API, with the stubs of both services, in the process that opened it."""
+    """A channel of `grpc` or `grpc.aio` with the stubs of both services. Usable only in the process that opened it."""
 
     def __init__(self, api: Any, target: str, tls: channel.Files | None) -> None:
         check_process()
@@ -43,11 +43,11 @@ class Connection:
 
 
 class Base(Uncopyable):
-    """What both clients have: how the server is reached. The connection is opened by the first call."""
+    """Address, credentials and timeout of a client. The first call opens the connection."""
 
     def __init__(self, target: str, tls: TLS | bool, token: str | None, timeout: float) -> None:
         self._target = target
-        # Read now, so that a file that can't be read is an error of the constructor.
+        # Read here, so that the constructor raises OSError for an unreadable file.
         self._tls = channel.read_files(tls)
         self._metadata = channel.metadata(token)
         self._timeout = timeout
@@ -55,25 +55,25 @@ class Base(Uncopyable):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("the client is closed; make another one")
+            raise RuntimeError("the client is closed; create a new one")
 
 
 class Attempts:
-    """The attempts of one unary call, all of them within its timeout."""
+    """Retry state of one unary call. All attempts share the call's timeout."""
 
     def __init__(self, timeout: float) -> None:
         self._backoff = Backoff(timeout)
         self._deadline = time.monotonic() + timeout
 
-    def left(self) -> float:
-        """Seconds that the next one may take."""
+    def remaining(self) -> float:
+        """Returns the timeout of the next attempt in seconds."""
         return max(0.0, self._deadline - time.monotonic())
 
     def delay(self, error: Any) -> float:
-        """Seconds until the next one; raises the error if there is none."""
+        """Returns the delay before the next attempt in seconds. Raises the error if no attempt remains."""
         failure = from_grpc(error)
         delay = self._backoff.delay(failure)
-        if delay is None or delay >= self.left():
+        if delay is None or delay >= self.remaining():
             raise failure from None
         return delay
 
@@ -81,16 +81,16 @@ class Attempts:
 def ingest_window(
     collection: str, options: Mapping[str, Any], given: object, documents: int, size: int, first_number: int
 ) -> IngestWindow:
-    """Returns the window of an ingest. Raises ValueError for invalid options, TypeError for one document."""
-    messages.refuse_one_document(given)
+    """Returns the window of an ingest. Raises ValueError for invalid options, TypeError for a single document."""
+    messages.reject_single_document(given)
     if "first_sequence" in options:
-        raise ValueError("first_sequence: the client sets it; give first_number")
-    made = messages.fill_with_encoding(IngestOptions, {"collection": collection, **options})
-    return IngestWindow(made, documents, size, first_number)
+        raise ValueError("first_sequence: set by the client; pass first_number instead")
+    message = messages.fill_with_encoding(IngestOptions, {"collection": collection, **options})
+    return IngestWindow(message, documents, size, first_number)
 
 
 def encode_window(role: Role, options: Mapping[str, Any], given: object, texts: int, size: int) -> EncodeWindow:
-    """Returns the window of a stream of texts. Raises ValueError for invalid options, TypeError for one text."""
-    messages.refuse_one_text(given)
-    made = messages.fill_with_encoding(EncodeStreamOptions, {"role": role, **options})
-    return EncodeWindow(made, texts, size)
+    """Returns the window of a text stream. Raises ValueError for invalid options, TypeError for a single text."""
+    messages.reject_single_text(given)
+    message = messages.fill_with_encoding(EncodeStreamOptions, {"role": role, **options})
+    return EncodeWindow(message, texts, size)

@@ -1,11 +1,11 @@
-"""Texts that hold nothing to encode, by the server's own rule for every model (reason EMPTY_TEXT)."""
+"""Detects blank texts, with the rule by which the server rejects texts for every model (reason EMPTY_TEXT)."""
 
 from __future__ import annotations
 
 import re
 
-# White space, control characters, Unicode's Default_Ignorable_Code_Point, the interlinear annotation marks and the
-# blank braille pattern, as in src/types/blank.rs. Spelled out, since Python's str.isspace() and its Unicode tables
+# White space, control characters, Unicode's Default_Ignorable_Code_Point, the interlinear annotation characters and the
+# blank braille pattern, as in src/types/blank.rs. Listed explicitly because str.isspace() and Python's Unicode tables
 # differ from the server's.
 _BLANK = re.compile(
     "[\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f"
@@ -15,5 +15,5 @@ _BLANK = re.compile(
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text shows nothing: it is empty, or has only white space, control characters and invisible ones."""
+    """Returns whether a text is empty or contains only white space, control characters and invisible characters."""
     return _BLANK.fullmatch(text) is not None

@@ -60,16 +60,16 @@ if TYPE_CHECKING:
 
 
 class Client(Base):
-    """A client of one server. It may be used by several threads; `close` it, or use it in a `with` statement.
+    """A thread-safe client of one server. Call `close`, or use the client in a `with` statement.
 
-    The connection is opened by the first call, and in a forked process by the first call there. A client can't be
-    pickled: make one in each process.
+    The first call opens the connection; after a fork, the first call in the child opens a new one. A client can't be
+    pickled: create one in each process.
 
-    `target` is `host:port` or `unix:PATH`. `tls` is true for TLS with the authorities that gRPC brings along, or a
-    `TLS` with files of one's own. `token` goes with every call.
+    `target` is `host:port` or `unix:PATH`. `tls=True` trusts the root certificates bundled with gRPC; pass a `TLS` to use
+    other certificates. `token` is sent as bearer token with every call.
 
-    A unary call may take `timeout` seconds, in which it is retried while the server is unavailable or at capacity.
-    Every call raises a `SpladeError`, and ValueError or TypeError for arguments that can't be sent.
+    `timeout` is the maximum duration of a unary call in seconds, including retries. Calls are retried while the server is
+    unavailable or at capacity. A failed call raises a `SpladeError`; invalid arguments raise ValueError or TypeError.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Client(Base):
     ) -> None:
         super().__init__(target, tls, token, timeout)
         self._connections: dict[str, Connection] = {}
-        # Of the processes that this one was forked from. Kept, for closing them here would end calls there.
+        # Connections of parent processes. Kept open, because closing them here would end calls of the parent.
         self._inherited: list[Connection] = []
 
     def __enter__(self) -> Client:
@@ -92,7 +92,7 @@ class Client(Base):
         self.close()
 
     def close(self) -> None:
-        """Cancels the calls in progress, and closes the connection."""
+        """Cancels calls in progress and closes the connection."""
         self._closed = True
         connection = self._connections.pop("open", None)
         if connection is None:
@@ -103,7 +103,7 @@ class Client(Base):
             self._inherited.append(connection)
 
     def _connect(self) -> Connection:
-        """The connection of this process."""
+        """Returns the connection of this process, and creates it if necessary."""
         self._check_open()
         connection = self._connections.get("open")
         if connection is not None and connection.process != os.getpid():
@@ -112,11 +112,11 @@ class Client(Base):
             connection = None
         if connection is not None:
             return connection
-        made = Connection(grpc, self._target, self._tls)
-        # Without a lock, which another thread might hold at a fork: of two threads the first one's is kept.
-        connection = self._connections.setdefault("open", made)
-        if connection is not made:
-            made.channel.close()
+        created = Connection(grpc, self._target, self._tls)
+        # Not a lock, which another thread could hold during a fork. If two threads race, the first connection is kept.
+        connection = self._connections.setdefault("open", created)
+        if connection is not created:
+            created.channel.close()
         return connection
 
     @property
@@ -139,16 +139,16 @@ class Client(Base):
         progress: bool = False,
         **options: Unpack[IngestOptions],
     ) -> Ingest:
-        """Stores and deletes documents: an iterator of one final `Result` per item, in any order.
+        """Stores and deletes documents. Returns an iterator that yields one final `Result` per item, in any order.
 
-        Items are `Document`s, mappings with the fields of a document, and `Delete`s, applied in their order. Nothing
-        happens before the first result is requested; `client.ingest(…).wait()` runs to the end and returns the
-        summary.
+        Items are `Document`s, mappings with the fields of a document, and `Delete`s. The server applies them in order.
+        The ingest starts when the first result is requested; `client.ingest(…).wait()` runs it to the end and returns
+        the summary.
 
-        If the stream breaks, or if items fail through no fault of their own, the ingest reconnects and sends every item
-        again that is not durable. At most `window_documents` items of `window_bytes` in total, and one more, are taken
-        from the iterable ahead of the durable ones. `first_number` is the number of the first item: pass
-        `summary.durable + 1` to resume an earlier ingest with its numbers. `progress` shows a tqdm progress bar.
+        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that are
+        not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from the
+        iterable ahead of the last durable item. `first_number` is the number of the first item: pass
+        `summary.durable + 1` to continue the numbering of an earlier ingest. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately;
         both have a `summary`.
@@ -178,7 +178,7 @@ class Client(Base):
         timeout: float | None = None,
         **options: Unpack[EncodeOptions],
     ) -> Iterator[EncodedText]:
-        """As `encode`, with `batch_size` texts in memory. `timeout` is that of each batch."""
+        """Yields the vectors of texts, in order, with `batch_size` texts in memory. `timeout` applies to each batch."""
         return self._encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
 
     def _encode_each(
@@ -191,10 +191,10 @@ class Client(Base):
         skip_blank: bool = False,
         **options: Unpack[EncodeOptions],
     ) -> Iterator[EncodedText]:
-        """With `skip_blank` a blank text has a vector without terms, and is no error."""
-        how = messages.fill_with_encoding(encoder.EncodeRequest, {"role": role, **options})
+        """Implements `encode_each`. With `skip_blank`, a blank text yields an empty vector instead of an error."""
+        request_options = messages.fill_with_encoding(encoder.EncodeRequest, {"role": role, **options})
         for batch in messages.batches(texts, batch_size, skip_blank):
-            request = batch.request(how)
+            request = batch.request(request_options)
             try:
                 response = None if request is None else self._call(self._encoder.Encode, request, timeout)
             except SpladeError as error:
@@ -212,12 +212,12 @@ class Client(Base):
         progress: bool = False,
         **options: Unpack[EncodeOptions],
     ) -> EncodeStream:
-        """Encodes any number of texts: an iterator of one `Encoded` per text, in the order of the texts.
+        """Encodes any number of texts. Returns an iterator that yields one `Encoded` per text, in order.
 
-        Unlike with `encode`, an invalid text has an `error` and doesn't end the stream, and queries of others have
-        priority. Nothing happens before the first result is requested. If the stream breaks, or if texts fail through
-        no fault of their own, the texts without a result are sent again. At most `window_texts` texts of `window_bytes`
-        in total, and one more, wait for their results. `progress` shows a tqdm progress bar.
+        Unlike `encode`, an invalid text has an `error` and doesn't end the stream, and the server gives priority to
+        queries. The stream starts when the first result is requested. If it breaks or a text fails with a temporary
+        error, the texts without a result are resent. At most `window_texts` texts with a total of `window_bytes` bytes,
+        plus one, are in flight. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately.
         """
@@ -272,7 +272,7 @@ class Client(Base):
     ) -> list[StoredDocument | None]:
         """Returns documents by id, in the order of the ids; None for an id without a document.
 
-        Makes a call per 1,000 ids or 3 MiB; `timeout` is that of each call.
+        Makes one call per 1,000 ids or 3 MiB of documents; `timeout` applies to each call.
         """
         lookup = messages.Lookup(collection, ids, options)
         while (request := lookup.request()) is not None:
@@ -287,10 +287,10 @@ class Client(Base):
         timeout: float | None = None,
         **options: Unpack[ReturnOptions],
     ) -> Iterator[StoredDocument]:
-        """Iterates over the documents of a collection, ordered by the ids of their points.
+        """Iterates over the documents of a collection, ordered by point id.
 
-        `page_size` documents (1 to 1,000, default 100) are fetched per call; `timeout` is that of each call. A document
-        that is written meanwhile may be missing.
+        Fetches `page_size` documents per call (1 to 1,000, default 100); `timeout` applies to each call. Documents that
+        are written during the iteration may be missing.
         """
         return self._list_documents(messages.list_documents_request(collection, page_size, options), timeout)
 
@@ -311,21 +311,21 @@ class Client(Base):
         required_features: Sequence[str] | None = None,
         timeout: float | None = None,
     ) -> Collection:
-        """Creates a collection. `model` names the model that will write it; default: the server's default model.
+        """Creates a collection. `model` names the model that writes it; default: the server's default model.
 
-        Raises `AlreadyExists` if there is one of this name. A retry after a lost response may raise it, too.
+        Raises `AlreadyExists` if a collection has this name, which is also possible if a retry follows a lost response.
         """
         request = messages.create_collection_request(name, model, options, required_features)
         response = self._call(self._index.CreateCollection, request, timeout)
         return messages.collection(response.collection)
 
     def get_collection(self, collection: str, *, timeout: float | None = None) -> Collection:
-        """Describes a collection, which may be named by an alias."""
+        """Describes a collection, by its name or an alias."""
         request = index.GetCollectionRequest(collection=collection)
         return messages.collection((self._call(self._index.GetCollection, request, timeout)).collection)
 
     def list_collections(self, *, timeout: float | None = None) -> list[Collection]:
-        """Returns all collections, ordered by name. `timeout` is that of each page."""
+        """Returns all collections, ordered by name. `timeout` applies to each page."""
         request = index.ListCollectionsRequest()
         collections: list[Collection] = []
         while True:
@@ -336,7 +336,7 @@ class Client(Base):
             request.page_token = response.next_page_token
 
     def set_alias(self, alias: str, collection: str, *, timeout: float | None = None) -> None:
-        """Creates an alias, or moves it to another collection in one step."""
+        """Creates an alias, or moves it to another collection atomically."""
         request = index.SetAliasRequest(alias=alias, collection=collection)
         self._call(self._index.SetAlias, request, timeout)
 
@@ -345,7 +345,7 @@ class Client(Base):
         self._call(self._index.DeleteAlias, index.DeleteAliasRequest(alias=alias), timeout)
 
     def list_aliases(self, *, timeout: float | None = None) -> list[Alias]:
-        """Returns all aliases, ordered by name. `timeout` is that of each page."""
+        """Returns all aliases, ordered by name. `timeout` applies to each page."""
         request = index.ListAliasesRequest()
         aliases: list[Alias] = []
         while True:
@@ -360,6 +360,6 @@ class Client(Base):
         while True:
             try:
                 with call_in_progress():
-                    return method(request, timeout=attempts.left(), metadata=self._metadata)
+                    return method(request, timeout=attempts.remaining(), metadata=self._metadata)
             except grpc.RpcError as error:
                 time.sleep(attempts.delay(error))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from splade_sidecar.types import Summary
 
 STATUS_KEY = "grpc-status-details-bin"
-# Messages of gRPC for C++ when the peer, or a proxy, dropped the stream. Its asyncio API reports the last one if that
-# becomes known during a send.
+# Fragments of gRPC core's messages for a stream that the peer or a proxy has dropped. The asyncio API reports the last one
+# if the drop is detected during a send.
 DROPPED = ("RST_STREAM", "Stream removed", "Internal error from Core")
 
 
@@ -116,17 +116,17 @@ class SpladeError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call may succeed later."""
+        """Whether a retry of the call may succeed."""
         if self.code is grpc.StatusCode.UNAVAILABLE:
             return True
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            # Without a delay, the message is too large.
+            # RESOURCE_EXHAUSTED without a RetryInfo means that a message is too large.
             return self.retry_after is not None
         return not self.reason and any(word in self.message for word in DROPPED)
 
 
 def _restore(kind: type[SpladeError], *arguments: Any) -> SpladeError:
-    """Makes an error of a class whose own __init__ may take other arguments."""
+    """Creates an error without calling the __init__ of its class, which may take other arguments."""
     error = kind.__new__(kind)
     SpladeError.__init__(error, *arguments)
     return error
@@ -221,11 +221,11 @@ class Internal(SpladeError):
 
 
 class ItemFailed(SpladeError):
-    """An item of a stream FAILED: it is not at fault, and is sent again. Raised only inside the client."""
+    """Temporary failure of a stream's item (status FAILED); the item is resent. Raised only inside the client."""
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call may succeed later."""
+        """Whether a retry of the call may succeed."""
         return True
 
 
@@ -258,7 +258,7 @@ def status_code(number: int) -> grpc.StatusCode:
 
 
 def from_grpc(error: Any) -> SpladeError:
-    """Converts an error of gRPC, of the synchronous or the asyncio API."""
+    """Converts an error of the synchronous or the asyncio gRPC API."""
     code = error.code()
     reason, retry_after = "", None
     metadata: dict[str, str] = {}
@@ -267,7 +267,7 @@ def from_grpc(error: Any) -> SpladeError:
         if key != STATUS_KEY:
             continue
         for detail in details.Status.FromString(value).details:
-            # The last segment of the type URL is the name of the type.
+            # The last segment of a type URL is the type's name.
             kind = detail.type_url.rpartition("/")[2]
             if kind == "google.rpc.ErrorInfo":
                 info = details.ErrorInfo.FromString(detail.value)

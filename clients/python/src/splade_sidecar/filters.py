@@ -1,4 +1,4 @@
-"""Filters: short forms of Python values, converted to the form of the contract."""
+"""Filters: conversion of Python values to messages of the API."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from google.protobuf.message import Message
 
 from splade_sidecar.ids import document_id
 from splade_sidecar.payload import plain_value
-from splade_sidecar.refusal import Unsendable, kind
+from splade_sidecar.validation import InvalidValueError, describe_type
 
 VALUE_KINDS = ("keyword", "integer", "boolean")
 LIST_KINDS = ("keywords", "integers")
 
 
 def expand_filter(given: Any, path: str) -> Any:
-    """Returns a filter in which every test has the form of the contract.
+    """Expands the short forms of a filter to the JSON form of the `Filter` message.
 
-    The short forms are `"match": value`, `"match_any": [values]`, `"match_none": [values]` and `"has_id": [ids]`. Ids
-    have the forms that every call takes. Raises ValueError, naming the path, for a value that has no such form.
+    The short forms are `"match": value`, `"match_any": [values]`, `"match_none": [values]` and `"has_id": [ids]`, with
+    ids in every form that other calls accept. Raises ValueError, naming the path, for a value of another type.
     """
     if isinstance(given, Message):
         return json_format.MessageToDict(given, preserving_proto_field_name=True)
@@ -49,7 +49,7 @@ def _has_keys(value: Any, names: tuple[str, ...]) -> bool:
 
 def _list(given: Any, path: str) -> list[Any]:
     if isinstance(given, (str, bytes, bytearray, Mapping, Message)) or not isinstance(given, Iterable):
-        raise Unsendable(path, f"it is {kind(given)}; give a list")
+        raise InvalidValueError(path, f"it is {describe_type(given)}; give a list")
     return list(given)
 
 
@@ -63,19 +63,19 @@ def _match_list(given: Any, path: str) -> dict[str, Any]:
     values = [_value(each, f"{path}[{index}]") for index, each in enumerate(_list(given, path))]
     types = {type(value) for value in values}
     if bool in types:
-        raise Unsendable(path, "it has booleans; use `match` with one boolean")
+        raise InvalidValueError(path, "lists of booleans are not supported; use `match` with one boolean")
     if len(types) > 1:
-        raise Unsendable(path, "it has strings and integers; give values of one type, in a condition for each type")
+        raise InvalidValueError(path, "mixes strings and integers; use one condition per type")
     return {"integers" if types == {int} else "keywords": values}
 
 
 def _value(given: Any, path: str) -> Any:
-    """Returns a value as payloads store it: a str, an int or a bool."""
+    """Converts a value to the type in which payloads store it: str, int or bool."""
     value = plain_value(given, path)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     if isinstance(value, float):
-        raise Unsendable(path, "it is a fraction; use `range` with `gte` and `lte`")
+        raise InvalidValueError(path, "fractional numbers can't be matched; use `range` with `gte` and `lte`")
     if not isinstance(value, (str, int)):
-        raise Unsendable(path, f"it is {kind(given)}; give a str, an int or a bool")
+        raise InvalidValueError(path, f"it is {describe_type(given)}; give a str, an int or a bool")
     return value

@@ -17,10 +17,10 @@ from splade_sidecar.types import EncodedText
 
 
 class _Embedder:
-    """What both have: the server and the model, and a client that is made when it is needed first.
+    """Base of both components: connection parameters, serialization, and a client that is created on first use.
 
-    `tls_ca` is a file with the authorities of the server's certificate; without one the connection is plain. `model` is
-    the name of one of the server's models; None is its default. Raises `SpladeError` when it runs.
+    `model` is the name of a model of the server; default: the server's default model. `tls_ca` is a PEM file with the
+    trusted authorities; None = plaintext. `run` raises `SpladeError`.
     """
 
     def __init__(
@@ -34,18 +34,17 @@ class _Embedder:
         self._client: Client | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # The copy makes a client of its own.
+        # A client can't be copied or pickled; the copy creates a new one.
         return {**self.__dict__, "_client": None}
 
     def to_dict(self) -> dict[str, Any]:
-        """The component as a pipeline's file holds it; of the token, where it is read from."""
+        """Serializes the component. The token is serialized as the source to read it from, not as its value."""
         token = self.token.to_dict() if self.token else None
-        made = default_to_dict(self, target=self.target, model=self.model, tls_ca=self.tls_ca, token=token)
-        return dict(made)
+        return dict(default_to_dict(self, target=self.target, model=self.model, tls_ca=self.tls_ca, token=token))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Any:
-        """The reverse of `to_dict`."""
+        """Deserializes a component that `to_dict` serialized."""
         deserialize_secrets_inplace(data["init_parameters"], keys=["token"])
         return default_from_dict(cls, data)
 
@@ -58,12 +57,12 @@ class _Embedder:
 
 @component
 class SpladeSparseDocumentEmbedder(_Embedder):
-    """Gives each document its sparse embedding."""
+    """Computes the sparse embedding of each document."""
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
     def run(self, documents: list[Document]) -> dict[str, list[Document]]:
-        """New documents, in order. A document whose content is absent or blank comes back without an embedding."""
-        # All of them, so that an error names the document by its index.
+        """Returns copies with embeddings, in order. Documents with absent or blank content are returned without one."""
+        # Includes documents without content, so that the indices in errors are those of `documents`.
         texts = ["" if document.content is None else document.content for document in documents]
         encoded = self._open()._encode_each(texts, "document", model=self.model, skip_blank=True)
         return {
@@ -76,11 +75,11 @@ class SpladeSparseDocumentEmbedder(_Embedder):
 
 @component
 class SpladeSparseTextEmbedder(_Embedder):
-    """Gives a query its sparse embedding."""
+    """Computes the sparse embedding of a query."""
 
     @component.output_types(sparse_embedding=SparseEmbedding)  # type: ignore[untyped-decorator]
     def run(self, text: str) -> dict[str, SparseEmbedding]:
-        """The embedding of the query; of a blank one it is empty."""
+        """Returns the embedding of the query. A blank query has an empty embedding."""
         [encoded] = self._open()._encode_each([text], "query", model=self.model, skip_blank=True)
         return {"sparse_embedding": _embedding(encoded)}
 

@@ -1,4 +1,4 @@
-"""Ids as Python has them, and as the contract has them. The table of all kinds is tests/data/id_forms/ids.json."""
+"""Conversion of document ids between Python types and messages. tests/data/id_forms/ids.json lists all forms."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from splade_sidecar.integers import integer
-from splade_sidecar.refusal import Unsendable, plain_str, printable
+from splade_sidecar.integers import check_integer
+from splade_sidecar.validation import InvalidValueError, plain_str, printable
 from splade_sidecar.types import DocumentId, Key
 from splade_sidecar.v1 import document_pb2 as documents
 
-# The only spelling of a UUID that is one in a plain string: 32 hexadecimal digits are more often a hash.
+# Only a hyphenated string is a UUID: 32 hexadecimal digits without hyphens are more often a hash.
 HYPHENATED = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_NUM = 2**64 - 1
-EXPECTED = 'give an int from 0 to 2**64 - 1, a UUID, a str, or a mapping such as {"key": "a name"}'
+EXPECTED = 'expected an int from 0 to 2**64 - 1, a UUID, a str, or a mapping such as {"key": "a name"}'
 
 
 def document_id(given: Any, field: str = "id") -> documents.DocumentId:
-    """The contract's form of an id. Raises Unsendable for what is none."""
+    """Converts an id to a message. Raises InvalidValueError for an invalid id."""
     if isinstance(given, Key):
         return documents.DocumentId(key=plain_str(given, field))
     if isinstance(given, str):
@@ -31,7 +31,7 @@ def document_id(given: Any, field: str = "id") -> documents.DocumentId:
         return documents.DocumentId(uuid=str(given))
     if isinstance(given, documents.DocumentId):
         if given.WhichOneof("kind") is None:
-            raise Unsendable(field, f"it is an empty DocumentId; {EXPECTED}")
+            raise InvalidValueError(field, f"the DocumentId is empty; {EXPECTED}")
         return given
     if isinstance(given, Mapping):
         return _explicit(given, field)
@@ -39,17 +39,17 @@ def document_id(given: Any, field: str = "id") -> documents.DocumentId:
 
 
 def _explicit(given: Mapping[Any, Any], field: str) -> documents.DocumentId:
-    """An id in the contract's form, with exactly one field."""
+    """Converts a mapping with exactly one field of the `DocumentId` message."""
     names = list(given)
     if len(names) != 1 or names[0] not in ("num", "uuid", "key"):
-        raise Unsendable(field, f"it is a mapping without exactly one of `num`, `uuid` and `key`; {EXPECTED}")
+        raise InvalidValueError(field, f"the mapping must have exactly one of `num`, `uuid` and `key`; {EXPECTED}")
     [name] = names
     value = given[name]
     if name == "num":
         if isinstance(value, str):
-            # The JSON form of the contract has numbers of 64 bits as strings.
+            # protobuf's JSON mapping represents 64-bit integers as strings.
             if not re.fullmatch("[0-9]{1,20}", value):
-                raise Unsendable(f"{field}.num", f"`{printable(value)}` is no number of 64 bits; {EXPECTED}")
+                raise InvalidValueError(f"{field}.num", f"`{printable(value)}` is not a 64-bit integer; {EXPECTED}")
             value = int(value)
         return documents.DocumentId(num=_num(value, f"{field}.num"))
     if name == "uuid" and isinstance(value, UUID):
@@ -59,11 +59,11 @@ def _explicit(given: Mapping[Any, Any], field: str) -> documents.DocumentId:
 
 
 def _num(given: Any, field: str) -> int:
-    return integer(given, field, 0, MAX_NUM, EXPECTED)
+    return check_integer(given, field, 0, MAX_NUM, EXPECTED)
 
 
 def python_id(given: documents.DocumentId) -> DocumentId | None:
-    """An id as Python has it. Sent again, it is the same id: a name in the form of a UUID is a `Key`."""
+    """Converts an id of a response. The result identifies the same document in a request: a key in UUID form is a `Key`."""
     kind = given.WhichOneof("kind")
     if kind is None:
         return None

@@ -1,4 +1,4 @@
-"""An ingest: its window, and the iterators of its results."""
+"""Ingests: the window of operations in flight and the iterators of results."""
 
 from __future__ import annotations
 
@@ -8,55 +8,55 @@ from typing import Any
 from splade_sidecar import messages
 from splade_sidecar.aio_stream import AsyncStream
 from splade_sidecar.ids import python_id
-from splade_sidecar.refusal import Unsendable
+from splade_sidecar.validation import InvalidValueError
 from splade_sidecar.stream import Stream
 from splade_sidecar.types import Delete, Document, Result, Summary
 from splade_sidecar.v1 import index_service_pb2 as index
-from splade_sidecar.window import MAX_ITEM_BYTES, Entry, Refused, Window, too_long
+from splade_sidecar.window import MAX_ITEM_BYTES, Entry, RejectedItem, Window, too_long
 
 Documents = Iterable[Document | Delete | Mapping[str, Any]]
 AsyncDocuments = AsyncIterable[Document | Delete | Mapping[str, Any]]
 
 
 class IngestWindow(Window[Result]):
-    """The operations that are not durable. Results are reported as they arrive, each once."""
+    """Operations that are not durable. Each result is reported once, as soon as it arrives."""
 
     noun = "document"
 
     def __init__(self, options: index.IngestOptions, max_documents: int, max_bytes: int, first_number: int = 1) -> None:
         if first_number < 1:
-            raise ValueError("first_number: at least 1")
+            raise ValueError("first_number: must be at least 1")
         super().__init__(max_documents, max_bytes, first_number)
         self.summary: Summary = Summary(durable=first_number - 1)
         self._options = options
-        self._refused_results: list[Result] = []
-        # Every item up to this number that was rejected here has been reported.
-        self._reported_refused = 0
-        # The largest `durable_through` of all streams. Sequence numbers are the same in all of them.
+        self._rejected_results: list[Result] = []
+        # Rejections by the client are reported up to this item number.
+        self._reported_rejections = 0
+        # Highest `durable_through` of all streams. An operation has the same sequence number on each stream.
         self._durable_through = first_number - 1
 
-    def _make(self, given: Document | Delete | Mapping[str, Any]) -> tuple[index.Operation, int]:
-        made = messages.operation(given)
-        return made, made.ByteSize()
+    def _prepare(self, given: Document | Delete | Mapping[str, Any]) -> tuple[index.Operation, int]:
+        operation = messages.operation(given)
+        return operation, operation.ByteSize()
 
-    def _too_large(self, item: index.Operation, size: int) -> Refused:
+    def _too_large(self, item: index.Operation, size: int) -> RejectedItem:
         if len(item.upsert.text.encode()) > MAX_ITEM_BYTES:
             error = too_long(size)
         else:
-            problem = f"it has {size} bytes, and a message takes {MAX_ITEM_BYTES}; make the payload smaller"
-            error = Unsendable("", problem)
+            problem = f"the document has {size} bytes; the maximum is {MAX_ITEM_BYTES}; reduce the payload"
+            error = InvalidValueError("", problem)
         kind = item.WhichOneof("kind")
         id = item.delete_document.id if kind == "delete_document" else item.upsert.id
-        # A position may be the field that is too large.
-        return Refused(error.item_error(), python_id(id), item.position[:256])
+        # Truncated to its maximum length, because the position may be the field that is too large.
+        return RejectedItem(error.item_error(), python_id(id), item.position[:256])
 
     @property
     def progress(self) -> int:
         """Number of durable operations."""
         return self._durable_through
 
-    def settle(self, response: index.IngestResponse) -> list[Result]:
-        """Returns new final results, in the order in which they arrived."""
+    def process(self, response: index.IngestResponse) -> list[Result]:
+        """Returns new final results, in order of arrival."""
         if response.HasField("opened"):
             self._open(response.opened)
         if response.HasField("draining"):
@@ -66,51 +66,51 @@ class IngestWindow(Window[Result]):
             if given.status == index.OPERATION_STATUS_FAILED:
                 self._failed(given.error)
                 continue
-            entry = self._unanswered(given.sequence)
+            entry = self._find_pending(given.sequence)
             if entry is None:
                 continue
-            entry.answer = messages.result(given, entry.number)
-            self.summary.add(entry.answer)
-            new.append(entry.answer)
+            entry.result = messages.result(given, entry.number)
+            self.summary.add(entry.result)
+            new.append(entry.result)
         last_sent = self._first_sequence + len(self._sent) - 1
         self._durable_through = max(self._durable_through, min(response.durable_through, last_sent))
-        return new + self.settle_refused()
+        return new + self.collect_rejected()
 
     def _open(self, opened: index.IngestOpened) -> None:
-        """Binds later streams to the collection that the first one opened."""
+        """Restricts later streams to the incarnation of the collection that the first stream opened."""
         self._options.create_collection = False
         self._options.ClearField("collection_options")
         if not self._options.expected_incarnation:
             self._options.expected_incarnation = opened.collection.incarnation
         self.summary.incarnation = opened.collection.incarnation
 
-    def settle_refused(self) -> list[Result]:
-        """Returns the results of items that were rejected here, in their order."""
-        new, self._refused_results = self._refused_results, []
+    def collect_rejected(self) -> list[Result]:
+        """Returns the results of items that the client rejected, in order, and removes completed items."""
+        new, self._rejected_results = self._rejected_results, []
         for result in new:
             self.summary.add(result)
-            self._reported_refused = result.number
+            self._reported_rejections = result.number
         while self._entries and self._is_done(self._entries[0]):
             entry = self._pop()
             self.summary.position = entry.item.position
-            if entry.answer is None:
+            if entry.result is None:
                 self.summary.omitted += 1
         self.summary.durable = self.done
         return new
 
     def _is_done(self, entry: Entry) -> bool:
-        if isinstance(entry.item, Refused):
-            return entry.number <= self._reported_refused
+        if isinstance(entry.item, RejectedItem):
+            return entry.number <= self._reported_rejections
         return entry.sequence <= self._durable_through
 
     @property
-    def has_refused(self) -> bool:
-        """Whether `settle_refused` has results."""
-        return bool(self._refused_results)
+    def has_rejected(self) -> bool:
+        """Returns whether `collect_rejected` has results."""
+        return bool(self._rejected_results)
 
-    def _refusal(self, number: int, refused: Refused) -> Result:
-        result = Result(number, refused.id, "rejected", refused.error, None, refused.position)
-        self._refused_results.append(result)
+    def _rejection_result(self, number: int, rejected: RejectedItem) -> Result:
+        result = Result(number, rejected.id, "rejected", rejected.error, None, rejected.position)
+        self._rejected_results.append(result)
         return result
 
     def _start(self) -> int:
@@ -133,7 +133,7 @@ class Ingest(Stream[Result]):
     summary: Summary
 
     def wait(self) -> Summary:
-        """Ingests everything, and returns the summary."""
+        """Runs the ingest to the end and returns the summary."""
         for _ in self:
             pass
         return self.summary
@@ -145,7 +145,7 @@ class AsyncIngest(AsyncStream[Result]):
     summary: Summary
 
     async def wait(self) -> Summary:
-        """Ingests everything, and returns the summary."""
+        """Runs the ingest to the end and returns the summary."""
         async for _ in self:
             pass
         return self.summary

@@ -1,4 +1,4 @@
-"""A sparse embedding for `langchain-qdrant`: `QdrantVectorStore(…, sparse_embedding=SpladeSparseEmbeddings())`."""
+"""LangChain adapter: `QdrantVectorStore(…, sparse_embedding=SpladeSparseEmbeddings())` of `langchain-qdrant`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from splade_sidecar.types import EncodedText, Role
 
 
 class SpladeSparseEmbeddings(SparseEmbeddings):  # type: ignore[misc]
-    """Sparse vectors of a server, for retrieval modes SPARSE and HYBRID.
+    """Sparse embeddings computed by a server, for the retrieval modes SPARSE and HYBRID.
 
-    `model` is the name of one of its models; None is its default. `client` and `async_client` take the place of
-    `target`. Without an asyncio client, asynchronous calls run the synchronous one in a thread. A blank text has a
-    vector without terms. Raises `SpladeError`. It can be pickled if it was made without clients.
+    `model` is the name of a model of the server; default: the server's default model. `client` and `async_client` replace
+    `target`. Without `async_client`, asynchronous calls run the synchronous client in a thread. A blank text has an empty
+    vector. Methods raise `SpladeError`. Instances without `client` and `async_client` can be pickled.
     """
 
     def __init__(
@@ -28,37 +28,37 @@ class SpladeSparseEmbeddings(SparseEmbeddings):  # type: ignore[misc]
         client: Client | None = None,
         async_client: AsyncClient | None = None,
     ) -> None:
-        self._made = None if client else Client(target)
+        self._own_client = None if client else Client(target)
         self._target, self._client, self._async_client, self._model = target, client, async_client, model
 
     def __getstate__(self) -> dict[str, Any]:
-        # The copy makes a client of its own; one that was given can't be pickled, and says so.
-        return {**self.__dict__, "_made": None}
+        # The copy creates its own client. Pickling a client that the caller passed raises TypeError.
+        return {**self.__dict__, "_own_client": None}
 
     def embed_documents(self, texts: list[str]) -> list[SparseVector]:
-        """One vector a document, in order."""
+        """Returns the vector of each document, in order."""
         return self._embed(texts, "document")
 
     def embed_query(self, text: str) -> SparseVector:
-        """The query's vector."""
+        """Returns the vector of a query."""
         return self._embed([text], "query")[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[SparseVector]:
-        """The same as `embed_documents`."""
+        """Returns the vector of each document, in order."""
         if self._async_client is None:
             return await super().aembed_documents(texts)  # type: ignore[no-any-return]
         return await self._aembed(self._async_client, texts, "document")
 
     async def aembed_query(self, text: str) -> SparseVector:
-        """The same as `embed_query`."""
+        """Returns the vector of a query."""
         if self._async_client is None:
             return await super().aembed_query(text)
         return (await self._aembed(self._async_client, [text], "query"))[0]
 
     def _embed(self, texts: list[str], role: Role) -> list[SparseVector]:
-        client = self._client or self._made
+        client = self._client or self._own_client
         if client is None:
-            client = self._made = Client(self._target)
+            client = self._own_client = Client(self._target)
         return [_vector(one) for one in client._encode_each(texts, role, model=self._model, skip_blank=True)]
 
     async def _aembed(self, client: AsyncClient, texts: list[str], role: Role) -> list[SparseVector]:

@@ -8,24 +8,25 @@ from splade_sidecar.client import Client
 from splade_sidecar.types import Role
 
 SparseEncoder = Callable[[list[str]], tuple[list[list[int]], list[list[float]]]]
-"""Texts to the indices and the weights of each, in order."""
+"""Function that returns the vocabulary ids and the weights of each text, in order."""
 
 
 def sparse_doc_fn(client: Client, model: str | None = None) -> SparseEncoder:
-    """Encodes the texts of nodes. `model` is the name of one of the server's models; None is its default.
+    """Returns a function that encodes the texts of nodes.
 
-    A blank text has no terms. The function can't be pickled, since the client can't.
+    `model` is the name of a model of the server; default: the server's default model. A blank text has an empty vector.
+    The function can't be pickled, because the client can't.
     """
     return _Encoder(client, "document", model)
 
 
 def sparse_query_fn(client: Client, model: str | None = None) -> SparseEncoder:
-    """Encodes queries."""
+    """Returns a function that encodes queries. `model` is as in `sparse_doc_fn`."""
     return _Encoder(client, "query", model)
 
 
 class _Encoder:
-    """A class, so that pickling fails with the client's own words."""
+    """Encodes texts. A class and not a closure, so that pickling raises the client's own error."""
 
     def __init__(self, client: Client, role: Role, model: str | None) -> None:
         self._client, self._role, self._model = client, role, model

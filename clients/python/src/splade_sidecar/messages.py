@@ -16,9 +16,9 @@ from splade_sidecar.blank import is_blank
 from splade_sidecar.errors import FieldViolation, Internal, SpladeError, status_code
 from splade_sidecar.filters import expand_filter
 from splade_sidecar.ids import document_id, python_id
-from splade_sidecar.integers import integer
+from splade_sidecar.integers import check_integer
 from splade_sidecar.payload import MAX_INTEGER, MIN_INTEGER, parse_payload, payload_json, plain_value
-from splade_sidecar.refusal import Unsendable, UnsendableDocument, kind, plain_str, printable
+from splade_sidecar.validation import InvalidValueError, InvalidItemError, describe_type, plain_str, printable
 from splade_sidecar.types import (
     Alias,
     Collection,
@@ -95,7 +95,7 @@ def message(cls: type[M], given: M | Mapping[str, Any], name: str) -> M:
     if isinstance(given, cls):
         return given
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name}: it is {kind(given)}; give a {cls.__name__} or a mapping")
+        raise TypeError(f"{name}: it is {describe_type(given)}; give a {cls.__name__} or a mapping")
     return _parse(cls, given, name)
 
 
@@ -121,7 +121,7 @@ def collection_options(
         return given
     fields: Any = asdict(given) if isinstance(given, CollectionOptions) else given
     if not isinstance(fields, Mapping):
-        raise TypeError(f"{name}: it is {kind(given)}; give CollectionOptions or a mapping")
+        raise TypeError(f"{name}: it is {describe_type(given)}; give CollectionOptions or a mapping")
     fields = dict(fields)
     choices: tuple[tuple[str, str, Mapping[Any, Any]], ...] = (
         ("sparse_vectors", "datatype", DATATYPES),
@@ -135,7 +135,7 @@ def collection_options(
 
 
 def _with_choice(given: Any, option: str, names: Mapping[Any, Any]) -> Any:
-    """Returns the options of one vector, with the number of the enum in place of the short name."""
+    """Returns the options of one vector, with the number of the enum in position of the short name."""
     fields = asdict(given) if isinstance(given, (SparseVectorOptions, DenseVectorOptions)) else given
     if not isinstance(fields, Mapping) or fields.get(option) not in names:
         return fields
@@ -168,26 +168,26 @@ def fill(cls: type[M], options: Mapping[str, Any]) -> M:
 
 
 def split(options: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the options with these names, and the others, without those that are None."""
+    """Returns the options with these names, and the remaining, without those that are None."""
     given = {name: value for name, value in options.items() if value is not None}
     return {name: given.pop(name) for name in names if name in given}, given
 
 
 def fill_with_encoding(cls: type[M], options: Mapping[str, Any]) -> M:
     """Returns a message of options in which the encoding options are one field, `encoding`."""
-    encoding, others = split(options, ENCODING_FIELDS)
+    encoding, remaining = split(options, ENCODING_FIELDS)
     if encoding:
-        others["encoding"] = fill(encoding_pb2.EncodingOptions, encoding)
-    return fill(cls, others)
+        remaining["encoding"] = fill(encoding_pb2.EncodingOptions, encoding)
+    return fill(cls, remaining)
 
 
 def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
     """Returns the operation of an item of an ingest.
 
-    Raises UnsendableDocument, with the id and position if they can be read, for an item that can't be sent.
+    Raises InvalidItemError, with the id and position if they can be read, for an item that can't be sent.
     """
     fields = _fields(given)
-    made = index.Operation()
+    converted = index.Operation()
     id = document_pb2.DocumentId()
     position: Any = ""
     try:
@@ -195,23 +195,23 @@ def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
         if fields.get("id") is not None:
             id = document_id(fields["id"])
         if position is not None:
-            made.position = plain_str(position, "position")
+            converted.position = plain_str(position, "position")
         if isinstance(given, Delete):
             if id.WhichOneof("kind") is None:
-                raise Unsendable("id", "it is None; give the id of the document to delete")
-            made.delete_document.id.CopyFrom(id)
+                raise InvalidValueError("id", "it is None; give the id of the document to delete")
+            converted.delete_document.id.CopyFrom(id)
             if fields.get("version") is not None:
-                made.delete_document.version = _version(fields["version"])
+                converted.delete_document.version = _version(fields["version"])
         else:
-            made.upsert.CopyFrom(_document(fields))
+            converted.upsert.CopyFrom(_document(fields))
             if id.WhichOneof("kind") is not None:
-                made.upsert.id.CopyFrom(id)
+                converted.upsert.id.CopyFrom(id)
     except MemoryError:
         raise
     except Exception as error:
         readable = position if isinstance(position, str) else ""
-        raise UnsendableDocument(error, python_id(id), readable) from None
-    return made
+        raise InvalidItemError(error, python_id(id), readable) from None
+    return converted
 
 
 def _document(fields: Mapping[str, Any]) -> document_pb2.Document:
@@ -221,22 +221,22 @@ def _document(fields: Mapping[str, Any]) -> document_pb2.Document:
         name = unknown[0]
         shown = printable(name if isinstance(name, str) else repr(name))
         problem = f"a document has no such field; it has {', '.join(DOCUMENT_FIELDS)}; move it into payload"
-        raise Unsendable(shown, problem)
+        raise InvalidValueError(shown, problem)
     if "text" not in fields:
-        raise Unsendable("text", "it is missing; give a str")
-    made = document_pb2.Document(text=plain_str(fields["text"], "text"))
+        raise InvalidValueError("text", "it is missing; give a str")
+    converted = document_pb2.Document(text=plain_str(fields["text"], "text"))
     if fields.get("payload") is not None:
-        made.payload_json = payload_json(fields["payload"])
+        converted.payload_json = payload_json(fields["payload"])
     if fields.get("dense_vectors") is not None:
-        _fill_dense_vectors(made, fields["dense_vectors"])
+        _fill_dense_vectors(converted, fields["dense_vectors"])
     if fields.get("version") is not None:
-        made.version = _version(fields["version"])
-    return made
+        converted.version = _version(fields["version"])
+    return converted
 
 
 def _version(given: Any) -> int:
     """Returns the version of a document or a deletion."""
-    return integer(given, "version", MIN_INTEGER, MAX_INTEGER, "give an int of 64 bits, such as time.time_ns()")
+    return check_integer(given, "version", MIN_INTEGER, MAX_INTEGER, "give an int of 64 bits, such as time.time_ns()")
 
 
 def _fields(given: Document | Delete | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -246,18 +246,18 @@ def _fields(given: Document | Delete | Mapping[str, Any]) -> Mapping[str, Any]:
         return {"id": given.id, "position": given.position, "version": given.version}
     if isinstance(given, Mapping):
         return given
-    problem = f"it is {kind(given)}; give a Document, a Delete, or a mapping with {', '.join(DOCUMENT_FIELDS)}"
-    raise Unsendable("", problem)
+    problem = f"it is {describe_type(given)}; give a Document, a Delete, or a mapping with {', '.join(DOCUMENT_FIELDS)}"
+    raise InvalidValueError("", problem)
 
 
-def _fill_dense_vectors(made: document_pb2.Document, given: Any) -> None:
+def _fill_dense_vectors(converted: document_pb2.Document, given: Any) -> None:
     if not isinstance(given, Mapping):
-        raise Unsendable("dense_vectors", f"it is {kind(given)}; give a mapping of names to sequences of floats")
+        raise InvalidValueError("dense_vectors", f"it is {describe_type(given)}; give a mapping of names to sequences of floats")
     for name, values in given.items():
         if not isinstance(name, str):
-            raise Unsendable("dense_vectors", f"it has a key of type {type(name).__name__}; make every name a str")
+            raise InvalidValueError("dense_vectors", f"it has a key of type {type(name).__name__}; make every name a str")
         field = f"dense_vectors.{printable(name)}"
-        made.dense_vectors[plain_str(name, field)].values.extend(_floats(values, field))
+        converted.dense_vectors[plain_str(name, field)].values.extend(_floats(values, field))
 
 
 def _floats(given: Any, field: str) -> list[float]:
@@ -265,29 +265,29 @@ def _floats(given: Any, field: str) -> list[float]:
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, (str, bytes, bytearray, Mapping, Set)) or not isinstance(given, Iterable):
-        raise Unsendable(field, f"it is {kind(given)}; give a sequence of floats")
+        raise InvalidValueError(field, f"it is {describe_type(given)}; give a sequence of floats")
     floats = []
-    for place, value in enumerate(given):
+    for position, value in enumerate(given):
         if type(value) is not float:
             # float() would take text and truth values too.
             if isinstance(value, (str, bytes, bytearray, bool)) or not hasattr(value, "__float__"):
                 if not hasattr(value, "__index__") or isinstance(value, bool):
-                    raise Unsendable(f"{field}[{place}]", f"it is {kind(value)}; give a float")
+                    raise InvalidValueError(f"{field}[{position}]", f"it is {describe_type(value)}; give a float")
             try:
                 value = float(value)
             except (TypeError, ValueError, OverflowError) as error:
-                raise Unsendable(f"{field}[{place}]", f"it is no float: {error}; give a finite number") from None
+                raise InvalidValueError(f"{field}[{position}]", f"it is no float: {error}; give a finite number") from None
         floats.append(value)
     return floats
 
 
-def refuse_one_text(texts: object) -> None:
+def reject_single_text(texts: object) -> None:
     """Raises TypeError for a str, which is an iterable of strings too."""
     if isinstance(texts, str):
         raise TypeError("texts: a list of texts is wanted, not one text")
 
 
-def refuse_one_document(documents: object) -> None:
+def reject_single_document(documents: object) -> None:
     """Raises TypeError for a mapping and a str, which are iterables too."""
     if isinstance(documents, (Document, Delete, Mapping, str)):
         raise TypeError("documents: an iterable of documents is wanted, not one document")
@@ -311,11 +311,11 @@ class Batch:
 
     def add(self, text: Any) -> None:
         """Adds the next text. Raises TypeError or ValueError for one that can't be sent."""
-        place = self._first + self._count
-        checked = checked_text(text, f"texts[{place}]")
+        position = self._first + self._count
+        checked = check_text(text, f"texts[{position}]")
         if not (self._skip_blank and is_blank(checked)):
             self._texts.append(checked)
-            self._indices.append(place)
+            self._indices.append(position)
         self._count += 1
 
     def request(self, options: encoder.EncodeRequest) -> encoder.EncodeRequest | None:
@@ -329,16 +329,16 @@ class Batch:
     def results(self, response: encoder.EncodeResponse | None) -> list[EncodedText]:
         """Returns one vector for each text, in order."""
         results = [NO_TERMS] * self._count
-        for place, one in zip(self._indices, response.results if response else (), strict=True):
-            results[place - self._first] = encoded_text(one)
+        for position, one in zip(self._indices, response.results if response else (), strict=True):
+            results[position - self._first] = encoded_text(one)
         return results
 
     def renumbered(self, error: SpladeError) -> SpladeError:
         """Returns an error of this call that names texts by their indices in the caller's iterable."""
 
         def renumber(match: re.Match[str]) -> str:
-            place = int(match[1])
-            return f"texts[{self._indices[place]}]" if place < len(self._indices) else match[0]
+            position = int(match[1])
+            return f"texts[{self._indices[position]}]" if position < len(self._indices) else match[0]
 
         violations = tuple(
             FieldViolation(TEXT_FIELD.sub(renumber, violation.field), violation.description)
@@ -349,7 +349,7 @@ class Batch:
 
 def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator[Batch]:
     """Yields batches of at most `batch_size` texts each."""
-    refuse_one_text(texts)
+    reject_single_text(texts)
     if batch_size < 1:
         raise ValueError("batch_size: at least 1")
     batch = Batch(0, skip_blank)
@@ -364,10 +364,10 @@ def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator
         yield batch
 
 
-def checked_text(given: Any, name: str) -> str:
+def check_text(given: Any, name: str) -> str:
     """Returns a text of a unary call. Raises TypeError if it is no str, ValueError for a lone surrogate."""
     if not isinstance(given, str):
-        raise TypeError(f"{name}: it is {kind(given)}; give a str")
+        raise TypeError(f"{name}: it is {describe_type(given)}; give a str")
     return plain_str(given, name)
 
 
@@ -399,14 +399,14 @@ def query_message(query: QueryValue, options: Mapping[str, Any]) -> query_pb2.Qu
     """Returns a query by a text or a sparse vector, with `vector_name` and the encoding options."""
     request = fill_with_encoding(query_pb2.Query, options)
     if isinstance(query, str):
-        request.text = checked_text(query, "query")
+        request.text = check_text(query, "query")
         return request
     if isinstance(query, SparseVector):
         indices, values = query.indices, query.values
     elif isinstance(query, tuple) and len(query) == 2:
         indices, values = cast("tuple[list[int], list[float]]", query)
     else:
-        raise TypeError(f"query: it is {kind(query)}; give a str, a SparseVector, or a tuple of indices and values")
+        raise TypeError(f"query: it is {describe_type(query)}; give a str, a SparseVector, or a tuple of indices and values")
     request.sparse_vector.CopyFrom(encoding_pb2.SparseVector(indices=indices, values=values))
     return request
 
@@ -418,20 +418,20 @@ def return_options(options: Mapping[str, Any]) -> document_pb2.ReturnOptions:
 
 def search_request(collection: str, query: QueryValue, options: Mapping[str, Any]) -> index.SearchRequest:
     """Returns a search."""
-    of_query, others = split(options, (*ENCODING_FIELDS, "vector_name"))
-    returned, others = split(others, RETURN_FIELDS)
-    request = fill(index.SearchRequest, {"collection": collection, **others})
-    request.query.CopyFrom(query_message(query, of_query))
+    query_options, remaining = split(options, (*ENCODING_FIELDS, "vector_name"))
+    returned, remaining = split(remaining, RETURN_FIELDS)
+    request = fill(index.SearchRequest, {"collection": collection, **remaining})
+    request.query.CopyFrom(query_message(query, query_options))
     request.return_options.CopyFrom(return_options(returned))
     return request
 
 
 def hits(response: index.SearchResponse) -> Hits:
     """Converts the results of a search."""
-    made = Hits(Hit(stored_document(hit.document), hit.score) for hit in response.hits)
+    converted = Hits(Hit(stored_document(hit.document), hit.score) for hit in response.hits)
     if response.HasField("query_stats"):
-        made.query_stats = stats(response.query_stats)
-    return made
+        converted.query_stats = stats(response.query_stats)
+    return converted
 
 
 def stored_document(given: document_pb2.StoredDocument) -> StoredDocument:
@@ -458,24 +458,24 @@ def explain_request(
     """Returns a request to explain the score of a stored document or of a text."""
     if (id is None) == (text is None):
         raise ValueError("give either document_id or document_text")
-    of_query, others = split(options, ("query_encoding", "vector_name"))
-    of_query = {**_encoding(of_query.pop("query_encoding", {}), "query_encoding"), **of_query}
-    of_document, others = split(others, ("document_encoding",))
-    request = fill(index.ExplainRequest, {"collection": collection, **others})
-    request.query.CopyFrom(query_message(query, of_query))
+    query_options, remaining = split(options, ("query_encoding", "vector_name"))
+    query_options = {**_encoding(query_options.pop("query_encoding", {}), "query_encoding"), **query_options}
+    document_options, remaining = split(remaining, ("document_encoding",))
+    request = fill(index.ExplainRequest, {"collection": collection, **remaining})
+    request.query.CopyFrom(query_message(query, query_options))
     if id is not None:
         request.document_id.CopyFrom(document_id(id, "document_id"))
     if text is not None:
-        request.document_text = checked_text(text, "document_text")
-    if of_document:
-        encoding = _encoding(of_document["document_encoding"], "document_encoding")
+        request.document_text = check_text(text, "document_text")
+    if document_options:
+        encoding = _encoding(document_options["document_encoding"], "document_encoding")
         request.document_encoding.CopyFrom(fill(encoding_pb2.EncodingOptions, encoding))
     return request
 
 
 def _encoding(given: Any, name: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name}: it is {kind(given)}; give a mapping with {', '.join(ENCODING_FIELDS)}")
+        raise TypeError(f"{name}: it is {describe_type(given)}; give a mapping with {', '.join(ENCODING_FIELDS)}")
     for field in given:
         if field not in ENCODING_FIELDS:
             raise ValueError(f"{name}: no such field: {field!r}; it has {', '.join(ENCODING_FIELDS)}")
@@ -503,7 +503,7 @@ def id_messages(ids: Iterable[GivenId]) -> list[document_pb2.DocumentId]:
     """Returns ids. Raises ValueError, naming the index, for a value that is no id."""
     if isinstance(ids, (str, UUID, Mapping, document_pb2.DocumentId)) or not isinstance(ids, Iterable):
         raise TypeError("ids: expected a list of ids, not one id")
-    return [document_id(each, f"ids[{place}]") for place, each in enumerate(ids)]
+    return [document_id(each, f"ids[{position}]") for position, each in enumerate(ids)]
 
 
 def delete_request(collection: str, ids: Iterable[GivenId], options: Mapping[str, Any]) -> index.DeleteRequest:
@@ -515,8 +515,8 @@ class Lookup:
     """Documents by id: as many calls as needed, and one document or None for each id."""
 
     def __init__(self, collection: str, ids: Iterable[GivenId], options: Mapping[str, Any]) -> None:
-        returned, others = split(options, RETURN_FIELDS)
-        self._options = fill(index.GetDocumentsRequest, {"collection": collection, **others})
+        returned, remaining = split(options, RETURN_FIELDS)
+        self._options = fill(index.GetDocumentsRequest, {"collection": collection, **remaining})
         self._options.return_options.CopyFrom(return_options(returned))
         self._ids = id_messages(ids)
         self._found: dict[Any, StoredDocument | None] = {}
@@ -567,8 +567,8 @@ def list_documents_request(
     collection: str, page_size: int | None, options: Mapping[str, Any]
 ) -> index.ListDocumentsRequest:
     """Returns the request of the first page."""
-    returned, others = split(options, RETURN_FIELDS)
-    request = fill(index.ListDocumentsRequest, {"collection": collection, "page_size": page_size, **others})
+    returned, remaining = split(options, RETURN_FIELDS)
+    request = fill(index.ListDocumentsRequest, {"collection": collection, "page_size": page_size, **remaining})
     request.return_options.CopyFrom(return_options(returned))
     return request
 
@@ -598,7 +598,7 @@ def collection(given: collection_pb2.Collection) -> Collection:
         name: DenseVectorOptions(one.size, distances.get(one.distance, "cosine"))
         for name, one in options.dense_vectors.items()
     }
-    made = CollectionOptions(
+    converted = CollectionOptions(
         sparse,
         dense,
         options.shard_count,
@@ -606,7 +606,7 @@ def collection(given: collection_pb2.Collection) -> Collection:
         options.write_consistency_factor,
         list(options.shard_keys),
     )
-    return Collection(given.name, given.incarnation, given.point_count, made)
+    return Collection(given.name, given.incarnation, given.point_count, converted)
 
 
 def alias(given: collection_pb2.Alias) -> Alias:

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from splade_sidecar.refusal import Unsendable, check_unicode, kind, plain_str, printable
+from splade_sidecar.validation import InvalidValueError, check_unicode, describe_type, plain_str, printable
 
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**63 - 1
@@ -25,17 +25,17 @@ _WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=Fa
 
 
 def payload_json(given: Any) -> str:
-    """The text of a payload. Raises Unsendable, with the path of the value, for what JSON or the server can't hold."""
+    """The text of a payload. Raises InvalidValueError, with the path of the value, for what JSON or the server can't hold."""
     if not isinstance(given, Mapping):
-        raise Unsendable("payload", f"it is {kind(given)}; give a mapping, such as a dict")
+        raise InvalidValueError("payload", f"it is {describe_type(given)}; give a mapping, such as a dict")
     return _WRITE(plain_value(given, "payload"))
 
 
 def plain_value(given: Any, path: str) -> Any:
-    """A value of None, bool, int, float, str, list and dict alone. Raises Unsendable for what can't become one."""
+    """A value of None, bool, int, float, str, list and dict alone. Raises InvalidValueError for what can't become one."""
     try:
         return _value(given, [])
-    except Unsendable as error:
+    except InvalidValueError as error:
         raise error.within(path) from None
 
 
@@ -90,42 +90,42 @@ def _other(given: Any, parents: list[Any]) -> Any:
     if isinstance(given, (date, time)):
         return given.isoformat()
     if isinstance(given, timedelta):
-        raise Unsendable("", "it is a timedelta, which JSON doesn't have; give .total_seconds()")
+        raise InvalidValueError("", "it is a timedelta, which JSON doesn't have; give .total_seconds()")
     if isinstance(given, (bytes, bytearray, memoryview)):
-        raise Unsendable("", f"it is {kind(given)}; decode it to a str, or encode it as base64")
+        raise InvalidValueError("", f"it is {describe_type(given)}; decode it to a str, or encode it as base64")
     if hasattr(given, "dtype") and hasattr(given, "tolist"):
         return _array(given, parents)
     if isinstance(given, Mapping):
         return _mapping(given, parents)
     if isinstance(given, Set):
-        raise Unsendable("", "it is a set, which has no order; give a list, such as sorted(…)")
+        raise InvalidValueError("", "it is a set, which has no order; give a list, such as sorted(…)")
     if isinstance(given, Sequence):
         return _sequence(given, parents)
     remedy = (
         "give dataclasses.asdict(…)" if hasattr(given, "__dataclass_fields__") else "give a str, number, list or dict"
     )
-    raise Unsendable("", f"it is {kind(given)}, which JSON doesn't have; {remedy}")
+    raise InvalidValueError("", f"it is {describe_type(given)}, which JSON doesn't have; {remedy}")
 
 
 def _integer(given: int) -> int:
     if MIN_INTEGER <= given <= MAX_INTEGER:
         return given
-    raise Unsendable("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
+    raise InvalidValueError("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
 
 
 def _float(given: float) -> float:
     if math.isfinite(given):
         return given
-    raise Unsendable("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
+    raise InvalidValueError("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
 
 
 def _decimal(given: Decimal) -> int | float:
     """Integral, it is exact; else the nearest double."""
     if not given.is_finite():
-        raise Unsendable("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
+        raise InvalidValueError("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
     # The exponent is looked at first: the int of 1E+1000000 would take all memory.
     if given.adjusted() > MAX_DECIMAL_EXPONENT:
-        raise Unsendable("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
+        raise InvalidValueError("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
     if given == given.to_integral_value():
         return _integer(int(given))
     return _float(float(given))
@@ -144,7 +144,7 @@ def _array(given: Any, parents: list[Any]) -> Any:
     """Arrays and scalars of numpy, and what has the same methods, such as pandas' Series and tensors."""
     dtype_kind = getattr(given.dtype, "kind", "")
     if dtype_kind == "V":
-        raise Unsendable("", "it is a structured array; give a list of dicts")
+        raise InvalidValueError("", "it is a structured array; give a list of dicts")
     if dtype_kind and getattr(given, "ndim", 1) == 0:
         return _scalar(given, dtype_kind, parents)
     if dtype_kind in ("M", "m") or (dtype_kind == "f" and given.dtype.itemsize > DOUBLE_BYTES):
@@ -152,12 +152,12 @@ def _array(given: Any, parents: list[Any]) -> Any:
         return _sequence(given, parents)
     values = given.tolist()
     if isinstance(values, list):
-        _enter(given, parents)
+        _push_parent(given, parents)
         values = _sequence(values, parents)
         parents.pop()
         return values
     if hasattr(values, "dtype"):
-        raise Unsendable("", f"it is {kind(given)}, which JSON doesn't have; give a str, number, list or dict")
+        raise InvalidValueError("", f"it is {describe_type(given)}, which JSON doesn't have; give a str, number, list or dict")
     return _value(values, parents)
 
 
@@ -175,47 +175,47 @@ def _scalar(given: Any, dtype_kind: str, parents: list[Any]) -> Any:
         return str(given) if given == given else None
     if dtype_kind == "O":
         return _value(given.item(), parents)
-    raise Unsendable("", f"it is of numpy's type {given.dtype}, which JSON doesn't have; give a str or a number")
+    raise InvalidValueError("", f"it is of numpy's type {given.dtype}, which JSON doesn't have; give a str or a number")
 
 
 def _mapping(given: Mapping[Any, Any], parents: list[Any]) -> dict[str, Any]:
-    _enter(given, parents)
-    made: dict[str, Any] = {}
+    _push_parent(given, parents)
+    converted: dict[str, Any] = {}
     for key, value in given.items():
         if not isinstance(key, str):
-            raise Unsendable("", f"it has a key of type {type(key).__name__} ({_shown(key)}); make every key a str")
+            raise InvalidValueError("", f"it has a key of type {type(key).__name__} ({_format_key(key)}); make every key a str")
         try:
             name = plain_str(key, "")
-            if name in made:
-                raise Unsendable("", "the mapping has this key twice; leave one out")
-            made[name] = _value(value, parents)
-        except Unsendable as error:
+            if name in converted:
+                raise InvalidValueError("", "the mapping has this key twice; leave one out")
+            converted[name] = _value(value, parents)
+        except InvalidValueError as error:
             raise error.within(f".{printable(key)}") from None
     parents.pop()
-    return made
+    return converted
 
 
 def _sequence(given: Any, parents: list[Any]) -> list[Any]:
-    _enter(given, parents)
-    made: list[Any] = []
+    _push_parent(given, parents)
+    converted: list[Any] = []
     for value in given:
         try:
-            made.append(_value(value, parents))
-        except Unsendable as error:
-            raise error.within(f"[{len(made)}]") from None
+            converted.append(_value(value, parents))
+        except InvalidValueError as error:
+            raise error.within(f"[{len(converted)}]") from None
     parents.pop()
-    return made
+    return converted
 
 
-def _enter(given: Any, parents: list[Any]) -> None:
+def _push_parent(given: Any, parents: list[Any]) -> None:
     if any(parent is given for parent in parents):
-        raise Unsendable("", "it contains itself; give values without cycles")
+        raise InvalidValueError("", "it contains itself; give values without cycles")
     if len(parents) >= MAX_DEPTH:
-        raise Unsendable("", f"it is nested more than {MAX_DEPTH} levels deep; make it flatter")
+        raise InvalidValueError("", f"it is nested more than {MAX_DEPTH} levels deep; make it flatter")
     parents.append(given)
 
 
-def _shown(key: Any) -> str:
+def _format_key(key: Any) -> str:
     try:
         return printable(repr(key))
     except Exception:

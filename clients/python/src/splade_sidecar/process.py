@@ -43,12 +43,12 @@ def check_process() -> None:
         raise RuntimeError(_FORKED_IN_CALL)
 
 
-def keep_open(connection: object) -> None:
+def mark_open(connection: object) -> None:
     """Marks a connection of grpc.aio as open, until `drop` or for as long as it is there."""
     _open_connections.add(connection)
 
 
-def drop(connection: object) -> None:
+def mark_closed(connection: object) -> None:
     """Marks it as closed."""
     _open_connections.discard(connection)
 

@@ -10,7 +10,7 @@ from splade_sidecar.types import Summary
 class Progress(Protocol):
     """Where the progress of an ingest is reported."""
 
-    def tell(self, results: int, summary: Summary | None) -> None:
+    def update(self, results: int, summary: Summary | None) -> None:
         """Reports `results` more items as completed."""
 
     def close(self) -> None:
@@ -20,7 +20,7 @@ class Progress(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def tell(self, results: int, summary: Summary | None) -> None:
+    def update(self, results: int, summary: Summary | None) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ class Bar:
         total = len(given) if hasattr(given, "__len__") else None
         self._bar: Any = tqdm(total=total, unit=noun)
 
-    def tell(self, results: int, summary: Summary | None) -> None:
+    def update(self, results: int, summary: Summary | None) -> None:
         """Moves it."""
         if summary is not None and (summary.rejected or summary.reconnects):
             self._bar.set_postfix(rejected=summary.rejected, reconnects=summary.reconnects, refresh=False)

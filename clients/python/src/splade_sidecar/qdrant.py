@@ -62,12 +62,12 @@ class SparseTextEmbedding:
         self, model_name: str | None = None, *, target: str = DEFAULT_TARGET, client: Client | None = None
     ) -> None:
         self.model_name = model_name
-        self._made = None if client else Client(target)
+        self._own_client = None if client else Client(target)
         self._target, self._client = target, client
 
     def __getstate__(self) -> dict[str, Any]:
         # The copy makes a client of its own; one that was given can't be pickled, and says so.
-        return {**self.__dict__, "_made": None}
+        return {**self.__dict__, "_own_client": None}
 
     def embed(
         self, documents: str | Iterable[str], batch_size: int = BATCH_TEXTS, parallel: int | None = None, **_: Any
@@ -98,8 +98,8 @@ class SparseTextEmbedding:
 
     def _encode(self, texts: str | Iterable[str], role: Role, batch_size: int) -> Iterator[EncodedText]:
         several = [texts] if isinstance(texts, str) else texts
-        client = self._client or self._made
+        client = self._client or self._own_client
         if client is None:
-            client = self._made = Client(self._target)
+            client = self._own_client = Client(self._target)
         size = min(batch_size, 256)
         return client._encode_each(several, role, batch_size=size, model=self.model_name, skip_blank=True)

@@ -9,15 +9,15 @@ import grpc
 from splade_sidecar.errors import ErrorReason, GaveUp, SpladeError, Unavailable, from_grpc
 from splade_sidecar.progress import Bar, Progress, Silent
 from splade_sidecar.retry import Backoff, Pause
-from splade_sidecar.window import Answer, Window
+from splade_sidecar.window import StreamResult, Window
 
 ENDED_EARLY = "the server ended the stream before the last result"
 
 
-class Run(Generic[Answer]):
+class Run(Generic[StreamResult]):
     """State of one ingest, or of one stream of texts."""
 
-    def __init__(self, window: Window[Answer], given: Any, give_up_after: float, progress: bool) -> None:
+    def __init__(self, window: Window[StreamResult], given: Any, give_up_after: float, progress: bool) -> None:
         self.window = window
         self.given = given
         self.progress: Progress = Bar(given, window.noun) if progress else Silent()
@@ -25,24 +25,24 @@ class Run(Generic[Answer]):
         self._backoff = Backoff(give_up_after)
         self._drained = Pause()
 
-    def settle_refused(self) -> list[Answer]:
+    def collect_rejected(self) -> list[StreamResult]:
         """Returns the results to report now without a response."""
-        results = self.window.settle_refused()
-        self.progress.tell(len(results), self.window.summary)
+        results = self.window.collect_rejected()
+        self.progress.update(len(results), self.window.summary)
         return results
 
-    def settle(self, response: Any) -> list[Answer]:
+    def process(self, response: Any) -> list[StreamResult]:
         """Processes a response of the stream; returns the results to report now."""
         summary = self.window.summary
         before, omitted = self.window.progress, summary.omitted if summary else 0
-        results = self.window.settle(response)
+        results = self.window.process(response)
         if self.window.progress > before:
             self._backoff.progressed()
             self._drained.reset()
-        self.progress.tell(len(results) + (summary.omitted - omitted if summary else 0), summary)
+        self.progress.update(len(results) + (summary.omitted - omitted if summary else 0), summary)
         return results
 
-    def ended(self) -> float:
+    def delay_after_end(self) -> float:
         """Returns the seconds to wait after a stream that ended with OK. Raises if that is a failure."""
         if self.window.finished:
             return 0.0
@@ -53,7 +53,7 @@ class Run(Generic[Answer]):
         self._count_reconnect()
         return self._drained.delay()
 
-    def delay(self, error: Any) -> float:
+    def delay_after_error(self, error: Any) -> float:
         """Returns the seconds until the next stream after this error. Raises it if a retry is of no use."""
         failure = error if isinstance(error, SpladeError) else from_grpc(error)
         failed = self.window.failure
@@ -71,10 +71,10 @@ class Run(Generic[Answer]):
             self._count_reconnect()
             return delay
         if failure.retryable:
-            words = f"no progress within {self._give_up_after:g} s of retries. Every {self.window.noun} up to number "
-            words += f"{self.window.done} has its result, so begin with the next one. Last error: {failure.message}"
+            message = f"no progress within {self._give_up_after:g} s of retries. Every {self.window.noun} up to number "
+            message += f"{self.window.done} has its result, so begin with the next one. Last error: {failure.message}"
             failure = GaveUp(
-                failure.code, words, failure.reason, failure.violations, failure.retry_after, failure.metadata
+                failure.code, message, failure.reason, failure.violations, failure.retry_after, failure.metadata
             )
         failure.summary = self.window.summary
         raise failure from None

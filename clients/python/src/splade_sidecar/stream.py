@@ -21,14 +21,14 @@ from splade_sidecar.errors import SpladeError
 from splade_sidecar.process import Uncopyable, call_in_progress
 from splade_sidecar.run import Run
 from splade_sidecar.types import Summary
-from splade_sidecar.window import Answer
+from splade_sidecar.window import StreamResult
 
 Self = TypeVar("Self", bound="Stream[Any]")
 _Arrived = tuple[Any, BaseException | None]
 """A response, or an error, or neither, which is the end."""
 
 
-class Stream(Uncopyable, Generic[Answer]):
+class Stream(Uncopyable, Generic[StreamResult]):
     """A running stream: an iterator of results. It begins with the first result that is asked for.
 
     The iterable is advanced in a thread. What it raises is raised here, after the results of what came before. Left
@@ -37,7 +37,7 @@ class Stream(Uncopyable, Generic[Answer]):
 
     _remedy = "begin the call, with a client of its own, in the process that reads the results"
 
-    def __init__(self, run: Run[Answer], open_stream: Callable[[Iterator[Any]], Any]):
+    def __init__(self, run: Run[StreamResult], open_stream: Callable[[Iterator[Any]], Any]):
         self.summary: Summary | None = run.window.summary
         self._run, self._open_stream = run, open_stream
         self._process = os.getpid()
@@ -45,12 +45,12 @@ class Stream(Uncopyable, Generic[Answer]):
         self._stream = 0
         self._closed = False
         self._failure: BaseException | None = None
-        self._results = self._results_of_all()
+        self._results = self._run_streams()
 
-    def __iter__(self) -> Iterator[Answer]:
+    def __iter__(self) -> Iterator[StreamResult]:
         return self
 
-    def __next__(self) -> Answer:
+    def __next__(self) -> StreamResult:
         if self._process != os.getpid():
             raise RuntimeError(f"this call was begun in another process, before a fork; {self._remedy}")
         return next(self._results)
@@ -68,14 +68,14 @@ class Stream(Uncopyable, Generic[Answer]):
         if self._process == os.getpid():
             self._results.close()
 
-    def _results_of_all(self) -> Generator[Answer, None, None]:
+    def _run_streams(self) -> Generator[StreamResult, None, None]:
         threading.Thread(target=self._feed, name="splade-stream", daemon=True).start()
         try:
             while self._stream == 0 or not self._run.window.finished:
                 try:
-                    yield from self._read()
+                    yield from self._run_stream()
                 except (grpc.RpcError, SpladeError) as error:
-                    time.sleep(self._run.delay(error))
+                    time.sleep(self._run.delay_after_error(error))
             if self._failure is not None:
                 raise self._failure
         finally:
@@ -84,7 +84,7 @@ class Stream(Uncopyable, Generic[Answer]):
                 self._changed.notify_all()
             self._run.progress.close()
 
-    def _read(self) -> Iterator[Answer]:
+    def _run_stream(self) -> Iterator[StreamResult]:
         """One stream, from its beginning until it ends or breaks."""
         with call_in_progress():
             with self._changed:
@@ -92,7 +92,7 @@ class Stream(Uncopyable, Generic[Answer]):
                 self._run.window.restart()
                 self._changed.notify_all()
             stream = self._stream
-            responses = self._open_stream(self._messages(stream))
+            responses = self._open_stream(self._request_messages(stream))
             arrived: deque[_Arrived] = deque()
             threading.Thread(
                 target=self._receive, args=(stream, responses, arrived), name="splade-responses", daemon=True
@@ -100,24 +100,24 @@ class Stream(Uncopyable, Generic[Answer]):
             try:
                 ended = False
                 while not ended:
-                    results, ended = self._next_results(arrived)
+                    results, ended = self._wait_for_results(arrived)
                     yield from results
             finally:
                 responses.cancel()
-        time.sleep(self._run.ended())
+        time.sleep(self._run.delay_after_end())
 
-    def _next_results(self, arrived: deque[_Arrived]) -> tuple[list[Answer], bool]:
+    def _wait_for_results(self, arrived: deque[_Arrived]) -> tuple[list[StreamResult], bool]:
         """Results of a response, or of items that were refused here, and whether the stream has ended OK."""
         with self._changed:
-            self._changed.wait_for(lambda: arrived or self._run.window.has_refused)
+            self._changed.wait_for(lambda: arrived or self._run.window.has_rejected)
             if not arrived:
-                results = self._run.settle_refused()
+                results = self._run.collect_rejected()
                 self._changed.notify_all()
                 return results, False
             response, error = arrived.popleft()
             if error is not None:
                 raise error
-            results = self._run.settle_refused() if response is None else self._run.settle(response)
+            results = self._run.collect_rejected() if response is None else self._run.process(response)
             self._changed.notify_all()
             return results, response is None
 
@@ -134,30 +134,30 @@ class Stream(Uncopyable, Generic[Answer]):
 
     def _hand_over(self, stream: int, one: _Arrived, arrived: deque[_Arrived]) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._left(stream) or not arrived)
-            if self._left(stream):
+            self._changed.wait_for(lambda: self._is_stale(stream) or not arrived)
+            if self._is_stale(stream):
                 return False
             arrived.append(one)
             self._changed.notify_all()
             return True
 
-    def _messages(self, stream: int) -> Iterator[Any]:
+    def _request_messages(self, stream: int) -> Iterator[Any]:
         """What a stream is given. One that has broken is given nothing more: its items are another's."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._left(stream) or self._run.window.has_message)
-                message = None if self._left(stream) else self._run.window.message()
+                self._changed.wait_for(lambda: self._is_stale(stream) or self._run.window.has_message)
+                message = None if self._is_stale(stream) else self._run.window.next_message()
             if message is None:
                 return
             yield message
 
-    def _left(self, stream: int) -> bool:
+    def _is_stale(self, stream: int) -> bool:
         return self._closed or stream != self._stream
 
     def _feed(self) -> None:
         try:
             for given in self._run.given:
-                item, size = self._run.window.make(given)
+                item, size = self._run.window.prepare(given)
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed or not self._run.window.full)
                     if self._closed:
@@ -168,5 +168,5 @@ class Stream(Uncopyable, Generic[Answer]):
             self._failure = error
         finally:
             with self._changed:
-                self._run.window.ended = True
+                self._run.window.exhausted = True
                 self._changed.notify_all()

@@ -21,11 +21,11 @@ from typing import Any, Generic, TypeVar
 
 from splade_sidecar.channel import MAX_MESSAGE_BYTES
 from splade_sidecar.errors import ItemFailed, status_code
-from splade_sidecar.refusal import TEXT_TOO_LONG, Unsendable, UnsendableDocument, unexpected
+from splade_sidecar.validation import TEXT_TOO_LONG, InvalidValueError, InvalidItemError, unexpected
 from splade_sidecar.types import DocumentId, ItemError, Summary
 from splade_sidecar.v1 import errors_pb2
 
-Answer = TypeVar("Answer")
+StreamResult = TypeVar("StreamResult")
 
 MESSAGE_BYTES = 256 << 10
 # A message has room for it and its framing.
@@ -33,13 +33,13 @@ MAX_ITEM_BYTES = MAX_MESSAGE_BYTES - 64
 MESSAGE_ITEMS = 256
 
 
-def too_long(size: int) -> Unsendable:
+def too_long(size: int) -> InvalidValueError:
     """Returns the error of a text that doesn't fit into a message."""
     problem = f"it has {size} bytes, and a message takes {MAX_ITEM_BYTES}; split it"
-    return Unsendable("text", problem, TEXT_TOO_LONG)
+    return InvalidValueError("text", problem, TEXT_TOO_LONG)
 
 
-class Refused:
+class RejectedItem:
     """An item that can't be sent, and is rejected here."""
 
     __slots__ = ("error", "id", "position")
@@ -51,17 +51,17 @@ class Refused:
 class Entry:
     """An item that is not done."""
 
-    __slots__ = ("answer", "item", "number", "sequence", "size")
+    __slots__ = ("item", "number", "result", "sequence", "size")
 
     def __init__(self, number: int, sequence: int, item: Any, size: int) -> None:
         self.number, self.item, self.size = number, item, size
         self.sequence = sequence
         """Sequence number over all streams. 0 for an item that is never sent."""
-        self.answer: Any = None
+        self.result: Any = None
         """Final result. None as long as it is unknown."""
 
 
-class Window(ABC, Generic[Answer]):
+class Window(ABC, Generic[StreamResult]):
     """The items that were taken from the iterable and are not done. `max_items`, `max_bytes`: at least 1."""
 
     noun = "item"
@@ -72,7 +72,7 @@ class Window(ABC, Generic[Answer]):
     def __init__(self, max_items: int, max_bytes: int, first_number: int = 1) -> None:
         if max_items < 1 or max_bytes < 1:
             raise ValueError(f"window_{self.noun}s, window_bytes: at least 1")
-        self.ended = False
+        self.exhausted = False
         """The iterable has no more items."""
         self.done = first_number - 1
         """Every item up to this number is done."""
@@ -85,37 +85,37 @@ class Window(ABC, Generic[Answer]):
         self._bytes = 0
         self._next_sequence = first_number
         # Of the open stream: the entries to send, those that were sent and are not done, and the sequence number that
-        # the stream gives to the first of these. Refused items are in neither.
+        # the stream gives to the first of these. RejectedItem items are in neither.
         self._unsent: deque[Entry] = deque()
         self._sent: deque[Entry] = deque()
         self._first_sequence = first_number
         self._opened = False
 
-    def make(self, given: Any) -> tuple[Any, int]:
-        """Returns what is sent for an item of the iterable, and its size in bytes; a Refused if it can't be sent."""
+    def prepare(self, given: Any) -> tuple[Any, int]:
+        """Returns what is sent for an item of the iterable, and its size in bytes; a RejectedItem if it can't be sent."""
         try:
-            item, size = self._make(given)
+            item, size = self._prepare(given)
         except MemoryError:
             raise
-        except UnsendableDocument as error:
-            return self._refused(error.error, error.id, error.position), 0
+        except InvalidItemError as error:
+            return self._rejected_item(error.error, error.id, error.position), 0
         except Exception as error:
-            return self._refused(error), 0
+            return self._rejected_item(error), 0
         if size > MAX_ITEM_BYTES:
             return self._too_large(item, size), 0
         return item, size
 
     @staticmethod
-    def _refused(error: Exception, id: DocumentId | None = None, position: str = "") -> Refused:
-        known = error if isinstance(error, Unsendable) else unexpected(error)
-        return Refused(known.item_error(), id, position)
+    def _rejected_item(error: Exception, id: DocumentId | None = None, position: str = "") -> RejectedItem:
+        known = error if isinstance(error, InvalidValueError) else unexpected(error)
+        return RejectedItem(known.item_error(), id, position)
 
     @abstractmethod
-    def _make(self, given: Any) -> tuple[Any, int]:
+    def _prepare(self, given: Any) -> tuple[Any, int]:
         """Returns what is sent, and its size in bytes. Raises for an item that can't be sent."""
 
     @abstractmethod
-    def _too_large(self, item: Any, size: int) -> Refused:
+    def _too_large(self, item: Any, size: int) -> RejectedItem:
         """Returns the rejection of an item that doesn't fit into a message."""
 
     @property
@@ -124,20 +124,20 @@ class Window(ABC, Generic[Answer]):
         """Grows when the server has completed items."""
 
     @abstractmethod
-    def settle(self, response: Any) -> list[Answer]:
+    def process(self, response: Any) -> list[StreamResult]:
         """Processes a response of the open stream; returns the results to report now."""
 
     @abstractmethod
-    def settle_refused(self) -> list[Answer]:
+    def collect_rejected(self) -> list[StreamResult]:
         """Returns the results to report now without a response: those of items that are rejected here."""
 
     @property
     @abstractmethod
-    def has_refused(self) -> bool:
-        """Whether `settle_refused` has results."""
+    def has_rejected(self) -> bool:
+        """Whether `collect_rejected` has results."""
 
     @abstractmethod
-    def _refusal(self, number: int, refused: Refused) -> Answer:
+    def _rejection_result(self, number: int, refused: RejectedItem) -> StreamResult:
         """Returns the result of an item that is rejected here."""
 
     @abstractmethod
@@ -156,7 +156,7 @@ class Window(ABC, Generic[Answer]):
     @property
     def finished(self) -> bool:
         """Whether every item is done."""
-        return self.ended and not self._entries
+        return self.exhausted and not self._entries
 
     @property
     def half_closed(self) -> bool:
@@ -166,14 +166,14 @@ class Window(ABC, Generic[Answer]):
     @property
     def has_message(self) -> bool:
         """Whether there is something to send: a message, or the end of the stream."""
-        return not self._opened or self.half_closed or bool(self._unsent) or self.ended
+        return not self._opened or self.half_closed or bool(self._unsent) or self.exhausted
 
     def push(self, item: Any, size: int) -> None:
         """Adds what `make` returned."""
         number = self.done + len(self._entries) + 1
-        if isinstance(item, Refused):
+        if isinstance(item, RejectedItem):
             entry = Entry(number, 0, item, size)
-            entry.answer = self._refusal(number, item)
+            entry.result = self._rejection_result(number, item)
         else:
             entry = Entry(number, self._next_sequence, item, size)
             self._next_sequence += 1
@@ -194,9 +194,9 @@ class Window(ABC, Generic[Answer]):
 
     def _is_sent_again(self, entry: Entry) -> bool:
         """Whether the next stream sends this entry."""
-        return not isinstance(entry.item, Refused)
+        return not isinstance(entry.item, RejectedItem)
 
-    def message(self) -> Any:
+    def next_message(self) -> Any:
         """Returns what is sent next: the options, then items, then None for the end. Only if `has_message`."""
         if not self._opened:
             self._opened = True
@@ -224,12 +224,12 @@ class Window(ABC, Generic[Answer]):
         elif delay is not None:
             self.failure.retry_after = max(delay, self.failure.retry_after or 0.0)
 
-    def _unanswered(self, sequence: int) -> Entry | None:
+    def _find_pending(self, sequence: int) -> Entry | None:
         """Returns the entry with this sequence number in the open stream. None if it has its final result."""
-        place = sequence - self._first_sequence
-        if not 0 <= place < len(self._sent) or self._sent[place].answer is not None:
+        offset = sequence - self._first_sequence
+        if not 0 <= offset < len(self._sent) or self._sent[offset].result is not None:
             return None
-        return self._sent[place]
+        return self._sent[offset]
 
     def _pop(self) -> Entry:
         """Removes the first entry, which is done."""

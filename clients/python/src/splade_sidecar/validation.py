@@ -14,7 +14,7 @@ MAX_NAME_CHARACTERS = 64
 MAX_FIELD_CHARACTERS = 512
 
 
-class Unsendable(ValueError):
+class InvalidValueError(ValueError):
     """A value that can't be sent. Streams reject the item that holds it; other calls raise it."""
 
     def __init__(self, field: str, problem: str, reason: str = MALFORMED_DOCUMENT) -> None:
@@ -24,7 +24,7 @@ class Unsendable(ValueError):
     def __str__(self) -> str:
         return f"{self.field}: {self.problem}" if self.field else self.problem
 
-    def within(self, parent: str) -> Unsendable:
+    def within(self, parent: str) -> InvalidValueError:
         """The same error, its field seen from the value that holds it: `[3].name` is `tags[3].name` within `tags`."""
         separator = "." if self.field and not self.field.startswith(("[", ".")) else ""
         self.field = f"{parent}{separator}{self.field}"
@@ -38,7 +38,7 @@ class Unsendable(ValueError):
         return ItemError(INVALID_ARGUMENT, self.reason, field, self.problem)
 
 
-class UnsendableDocument(Exception):
+class InvalidItemError(Exception):
     """A document or deletion that can't be sent, with its id and position if they can be read."""
 
     def __init__(self, error: Exception, id: DocumentId | None, position: str = "") -> None:
@@ -53,7 +53,7 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def kind(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """What a value is, for a message."""
     return "None" if value is None else f"of type {type(value).__name__}"
 
@@ -61,11 +61,11 @@ def kind(value: Any) -> str:
 def plain_str(given: Any, field: str) -> str:
     """A str that can be sent as UTF-8; of a subclass, such as numpy's, its characters.
 
-    Raises Unsendable for another type and for a lone surrogate.
+    Raises InvalidValueError for another type and for a lone surrogate.
     """
     if not isinstance(given, str):
         remedy = "decode it first" if isinstance(given, (bytes, bytearray)) else "give a str"
-        raise Unsendable(field, f"it is {kind(given)}; {remedy}")
+        raise InvalidValueError(field, f"it is {describe_type(given)}; {remedy}")
     text = given if type(given) is str else str.__str__(given)
     if not text.isascii():
         check_unicode(text, field)
@@ -73,7 +73,7 @@ def plain_str(given: Any, field: str) -> str:
 
 
 def check_unicode(text: str, field: str) -> None:
-    """Raises Unsendable for a lone surrogate."""
+    """Raises InvalidValueError for a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -81,13 +81,13 @@ def check_unicode(text: str, field: str) -> None:
             f"it has a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}, which UTF-8 can't "
         )
         problem += "hold; read the file in its own encoding, or replace it: text.encode(errors='replace').decode()"
-        raise Unsendable(field, problem) from None
+        raise InvalidValueError(field, problem) from None
 
 
-def unexpected(error: Exception) -> Unsendable:
+def unexpected(error: Exception) -> InvalidValueError:
     """What is made of an exception that a value's own code has raised."""
     try:
         words = printable(str(error))
     except Exception:
         words = ""
-    return Unsendable("", f"it can't be read ({type(error).__name__}: {words}); give a str and plain JSON values")
+    return InvalidValueError("", f"it can't be read ({type(error).__name__}: {words}); give a str and plain JSON values")

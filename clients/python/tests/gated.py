@@ -10,7 +10,7 @@ from splade_sidecar.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
 from splade_sidecar.v1 import index_service_pb2 as index
 
 
-class Standing(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb2_grpc.IndexServiceServicer):
+class GatedServer(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb2_grpc.IndexServiceServicer):
     """Answers each item of a stream when it has a permit for it."""
 
     def __init__(self) -> None:
