@@ -1,4 +1,4 @@
-"""Generates the gRPC stubs when the package is built or installed, so that they always match the contract.
+"""Generates the gRPC stubs when the package is built or installed, so that they always match the proto files.
 
 `python hatch_build.py` generates them in place; it needs hatchling and grpcio-tools.
 """
@@ -13,7 +13,7 @@ CONTRACT = Path("splade_sidecar", "v1")
 
 
 class Stubs(BuildHookInterface):
-    """Build hook: hatchling calls it before it packs the files."""
+    """Build hook that hatchling calls before it packs the files."""
 
     def initialize(self, version: str, build_data: dict) -> None:
         """Generates the stubs of a wheel."""
@@ -22,7 +22,7 @@ class Stubs(BuildHookInterface):
 
 
 def find_protos() -> Path:
-    """Returns the include directory of the contract: in the repository, or in a source archive."""
+    """Returns the include directory of the proto files, in the repository or in a source archive."""
     for directory in (HERE / "proto", HERE.parents[1] / "proto"):
         if (directory / CONTRACT).is_dir():
             return directory
@@ -30,7 +30,7 @@ def find_protos() -> Path:
 
 
 def generate() -> None:
-    """Compiles the contract, whose package `splade_sidecar.v1` is this package's own, and the error details."""
+    """Compiles the proto files of the API into the package `splade_sidecar.v1`, and the error details."""
     import grpc_tools
     from grpc_tools import protoc
 
@@ -40,9 +40,9 @@ def generate() -> None:
         outputs = [f"--{kind}_out={SOURCE}" for kind in kinds]
         status = protoc.main(["protoc", f"-I{include}", f"-I{well_known}", *outputs, *map(str, protos)])
         if status != 0:
-            raise RuntimeError("protoc failed; its messages are above")
+            raise RuntimeError("protoc failed; see its output above")
 
-    # Stubs of files that the contract no longer has would be packed too.
+    # Remove stale stubs: stubs of deleted proto files would be packed too.
     for stale in (SOURCE / CONTRACT).glob("*_pb2*"):
         stale.unlink()
     include = find_protos()

@@ -20,13 +20,13 @@ pub enum InputLine {
 
 /// Reader of the lines of a body.
 #[derive(Debug)]
-pub struct LineReader {
+pub struct BodyLineReader {
     body: RequestBody,
     splitter: LineSplitter,
     is_ended: bool,
 }
 
-impl LineReader {
+impl BodyLineReader {
     /// Creates a reader of lines of at most `max_line_bytes` bytes.
     pub fn new(body: RequestBody, max_line_bytes: usize) -> Self {
         Self { body, splitter: LineSplitter::new(max_line_bytes), is_ended: false }

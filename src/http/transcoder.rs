@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use super::error::HttpError;
 use super::frames::{ResponseMessages, encode_frame};
 use super::json_decode::decode_message;
-use super::lines::LineReader;
+use super::lines::BodyLineReader;
 use super::method::{Method, MethodKind, StreamItem};
 use super::offload::offload;
 use super::parameters::StreamParameters;
@@ -105,7 +105,7 @@ impl Transcoder {
     ) -> Upload {
         let max_message_bytes = self.max_message_bytes;
         let continue_sender = request.headers().contains_key(EXPECT).then_some(continue_sender);
-        let lines = LineReader::new(RequestBody::new(request), max_message_bytes);
+        let lines = BodyLineReader::new(RequestBody::new(request), max_message_bytes);
         let (item, rejected_lines) = (item.clone(), rejected_lines.clone());
         Upload { lines, item, rejected_lines, max_message_bytes, next_sequence: 1, continue_sender }
     }

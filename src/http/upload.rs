@@ -19,7 +19,7 @@ use tonic::Status;
 use super::frames::encode_frame;
 use super::internal_error::internal_error;
 use super::json_decode::{decode_operation, decode_string};
-use super::lines::{InputLine, LineReader};
+use super::lines::{InputLine, BodyLineReader};
 use super::method::StreamItem;
 use super::offload::offload;
 use super::parameters::StreamParameters;
@@ -73,7 +73,7 @@ struct UnreadableLine {
 
 /// Converter of lines to the body of a streaming call.
 pub struct Upload {
-    pub lines: LineReader,
+    pub lines: BodyLineReader,
     pub item: StreamItem,
     pub rejected_lines: RejectedLines,
     /// Maximum size of a request message.

@@ -11,8 +11,6 @@
 mod api;
 mod cli;
 mod delivery;
-#[cfg(feature = "http")]
-mod doors;
 #[cfg(feature = "embedded")]
 mod edge_store;
 mod features;
@@ -20,6 +18,8 @@ mod golden;
 #[cfg(feature = "http")]
 mod http;
 mod hub;
+#[cfg(feature = "http")]
+mod interfaces;
 mod layering;
 mod model_files;
 mod model_settings;

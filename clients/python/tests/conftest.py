@@ -1,4 +1,4 @@
-"""The repository's own fixtures (a server process), and clients of it."""
+"""Fixtures: a server process, from the repository's own fixtures, and clients."""
 
 import os
 import sys
@@ -18,13 +18,13 @@ __all__ = ["ROOT", "STUBS", "binary", "client", "model_folder", "sidecar", "star
 
 @pytest.fixture(scope="session")
 def client(sidecar):
-    """A client of the server that most tests share."""
+    """Client of the server that most tests share."""
     with Client(sidecar.address) as client:
         yield client
 
 
 @pytest.fixture
 def fork():
-    """Skips the test where processes can't fork."""
+    """Skips the test on platforms without fork."""
     if not hasattr(os, "fork"):
         skip("fork")

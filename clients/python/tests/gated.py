@@ -1,4 +1,4 @@
-"""A fake server that waits for permits before it answers, as a server does behind a slow store."""
+"""Fake server that waits for a permit before each result, like a server with a slow store."""
 
 import threading
 from concurrent import futures
@@ -11,7 +11,7 @@ from splade_sidecar.v1 import index_service_pb2 as index
 
 
 class GatedServer(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb2_grpc.IndexServiceServicer):
-    """Answers each item of a stream when it has a permit for it."""
+    """Sends the result of each item of a stream when the test grants a permit."""
 
     def __init__(self) -> None:
         self.permits = threading.Semaphore(0)

@@ -1,4 +1,4 @@
-"""A fake server whose streams and calls are functions of the test."""
+"""Fake server whose streams and calls are functions that the test passes."""
 
 from concurrent import futures
 
@@ -13,7 +13,7 @@ from splade_sidecar.v1 import index_service_pb2 as index
 
 
 class Scripted(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb2_grpc.IndexServiceServicer):
-    """Runs one function per stream, in their order, and a function per unary call: `calls={"Search": function}`."""
+    """Runs one function per stream, in order, and one function per unary method, such as `Search=function`."""
 
     def __init__(self, *streams, **calls):
         self.streams = list(streams)
@@ -39,7 +39,7 @@ class Scripted(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb
         yield from self._next(requests, context)
 
     def _next(self, requests, context):
-        """Runs the next stream, and notes its options and items, and whether the client half-closed it."""
+        """Runs the next stream. Records its options, its items, and whether the client half-closed it."""
         stream = self.streams.pop(0)
         number = len(self.options)
         self.options.append(next(requests).options)
@@ -67,14 +67,14 @@ def result(sequence, status=index.OPERATION_STATUS_INDEXED, **fields):
 
 
 def failure(sequence, reason="STORE_UNAVAILABLE", delay_s=0.0):
-    made = result(sequence, index.OPERATION_STATUS_FAILED)
-    made.error.code, made.error.reason, made.error.message = 14, reason, f"the reason is {reason}"
-    made.error.retry_delay.FromMilliseconds(int(delay_s * 1000))
-    return made
+    failed = result(sequence, index.OPERATION_STATUS_FAILED)
+    failed.error.code, failed.error.reason, failed.error.message = 14, reason, f"the reason is {reason}"
+    failed.error.retry_delay.FromMilliseconds(int(delay_s * 1000))
+    return failed
 
 
 def store_all(items, context, options):
-    """A stream that stores each operation."""
+    """Stream function that stores each operation."""
     yield opened(options)
     for sequence, _ in enumerate(items, options.first_sequence):
         yield index.IngestResponse(results=[result(sequence)], durable_through=sequence)
@@ -87,7 +87,7 @@ def encoded(sequence):
 
 
 def abort(context, code, message, reason, delay_s=None, **metadata):
-    """Ends a call with an error as the server sends it."""
+    """Ends a call with an error in the server's format."""
     status = status_pb2.Status(code=code.value[0], message=message)
     info = error_details_pb2.ErrorInfo(reason=reason, domain="splade-sidecar", metadata=metadata)
     status.details.append(_packed(info))

@@ -1,4 +1,4 @@
-"""Servers that the repository's fixtures don't start: one that is killed and comes back, and one with TLS."""
+"""Servers besides those of the repository's fixtures: a server that is killed and restarted, and one with TLS."""
 
 import datetime
 import ipaddress
@@ -14,14 +14,14 @@ from sidecar import clean_environment, free_ports
 
 
 class Server:
-    """A server on a port and a store of its own, which can be killed and started again."""
+    """A server with its own port and store, which can be killed and restarted."""
 
-    def __init__(self, binary: str, model_folder: str, folder: Path, *options: str) -> None:
+    def __init__(self, binary: str, model_dir: str, directory: Path, *options: str) -> None:
         [port] = free_ports(1)
         self.target = f"127.0.0.1:{port}"
-        self._command = [binary, "serve", "--model", model_folder, "--listen", self.target, "--metrics-listen", "none"]
-        self._command += ["--store-dir", str(folder / "store"), *options]
-        self._log = folder / "log"
+        self._command = [binary, "serve", "--model", model_dir, "--listen", self.target, "--metrics-listen", "none"]
+        self._command += ["--store-dir", str(directory / "store"), *options]
+        self._log = directory / "log"
         self._process: subprocess.Popen | None = None
 
     def __enter__(self):
@@ -41,20 +41,21 @@ class Server:
 
 
 class TlsServer(Server):
-    """A server with a certificate of its own and one token. With `clients`, theirs must be signed by this authority."""
+    """A server with TLS and one token. `client_ca` enables mutual TLS with certificates of this authority."""
 
-    def __init__(self, binary: str, model_folder: str, folder: Path, clients: Path | None = None) -> None:
-        self.ca, key, tokens, self.token = folder / "tls.crt", folder / "tls.key", folder / "tokens", "t" * 32
+    def __init__(self, binary: str, model_dir: str, directory: Path, client_ca: Path | None = None) -> None:
+        self.ca, key, tokens = directory / "tls.crt", directory / "tls.key", directory / "tokens"
+        self.token = "t" * 32
         Certificate("localhost").write(self.ca, key)
         tokens.write_text(self.token + "\n")
         os.chmod(tokens, 0o600)
         files = ["--tls-cert", str(self.ca), "--tls-key", str(key), "--auth-tokens", str(tokens)]
-        files += ["--tls-client-ca", str(clients)] if clients else []
-        super().__init__(binary, model_folder, folder, *files)
+        files += ["--tls-client-ca", str(client_ca)] if client_ca else []
+        super().__init__(binary, model_dir, directory, *files)
 
 
 class Certificate:
-    """A certificate for 127.0.0.1 and its key, signed by an `authority`, or else by itself."""
+    """A certificate for 127.0.0.1 with its key, signed by `authority` or self-signed."""
 
     def __init__(self, name: str, authority: "Certificate | None" = None, is_authority: bool = False) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -62,7 +63,7 @@ class Certificate:
         issuer = authority or self
         now = datetime.datetime.now(datetime.timezone.utc)
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        self.made = (
+        self.certificate = (
             x509.CertificateBuilder()
             .subject_name(self.name)
             .issuer_name(issuer.name)
@@ -76,8 +77,8 @@ class Certificate:
         )
 
     def write(self, cert_file: Path, key_file: Path) -> None:
-        """Writes both, as PEM."""
-        cert_file.write_bytes(self.made.public_bytes(serialization.Encoding.PEM))
+        """Writes certificate and key as PEM."""
+        cert_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
         form = serialization.PrivateFormat.PKCS8
         key_file.write_bytes(self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
         os.chmod(key_file, 0o600)

@@ -1,4 +1,4 @@
-"""Each adapter in the real library, with Qdrant in memory. Without a library its tests are skipped."""
+"""Tests each adapter with the real library and in-memory Qdrant. Skipped if the library is not installed."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def expected(client, corpus):
-    """The best three for the query, by what the server's own index says."""
+    """Text and score of the three best documents according to the server."""
     documents = [{"id": entry["id"], "text": entry["text"]} for entry in corpus]
     client.ingest(documents, "expected", create_collection=True).wait()
     texts = {entry["id"]: entry["text"] for entry in corpus}
@@ -31,7 +31,7 @@ def assert_same(found, expected):
     assert [score for _, score in found] == pytest.approx([score for _, score in expected], rel=1e-4)
 
 
-def test_the_encoder_in_place_of_fastembeds(client, corpus, expected):
+def test_drop_in_replacement_of_fastembed(client, corpus, expected):
     qdrant = import_package("qdrant_client")
     from qdrant_client import models
 
@@ -47,12 +47,12 @@ def test_the_encoder_in_place_of_fastembeds(client, corpus, expected):
     ]
     store.upsert("notes", points)
     [query] = encoder.query_embed(QUERY)
-    asked = models.SparseVector(**query.as_object())
-    found = store.query_points("notes", query=asked, using="s", limit=3, with_payload=True).points
+    vector = models.SparseVector(**query.as_object())
+    found = store.query_points("notes", query=vector, using="s", limit=3, with_payload=True).points
     assert_same([(point.payload["text"], point.score) for point in found], expected)
 
 
-def test_its_vectors_are_of_fastembeds_type(client):
+def test_embeddings_have_the_type_of_fastembed(client):
     fastembed = import_package("fastembed")
     from splade_sidecar import qdrant
 
@@ -61,7 +61,7 @@ def test_its_vectors_are_of_fastembeds_type(client):
     assert type(one) is fastembed.SparseEmbedding
     [same] = encoder.passage_embed(["a text alone"])
     assert one.as_dict() == same.as_dict() and encoder.token_count(["a text alone"]) > 2
-    # What takes its place without fastembed has the same attributes.
+    # The replacement without fastembed has the same attributes.
     alone = qdrant._SparseEmbedding(one.values, one.indices)
     public = {name for name in dir(fastembed.SparseEmbedding) if not name.startswith("_")}
     assert public <= set(dir(alone))
@@ -188,7 +188,7 @@ BLANK += ["\u2800"]
 VISIBLE = [".", "\u0301", "\u0600", "\ufffd", "\ufeffa"]
 
 
-def test_blank_is_what_the_server_takes_for_blank(client):
+def test_client_and_server_agree_on_blank_texts(client):
     from splade_sidecar.blank import is_blank
 
     edges = [0x1F, 0x20, 0x7E, 0x7F, 0x9F, 0xA0, 0xA1, 0xAD, 0x34F, 0x61C, 0x115F, 0x1161, 0x1680, 0x17B4, 0x17B6]
@@ -196,15 +196,15 @@ def test_blank_is_what_the_server_takes_for_blank(client):
     edges += [0x205F, 0x206F, 0x2070, 0x3000, 0x3001, 0x3164, 0xFDFF, 0xFE00, 0xFE0F, 0xFE10, 0xFEFF, 0xFFA0, 0xFFEF]
     edges += [0xFFF0, 0xFFFB, 0xFFFC, 0x1BC9F, 0x1BCA0, 0x1BCA3, 0x1D172, 0x1D173, 0x1D17A, 0xDFFFF, 0xE0000, 0xE0FFF]
     texts = BLANK + VISIBLE + [chr(edge) for edge in edges] + [chr(point) for point in range(0x3000)]
-    # A model refuses more: texts of which its tokenizer leaves nothing.
+    # A model also rejects texts without any token, with another message.
     errors = [one.error.message if one.error else "" for one in client.encode_stream(texts)]
-    refused = [error.startswith("the text is blank") for error in errors]
-    assert [is_blank(text) for text in texts] == refused
+    rejected = [error.startswith("the text is blank") for error in errors]
+    assert [is_blank(text) for text in texts] == rejected
     assert all(map(is_blank, BLANK)) and not any(map(is_blank, VISIBLE))
 
 
 def test_a_blank_text_has_an_empty_vector(sidecar, client):
-    """One blank chunk of a document's many doesn't fail the call, and the others keep their places."""
+    """A blank chunk doesn't fail the call, and the vectors of the other chunks keep their positions."""
     import asyncio
 
     texts = [text for place in range(70) for text in (f"chunk number {place}", BLANK[place % len(BLANK)])]
@@ -259,8 +259,8 @@ def test_haystack_leaves_blank_documents_without_an_embedding(sidecar, client):
     assert (embedding.indices, embedding.values) == ([], [])
 
 
-def test_adapters_name_the_text_that_is_refused(start, tmp_path):
-    """By its place in what was given, blank ones included."""
+def test_errors_of_adapters_name_the_rejected_text(start, tmp_path):
+    """The index counts all texts of the caller, including blank ones."""
     from splade_sidecar import Client, InvalidArgument
 
     server = start(tmp_path / "store", "--max-text-bytes", "1000")

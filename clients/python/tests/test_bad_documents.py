@@ -1,4 +1,4 @@
-"""One bad document never ends an ingest: it is rejected under its own number, and its neighbours go on."""
+"""An invalid document never ends an ingest: it is rejected with its own number, and the other documents are stored."""
 
 import asyncio
 import math
@@ -9,9 +9,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from gated import GatedServer
 from servers import Server
 from splade_sidecar import AsyncClient, Client, Delete, Document, NotFound
-from gated import GatedServer
 from test_ingest import Killer
 
 
@@ -30,64 +30,74 @@ class BrokenMapping(dict):
 CYCLE: dict = {}
 CYCLE["self"] = CYCLE
 
-# The item, the id of its result, the field of its error, and words of the message.
+# Item, id of its result, field of its error, and part of the message.
 BAD = [
-    ({"id": 1, "text": 5}, 1, "text", "of type int; give a str"),
+    ({"id": 1, "text": 5}, 1, "text", "expected a str, got int"),
     ({"id": 1, "text": None}, 1, "text", "None"),
-    ({"id": 1}, 1, "text", "missing"),
+    ({"id": 1}, 1, "text", "required"),
     ({"id": 1, "text": b"bytes"}, 1, "text", "decode"),
     ({"id": 1, "text": "lone \ud800"}, 1, "text", "U+D800"),
-    ({"id": 1, "text": math.nan}, 1, "text", "of type float"),
-    ({"id": -1, "text": "a"}, None, "id", "-1 is not from 0"),
-    ({"id": True, "text": "a"}, None, "id", "of type bool"),
-    ({"id": math.nan, "text": "a"}, None, "id", "nan is not whole"),
-    ({"id": 2**64, "text": "a"}, None, "id", "18446744073709551616 is not from 0"),
-    ({"id": {"key": 7}, "text": "a"}, None, "id.key", "of type int"),
+    ({"id": 1, "text": math.nan}, 1, "text", "got float"),
+    ({"id": -1, "text": "a"}, None, "id", "-1 is not in the range 0 to"),
+    ({"id": True, "text": "a"}, None, "id", "got bool"),
+    ({"id": math.nan, "text": "a"}, None, "id", "nan is not an integer"),
+    ({"id": 2**64, "text": "a"}, None, "id", "18446744073709551616 is not in the range 0 to"),
+    ({"id": {"key": 7}, "text": "a"}, None, "id.key", "got int"),
     ({"id": 1, "text": "a", "title": "b"}, 1, "title", "move it into payload"),
-    ({"id": 1, "text": "a", 7: "b"}, 1, "7", "no such field"),
-    ({"id": 1, "text": "a", "payload": {"when": object()}}, 1, "payload.when", "of type object"),
+    ({"id": 1, "text": "a", 7: "b"}, 1, "7", "unknown field"),
+    ({"id": 1, "text": "a", "payload": {"when": object()}}, 1, "payload.when", "got object"),
     ({"id": 1, "text": "a", "payload": {"n": [0, math.nan]}}, 1, "payload.n[1]", "finite"),
     ({"id": 1, "text": "a", "payload": CYCLE}, 1, "payload.self", "contains itself"),
-    ({"id": 1, "text": "a", "payload": [1]}, 1, "payload", "give a mapping"),
+    ({"id": 1, "text": "a", "payload": [1]}, 1, "payload", "expected a mapping"),
     (
         {"id": "mail/42", "text": "a", "dense_vectors": {"d": "text"}},
         "mail/42",
         "dense_vectors.d",
         "sequence of floats",
     ),
-    ({"id": 1, "text": "a", "dense_vectors": [1.0]}, 1, "dense_vectors", "give a mapping"),
-    ({"id": 1, "text": "a", "dense_vectors": {"d": [1.0, "2"]}}, 1, "dense_vectors.d[1]", "of type str; give a float"),
+    ({"id": 1, "text": "a", "dense_vectors": [1.0]}, 1, "dense_vectors", "expected a mapping"),
+    ({"id": 1, "text": "a", "dense_vectors": {"d": [1.0, "2"]}}, 1, "dense_vectors.d[1]", "expected a float, got str"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": [1.0, None]}}, 1, "dense_vectors.d[1]", "None"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": [True]}}, 1, "dense_vectors.d[0]", "bool"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": {0: 1.0}}}, 1, "dense_vectors.d", "dict"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": 7.0}}, 1, "dense_vectors.d", "float"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": [10**400]}}, 1, "dense_vectors.d[0]", "finite"),
     ({"id": 1, "text": "a", "dense_vectors": {"d": np.zeros((2, 2))}}, 1, "dense_vectors.d[0]", "list"),
-    ({"id": 1, "text": "a", "dense_vectors": {7: [1.0]}}, 1, "dense_vectors", "make every name a str"),
-    (Document(5, 1), 1, "text", "of type int"),
+    ({"id": 1, "text": "a", "dense_vectors": {7: [1.0]}}, 1, "dense_vectors", "expected str names, got int"),
+    (Document(5, 1), 1, "text", "got int"),
     (Document("a", 1, {"s": {1}}), 1, "payload.s", "sorted"),
-    (Delete(-1), None, "id", "-1 is not from 0"),
-    (Delete(None), None, "id", "give the id of the document to delete"),
-    (Delete(1, 7), 1, "position", "of type int; give a str"),
-    ({"id": 1, "text": "a", "position": 7}, 1, "position", "of type int"),
-    ({"id": 1, "text": "a", "version": 2**63}, 1, "version", "9223372036854775808 is not from -2**63 to 2**63 - 1"),
-    ({"id": 1, "text": "a", "version": "7"}, 1, "version", "of type str; give an int of 64 bits"),
-    ({"id": 1, "text": "a", "version": 7.5}, 1, "version", "7.5 is not whole"),
-    ({"id": 1, "text": "a", "version": math.nan}, 1, "version", "nan is not whole"),
-    (Document("a", 1, version=True), 1, "version", "of type bool"),
-    (Document("a", 1, version=np.uint64(2**63)), 1, "version", "is not from"),
-    (Delete(1, version=-(2**63) - 1), 1, "version", "-9223372036854775809 is not from"),
-    (Delete(1, version=Decimal("1E+30")), 1, "version", "not a whole number of 64 bits"),
-    ("a text alone", None, "", "of type str; give a Document"),
-    (("a", 1), None, "", "of type tuple; give a Document"),
+    (Delete(-1), None, "id", "-1 is not in the range 0 to"),
+    (Delete(None), None, "id", "required; pass the id of the document to delete"),
+    (Delete(1, 7), 1, "position", "expected a str, got int"),
+    ({"id": 1, "text": "a", "position": 7}, 1, "position", "got int"),
+    (
+        {"id": 1, "text": "a", "version": 2**63},
+        1,
+        "version",
+        "9223372036854775808 is not in the range -2**63 to 2**63 - 1",
+    ),
+    ({"id": 1, "text": "a", "version": "7"}, 1, "version", "expected a 64-bit int, such as time.time_ns(), got str"),
+    ({"id": 1, "text": "a", "version": 7.5}, 1, "version", "7.5 is not an integer"),
+    ({"id": 1, "text": "a", "version": math.nan}, 1, "version", "nan is not an integer"),
+    (Document("a", 1, version=True), 1, "version", "got bool"),
+    (Document("a", 1, version=np.uint64(2**63)), 1, "version", "is not in the range"),
+    (Delete(1, version=-(2**63) - 1), 1, "version", "-9223372036854775809 is not in the range"),
+    (Delete(1, version=Decimal("1E+30")), 1, "version", "not a 64-bit integer"),
+    (
+        "a text alone",
+        None,
+        "",
+        "expected a Document, a Delete, or a mapping with text, id, payload, dense_vectors, position, version, got str",
+    ),
+    (("a", 1), None, "", "position, version, got tuple"),
     (None, None, "", "None"),
-    (Broken(), None, "", "of type Broken"),
+    (Broken(), None, "", "got Broken"),
     (BrokenMapping(text="a"), None, "", "RuntimeError: the database went away"),
 ]
 
 
-def between(bad):
-    """A good document before each bad one and after the last."""
+def interleave(bad):
+    """Yields a valid document before each invalid one and after the last."""
     for number, one in enumerate(bad):
         yield {"id": f"good/{number}", "text": f"good document {number}"}
         yield one
@@ -97,13 +107,13 @@ def between(bad):
 def check(results, summary, collection, client):
     by_number = {result.number: result for result in results}
     assert len(results) == len(by_number) == 2 * len(BAD) + 1
-    for place, (given, id, field, words) in enumerate(BAD):
-        good, bad = by_number[2 * place + 1], by_number[2 * place + 2]
-        assert (good.status, good.id) == ("indexed", f"good/{place}")
+    for position, (given, id, field, message) in enumerate(BAD):
+        good, bad = by_number[2 * position + 1], by_number[2 * position + 2]
+        assert (good.status, good.id) == ("indexed", f"good/{position}")
         assert (bad.status, bad.id, bad.stats) == ("rejected", id, None), given
-        why = bad.error
-        assert (why.code, why.reason, why.field) == (3, "MALFORMED_DOCUMENT", field)
-        assert words in why.message
+        error = bad.error
+        assert (error.code, error.reason, error.field) == (3, "MALFORMED_DOCUMENT", field)
+        assert message in error.message
     assert (summary.durable, summary.indexed, summary.rejected) == (2 * len(BAD) + 1, len(BAD) + 1, len(BAD))
     assert summary.reasons == {"MALFORMED_DOCUMENT": len(BAD)} and summary.reconnects == 0
     assert sorted(result.number for result in summary.rejections) == list(range(2, 2 * len(BAD) + 1, 2))
@@ -111,21 +121,21 @@ def check(results, summary, collection, client):
 
 
 def test_each_is_rejected_alone(client):
-    run = client.ingest(between([given for given, *_ in BAD]), "bad", create_collection=True)
+    run = client.ingest(interleave([given for given, *_ in BAD]), "bad", create_collection=True)
     check(list(run), run.summary, "bad", client)
 
 
-def test_the_same_with_asyncio(sidecar, client):
+def test_each_is_rejected_alone_with_asyncio(sidecar, client):
     async def main():
         async with AsyncClient(sidecar.address) as several:
-            run = several.ingest(between([given for given, *_ in BAD]), "bad-aio", create_collection=True)
+            run = several.ingest(interleave([given for given, *_ in BAD]), "bad-aio", create_collection=True)
             return [result async for result in run], run.summary
 
     results, summary = asyncio.run(main())
     check(results, summary, "bad-aio", client)
 
 
-def test_what_the_server_refuses_keeps_its_number_and_reason(client):
+def test_rejections_of_client_and_server_have_numbers_and_reasons(client):
     given = [
         {"id": 1, "text": 5},
         {"id": 2, "text": "\u200b"},
@@ -156,18 +166,18 @@ def test_what_the_server_refuses_keeps_its_number_and_reason(client):
         ({"id": 2, "text": "x", "payload": {"y": "x" * (32 << 20)}}, "MALFORMED_DOCUMENT", ""),
     ],
 )
-def test_a_document_that_no_message_has_room_for_is_rejected(client, large, reason, field):
+def test_a_document_larger_than_a_message_is_rejected(client, large, reason, field):
     given = [{"text": "fine", "id": 1}, large, {"text": "fine", "id": 3}]
     run = client.ingest(given, f"large-{reason.lower()}", create_collection=True)
     results = {result.number: result for result in run}
     assert [results[number].status for number in (1, 2, 3)] == ["indexed", "rejected", "indexed"]
     assert (results[2].id, results[2].error.reason, results[2].error.field) == (2, reason, field)
-    assert "a message takes" in results[2].error.message
+    assert "bytes; the maximum is " in results[2].error.message
     assert run.summary.durable == 3
 
 
 def test_more_bad_documents_than_a_window_holds(sidecar, client):
-    """Nothing is sent for them, so no response of the server moves the window on."""
+    """No response of the server advances the window, since invalid documents are not sent."""
     given = [{"id": number, "text": number} for number in range(1, 501)] + [{"id": 501, "text": "fine"}]
     run = client.ingest(given, "many", create_collection=True, window_documents=10)
     assert sorted(result.number for result in run) == list(range(1, 502))
@@ -188,7 +198,7 @@ def test_more_bad_documents_than_a_window_holds(sidecar, client):
 
 
 def test_a_rejection_does_not_wait_for_the_server():
-    """Not behind a server that stands still, and not for the next document."""
+    """It is reported although the server is stalled and the next document has not arrived."""
     waiting: queue.Queue = queue.Queue()
 
     def given():
@@ -210,7 +220,7 @@ def test_a_rejection_does_not_wait_for_the_server():
         assert run.summary.durable == 3
 
 
-def test_the_same_of_asyncio():
+def test_a_rejection_does_not_wait_for_the_server_with_asyncio():
     async def main(server):
         more = asyncio.Event()
 
@@ -267,7 +277,7 @@ def test_numbers_hold_when_the_server_is_killed(binary, model_folder, tmp_path):
         assert (run.summary.durable, run.summary.rejected, run.summary.indexed) == (count, 1000, 2000)
 
 
-def test_threads_end_when_a_run_is_left(client):
+def test_threads_end_when_a_stream_is_closed_early(client):
     before = threading.active_count()
     for _ in range(20):
         with client.ingest(mixed(10_000), "left", create_collection=True) as run:

@@ -1,4 +1,4 @@
-"""Encode, search, explain, delete, errors, and the ways to reach a server."""
+"""Encode, search, explain, delete, errors, and connections by TLS and Unix socket."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def notes(client):
     return "notes"
 
 
-def test_texts_of_several_calls_come_in_order(client):
+def test_vectors_of_several_batches_are_in_order(client):
     texts = [f"text number {number}" for number in range(10)]
     alone = [client.encode([text])[0] for text in texts]
     together = client.encode(texts, batch_size=4)
@@ -45,7 +45,7 @@ def test_texts_of_several_calls_come_in_order(client):
     assert client.encode([]) == []
 
 
-def test_encode_takes_its_options(client):
+def test_encode_options(client):
     [one] = client.encode(["a wing in a slipstream"], "query", pruning={"max_terms": 3}, with_tokens=True)
     assert len(one.indices) == len(one.tokens) == 3
     assert one.stats.pruned_term_count > 0 and one.stats.term_count == 3 and not one.stats.truncated
@@ -58,7 +58,7 @@ def test_encode_takes_its_options(client):
     assert caught.value.reason == ErrorReason.TEXT_TOO_LONG
 
 
-def test_search_gives_ids_and_payloads_as_they_were_given(client, notes):
+def test_search_returns_ids_and_payloads_unchanged(client, notes):
     [best, *_] = client.search(notes, "city destroyed by a volcano", with_sparse_vectors=True)
     assert best.id == 1 and best.score > 0
     assert best.payload == {
@@ -76,7 +76,7 @@ def test_search_gives_ids_and_payloads_as_they_were_given(client, notes):
     assert [hit.id for hit in client.search(notes, "what stops scurvy", filter=filter)] == [uuid.UUID(int=7)]
 
 
-def test_search_takes_vectors(client, notes):
+def test_search_by_vector(client, notes):
     [encoded] = client.encode(["a queue that slows senders"], "query")
     by_text = client.search(notes, "a queue that slows senders", limit=2)
     assert by_text[0].id == "mail/42" and by_text.query_stats.token_count > 3
@@ -122,7 +122,7 @@ def test_an_error_has_its_details(client):
 
 
 @pytest.mark.parametrize("number", [1, 64, 65, 70, 130])
-def test_a_refused_text_is_named_by_its_place_in_what_was_given(sidecar, client, number):
+def test_errors_name_the_index_of_the_rejected_text(sidecar, client, number):
     texts = [f"text {place}" for place in range(1, 140)]
     texts[number - 1] = " "
     field = f"texts[{number - 1}]"
@@ -152,10 +152,10 @@ def test_a_refused_text_is_named_by_its_place_in_what_was_given(sidecar, client,
             assert str(caught.value).startswith(f"{field}: ")
 
 
-def test_what_can_not_be_sent_is_said_here(client):
+def test_invalid_arguments_are_rejected_by_the_client(client):
     with pytest.raises(TypeError, match="not one text"):
         client.encode("one text")
-    with pytest.raises(ValueError, match="role: 'both'"):
+    with pytest.raises(ValueError, match="role: expected one of .*, got 'both'"):
         client.encode(["text"], role="both")
     with pytest.raises(ValueError, match="filter: .*nonesuch"):
         client.search("notes", "text", filter={"nonesuch": 1})
@@ -163,9 +163,11 @@ def test_what_can_not_be_sent_is_said_here(client):
         client.explain("text")
     with pytest.raises(ValueError, match="nonesuch"):
         client.search("notes", "text", nonesuch=1)
-    with pytest.raises(ValueError, match="document_encoding: no such field: 'max_terms'"):
+    with pytest.raises(ValueError, match="document_encoding: unknown field 'max_terms'"):
         client.explain("text", document_text="text", document_encoding={"max_terms": 1})
-    with pytest.raises(TypeError, match="query: it is of type list"):
+    with pytest.raises(
+        TypeError, match="query: expected a str, a SparseVector, or a tuple of indices and values, got list"
+    ):
         client.search("notes", [1, 2])
     with pytest.raises(TypeError, match="not one id"):
         client.get_documents("notes", "mail/42")
@@ -174,11 +176,11 @@ def test_what_can_not_be_sent_is_said_here(client):
         lambda: client.explain("lone \ud800", document_text="text"),
         lambda: client.explain("text", document_text="lone \ud800"),
     ):
-        with pytest.raises(ValueError, match=r"^(query|document_text): it has a lone surrogate \(U\+D800\)"):
+        with pytest.raises(ValueError, match=r"^(query|document_text): lone surrogate \(U\+D800\)"):
             call()
 
 
-def test_a_full_server_is_asked_again_until_the_timeout(start, tmp_path):
+def test_calls_are_retried_until_the_timeout(start, tmp_path):
     server = start(tmp_path / "store", "--max-unary-texts", "2", "--max-unary-documents", "2")
     with Client(server.address) as client:
 
@@ -253,11 +255,11 @@ def test_mutual_tls(binary, model_folder, tmp_path):
         async with AsyncClient(server.target, tls=tls("known"), token=server.token) as client:
             return await client.encode(["some text"])
 
-    with TlsServer(binary, model_folder, tmp_path, clients=tmp_path / "clients.crt") as server:
+    with TlsServer(binary, model_folder, tmp_path, client_ca=tmp_path / "clients.crt") as server:
         with Client(server.target, tls=tls("known"), token=server.token) as client:
             wanted = client.encode(["some text"])
             assert client.ingest([{"text": "some text"}], "notes", create_collection=True).wait().indexed == 1
         assert asyncio.run(with_asyncio()) == wanted
-        for refused in (tls("stranger"), TLS(ca=server.ca)):
-            with Client(server.target, tls=refused, token=server.token) as client, pytest.raises(Unavailable):
+        for rejected in (tls("stranger"), TLS(ca=server.ca)):
+            with Client(server.target, tls=rejected, token=server.token) as client, pytest.raises(Unavailable):
                 client.encode(["some text"], timeout=2)

@@ -1,4 +1,4 @@
-"""Texts as a stream: in order, each with its vector or its refusal, whatever happens to the server."""
+"""Text streams: each text has its vector or error, in order, also if the server is killed."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ def texts(count=COUNT):
         yield f"text number {number} about subject {number % 97}"
 
 
-def assert_whole(given, client):
+def assert_complete(given, client):
     assert [one.number for one in given] == list(range(1, COUNT + 1))
     for number in (1, 1234, COUNT):
         [wanted] = client.encode([f"text number {number} about subject {number % 97}"])
@@ -24,7 +24,7 @@ def assert_whole(given, client):
 
 
 def test_results_come_in_the_order_of_the_texts(client):
-    # Long texts and short ones in turn, so that the server is done with them in another order.
+    # Long and short texts alternate, so that the server completes them in another order.
     given = [f"text number {n} " + "word " * (n % 3 * 100) for n in range(90)]
     results = list(client.encode_stream(given, "document", window_texts=40))
     assert [one.number for one in results] == list(range(1, 91))
@@ -32,14 +32,14 @@ def test_results_come_in_the_order_of_the_texts(client):
     assert list(client.encode_stream([])) == []
 
 
-def test_a_refused_text_ends_nothing(client):
+def test_a_rejected_text_does_not_end_the_stream(client):
     good, bad, last = client.encode_stream(["heat transfer", " ", "supersonic flow"], "query", with_tokens=True)
     assert good.vector.tokens and good.error is None
     assert bad.vector is None and (bad.error.reason, bad.error.field) == ("EMPTY_TEXT", "text")
     assert (last.number, last.vector.indices) == (3, client.encode(["supersonic flow"], "query")[0].indices)
 
 
-def test_what_is_no_text_is_rejected_alone(sidecar, client):
+def test_an_invalid_text_is_rejected_alone(sidecar, client):
     given = ["heat transfer", 7, "supersonic flow", None, b"bytes", "a lone \udc80 surrogate", "x" * (32 << 20), "last"]
 
     async def main():
@@ -50,11 +50,11 @@ def test_what_is_no_text_is_rejected_alone(sidecar, client):
     assert asyncio.run(main()) == results
     assert [one.number for one in results] == list(range(1, 9))
     assert [one.vector is not None for one in results] == [True, False, True, False, False, False, False, True]
-    refused = [one.error for one in results if one.error]
-    assert [(why.code, why.field) for why in refused] == [(3, "text")] * 5
-    assert [why.reason for why in refused] == ["MALFORMED_DOCUMENT"] * 4 + ["TEXT_TOO_LONG"]
-    assert "of type int; give a str" in refused[0].message and "decode" in refused[2].message
-    assert "U+DC80" in refused[3].message and "at character 7" in refused[3].message
+    errors = [one.error for one in results if one.error]
+    assert [(error.code, error.field) for error in errors] == [(3, "text")] * 5
+    assert [error.reason for error in errors] == ["MALFORMED_DOCUMENT"] * 4 + ["TEXT_TOO_LONG"]
+    assert "expected a str, got int" in errors[0].message and "decode" in errors[2].message
+    assert "U+DC80" in errors[3].message and "at character 7" in errors[3].message
     assert results[7].vector == client.encode(["last"])[0]
 
 
@@ -65,10 +65,10 @@ def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
             given.append(one)
             killer.count(one.number)
         assert killer.kills == 2
-        assert_whole(given, client)
+        assert_complete(given, client)
 
 
-def test_the_same_with_asyncio(binary, model_folder, tmp_path):
+def test_a_server_that_is_killed_twice_with_asyncio(binary, model_folder, tmp_path):
     async def main(target, killer):
         async with AsyncClient(target) as client, client.encode_stream(texts()) as run:
             given = []
@@ -81,21 +81,21 @@ def test_the_same_with_asyncio(binary, model_folder, tmp_path):
         killer = Killer(server, 300, 1000)
         given = asyncio.run(main(server.target, killer))
         assert killer.kills == 2
-        assert_whole(given, client)
+        assert_complete(given, client)
 
 
 def test_a_server_that_stays_away_is_given_up(binary, model_folder, tmp_path):
     with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
-        told = 0
+        last = 0
         with pytest.raises(GaveUp, match="Every text up to number") as caught:
             for one in client.encode_stream(texts(), give_up_after=1.0):
-                told = one.number
-                if told == 100:
+                last = one.number
+                if last == 100:
                     server.kill()
-        assert f"up to number {told} " in caught.value.message
+        assert f"up to number {last} " in caught.value.message
 
 
-def test_what_is_wrong_is_said(client):
+def test_invalid_arguments_raise(client):
     with pytest.raises(TypeError, match="not one text"):
         client.encode_stream("one text")
     with pytest.raises(ValueError, match="window_texts"):

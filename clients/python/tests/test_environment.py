@@ -1,4 +1,4 @@
-"""The package in an environment with naver's `splade` package, and with stubs that the user generated."""
+"""The package in an environment with naver's `splade` package, and with user-generated stubs."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ PROTO = Path(__file__).resolve().parents[3] / "proto"
 
 
 def run(script, *paths):
-    """Runs a script in a process of its own, with these directories first on the path."""
+    """Runs a script in a new process, with these directories first on the Python path."""
     environment = {"PYTHONPATH": ":".join(map(str, paths)), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
@@ -22,7 +22,7 @@ def run(script, *paths):
 
 
 def generate(directory):
-    """Compiles the contract as a user would."""
+    """Compiles the proto files like a user."""
     directory.mkdir()
     well_known = Path(grpc_tools.__file__).parent / "_proto"
     outputs = [f"--python_out={directory}", f"--grpc_python_out={directory}"]
@@ -60,10 +60,10 @@ def test_beside_navers_package(tmp_path):
 
 
 def test_beside_stubs_that_the_user_generated(tmp_path):
-    """protoc makes no `__init__.py`, so its directory doesn't hide the installed package of the same name."""
+    """protoc writes no `__init__.py`, so its output directory doesn't shadow the installed package of the same name."""
     generate(tmp_path / "generated")
     run(USE, tmp_path / "generated")
-    # And with other stubs of the same contract in the process, under a name of the user's.
+    # Also with stubs of the same proto files under another module name in the same process.
     generate(tmp_path / "copied")
     for stub in (tmp_path / "copied" / "splade_sidecar" / "v1").iterdir():
         text = stub.read_text().replace("from splade_sidecar.v1 import", "from mine.splade_sidecar.v1 import")

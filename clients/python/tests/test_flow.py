@@ -1,23 +1,23 @@
-"""Flow control: a server that stands still stops the iterable, however much there is in it."""
+"""Flow control: a stalled server stops the iteration of the iterable, independent of its length."""
 
 import asyncio
 import threading
 
 import pytest
 
-from splade_sidecar import AsyncClient, Client
 from gated import GatedServer
+from splade_sidecar import AsyncClient, Client
 
 WINDOW = 50
-# One more is in the hands of whoever waits for room.
+# The feeder holds one more item while it waits for space in the window.
 AHEAD = WINDOW + 1
 STEP = 10
-# What must not happen is given this long to happen.
+# Seconds to wait for something that must not happen.
 GRACE_S = 0.3
 
 
 class Endless:
-    """Items without end, that count how many were asked for."""
+    """Endless iterable that counts how many items were requested."""
 
     def __init__(self, item) -> None:
         self.item, self.asked, self._changed = item, 0, threading.Condition()
@@ -32,7 +32,7 @@ class Endless:
             return self.item(self.asked)
 
     def stops_at(self, number: int) -> None:
-        """Waits until so many were asked for, and a while for one more, which would be one too many."""
+        """Waits until this number of items was requested, then checks that no more are requested."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.asked >= number, 20), f"{self.asked} were asked for"
             assert not self._changed.wait_for(lambda: self.asked > number, GRACE_S), "the iterable was read ahead"
@@ -58,7 +58,7 @@ def encode(client, items):
 def test_an_iterable_is_read_no_further_than_the_window(call, item):
     items = Endless(item)
     with GatedServer() as server, Client(server.address) as client, call(client, items) as run:
-        # The first result is asked for, and the server has none.
+        # Requests the first result, which the server withholds.
         first = threading.Thread(target=next, args=(run,))
         first.start()
         items.stops_at(AHEAD)
@@ -96,5 +96,5 @@ def test_a_reader_who_stops_stops_the_iterable(call, item):
         server.allow(1_000_000)
         with call(client, items) as run:
             assert next(run).number == 1
-            # The server answers one by one, and nobody asks for the second result.
+            # The server sends results one by one, and the second one is never requested.
             items.stops_at(AHEAD + 1)

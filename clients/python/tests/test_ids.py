@@ -1,4 +1,4 @@
-"""One rule for ids, everywhere that one is taken: the table that all doors keep, tests/data/id_forms/ids.json."""
+"""Ids: every call accepts and rejects the forms in tests/data/id_forms/ids.json, like all clients and the server."""
 
 import asyncio
 import copy
@@ -25,7 +25,7 @@ class Shade(enum.IntEnum):
     DARK = 7
 
 
-# What JSON doesn't have, in the same form.
+# Python types that JSON doesn't have, in the form of the table.
 PYTHON = [
     {"id": uuid.UUID(UUID), "becomes": {"uuid": UUID}},
     {"id": Key(UUID), "becomes": {"key": UUID}},
@@ -65,7 +65,7 @@ ROWS = VALUES + PYTHON
 
 
 def form(stored):
-    """A stored id as the table has it."""
+    """Converts a stored id to the form of the table."""
     kind = stored.WhichOneof("kind")
     return {kind: str(getattr(stored, kind))}
 
@@ -131,7 +131,7 @@ def test_the_same_ids_are_explained_filtered_and_deleted(sidecar, client, place)
             assert str(caught.value)
         assert len(client.search(collection, "a document")) == 1, "nothing was deleted"
         return
-    # Stored by the contract's form; everything else by the row's.
+    # The document is stored by the explicit form of its id; all other calls use the form of the row.
     [(kind, value)] = row["becomes"].items()
     exact = {kind: value}
     client.ingest(
@@ -141,7 +141,7 @@ def test_the_same_ids_are_explained_filtered_and_deleted(sidecar, client, place)
     assert client.explain("a document", collection=collection, document_id=row["id"]).score == pytest.approx(
         hit.score, rel=1e-4
     )
-    # What a result says is the same id when it is sent again, also from another process.
+    # The id of a result identifies the same document in a request, also after pickling.
     for again in (hit.id, copy.deepcopy(hit.id), pickle.loads(pickle.dumps(hit.id))):
         assert client.explain("a document", collection=collection, document_id=again).score > 0
 
@@ -177,9 +177,9 @@ def test_a_name_in_the_form_of_a_uuid_comes_back_as_a_key(client):
 
 
 def test_a_wrong_id_is_named(client):
-    with pytest.raises(ValueError, match=r"^ids\[1\]: -1 is not from 0 to 2\*\*64 - 1; give an int"):
+    with pytest.raises(ValueError, match=r"^ids\[1\]: -1 is not in the range 0 to 2\*\*64 - 1; expected an int"):
         client.delete("keys", [1, -1])
-    with pytest.raises(ValueError, match=r"filter\.must\[0\]\.has_id\.ids\[1\]: it is of type bool"):
+    with pytest.raises(ValueError, match=r"filter\.must\[0\]\.has_id\.ids\[1\]: expected an int .*, got bool"):
         client.search("keys", "a", filter={"must": [{"has_id": {"ids": [1, True]}}]})
     for one in ("one", uuid.UUID(UUID), {"key": "one"}, 7):
         with pytest.raises(TypeError, match="not one id"):
@@ -208,5 +208,5 @@ def test_filters_take_python_values(client):
     assert [hit.id for hit in client.search("values", "number", filter=two)] == [2]
     with pytest.raises((ValueError, SpladeError)):
         client.search("values", "number", filter={"must": [{"path": "n", "range": {"gt": float("nan")}}]})
-    with pytest.raises(TypeError, match="pruning: it is of type int"):
+    with pytest.raises(TypeError, match="pruning: expected a Pruning or a mapping, got int"):
         client.search("values", "number", pruning=5)

@@ -1,4 +1,4 @@
-"""Ingest: every document has one result, whatever happens to the server, and memory stays bounded."""
+"""Ingest: every document has exactly one result, also if the server is killed, and memory stays bounded."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ def documents(count=COUNT):
 
 
 class Killer:
-    """Kills the server after so many results, and starts it again after a while, without holding up who counts."""
+    """Kills the server after certain numbers of results, and restarts it in another thread."""
 
     def __init__(self, server, *after):
         self.server, self.after, self.kills = server, list(after), 0
@@ -57,7 +57,7 @@ def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
         check(killer, run.summary, client, 2)
 
 
-def test_the_same_with_asyncio(binary, model_folder, tmp_path):
+def test_a_server_that_is_killed_twice_with_asyncio(binary, model_folder, tmp_path):
     async def main(target, killer):
         async with AsyncClient(target) as client:
             async with client.ingest(documents(), "killed", create_collection=True, batch_points=100) as run:
@@ -84,7 +84,7 @@ def test_a_server_that_stays_away_is_given_up(binary, model_folder, tmp_path):
         error = caught.value
         assert "no progress within 1.5 s" in error.message
         assert f"up to number {error.summary.durable}" in error.message
-        assert set(range(1, error.summary.durable + 1)) <= set(numbers), "what is durable was told"
+        assert set(range(1, error.summary.durable + 1)) <= set(numbers), "results of durable documents were reported"
         assert error.summary.results == len(numbers)
 
 
@@ -103,7 +103,7 @@ def test_a_slow_reader_holds_back_the_iterable(client):
             most = max(most, pulled - run.summary.durable)
             if seen == 2000:
                 break
-    # One more is in the hands of the thread that waits for room.
+    # The feeder thread holds one more item while it waits for space in the window.
     assert most <= 51
     assert pulled <= run.summary.durable + 51
 
@@ -139,7 +139,7 @@ def test_a_slow_iterable_is_sent_as_it_comes(client):
         assert next(run).number == 2
 
 
-def test_rejected_documents_say_why(client):
+def test_rejections_have_a_reason_and_field(client):
     given = [{"text": "fine", "id": 1}, {"text": " ", "id": 2}, {"text": "fine", "id": "", "payload": {}}]
     run = client.ingest(given, "mixed", create_collection=True)
     by_number = {result.number: result for result in run}
@@ -174,7 +174,7 @@ def test_an_iterable_may_be_silent_for_longer_than_the_server_waits(start, tmp_p
     assert run.summary.reconnects == 3
 
 
-def test_unchanged_documents_are_left(client):
+def test_unchanged_documents_are_skipped(client):
     given = [{"text": f"number {number}", "id": number} for number in range(1, 11)]
     assert client.ingest(given, "same", create_collection=True).wait().indexed == 10
     assert client.ingest(given, "same", skip_unchanged=True).wait().unchanged == 10
@@ -212,7 +212,7 @@ def test_a_document_is_replaced_only_by_a_newer_version(client):
         ("version one", 1),
     ]
     assert all(one.payload == {"text": one.text} for one in found), "versions are no part of payloads"
-    # Deletions, also of what has no version or isn't there; without a version each change is applied.
+    # Deletions, also of documents without version and of missing ones. A change without version is always applied.
     again = [
         Delete(1, version=9),
         Document("an older one", 1, version=3),

@@ -1,4 +1,4 @@
-"""One asyncio client for many event loops: it may be made before any of them."""
+"""One asyncio client for many event loops. It can be created before any of them."""
 
 import asyncio
 import gc
@@ -14,7 +14,7 @@ from splade_sidecar import AsyncClient, Client
 
 
 def test_a_client_is_made_without_a_loop(sidecar, client):
-    """As at the top of a module that a server such as uvicorn imports before it runs its loop."""
+    """The client is created like at the top of a module that uvicorn imports before it runs its event loop."""
     several = AsyncClient(sidecar.address)
     wanted = client.encode(["a text"])
 
@@ -72,17 +72,17 @@ def test_closing_closes_the_connections_of_other_loops(sidecar):
         asyncio.run(several.encode(["a text"]))
 
 
-def test_a_closed_client_says_so(sidecar):
+def test_calls_of_a_closed_client_raise(sidecar):
     with Client(sidecar.address) as client:
         client.encode(["a text"])
     for call in (lambda: client.encode(["a text"]), lambda: client.ingest([{"text": "a"}], "closed").wait()):
-        with pytest.raises(RuntimeError, match="the client is closed; make another one"):
+        with pytest.raises(RuntimeError, match="the client is closed; create a new one"):
             call()
     client.close()
 
 
-def test_nothing_is_said_at_the_end(sidecar):
-    """No warning and no error of asyncio, when a loop ends with a client that is open."""
+def test_no_warnings_when_a_loop_ends_with_an_open_client(sidecar):
+    """asyncio logs no warning and no error."""
     script = """
         import asyncio, gc, sys
         from splade_sidecar import AsyncClient

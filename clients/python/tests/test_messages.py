@@ -1,4 +1,4 @@
-"""Requests and responses as the contract has them, with a fake server."""
+"""Conversion of requests and responses, with a fake server."""
 
 import asyncio
 import datetime
@@ -101,29 +101,29 @@ def test_filters_are_nested_and_have_ranges():
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "message"),
     [
-        ({"path": "x", "match": 7.5}, "filter.must[0].match: it is a fraction; use `range`"),
-        ({"path": "x", "match": None}, "filter.must[0].match: it is None"),
-        ({"path": "x", "match": [1]}, "filter.must[0].match: it is of type list"),
-        ({"path": "x", "match": 2**63}, "filter.must[0].match: it is an integer beyond 64 bits"),
-        ({"path": "x", "match_any": "abc"}, "filter.must[0].match_any: it is of type str; give a list"),
-        ({"path": "x", "match_any": ["a", 1]}, "filter.must[0].match_any: it has strings and integers"),
-        ({"path": "x", "match_any": [True]}, "filter.must[0].match_any: it has booleans"),
-        ({"path": "x", "match_none": ["a", b"b"]}, "filter.must[0].match_none[1]: it is of type bytes"),
-        ({"has_id": 7}, "filter.must[0].has_id: it is of type int; give a list"),
-        ({"has_id": [7, -1]}, "filter.must[0].has_id[1]: -1 is not from 0"),
-        ({"has_id": {"ids": [True]}}, "filter.must[0].has_id.ids[0]: it is of type bool"),
+        ({"path": "x", "match": 7.5}, "filter.must[0].match: fractional numbers can't be matched; use `range`"),
+        ({"path": "x", "match": None}, "filter.must[0].match: expected a str, an int or a bool, got None"),
+        ({"path": "x", "match": [1]}, "filter.must[0].match: expected a str, an int or a bool, got list"),
+        ({"path": "x", "match": 2**63}, "filter.must[0].match: integer exceeds 64 bits"),
+        ({"path": "x", "match_any": "abc"}, "filter.must[0].match_any: expected a list, got str"),
+        ({"path": "x", "match_any": ["a", 1]}, "filter.must[0].match_any: mixes strings and integers"),
+        ({"path": "x", "match_any": [True]}, "filter.must[0].match_any: lists of booleans are not supported"),
+        ({"path": "x", "match_none": ["a", b"b"]}, "filter.must[0].match_none[1]: bytes can't be stored as JSON"),
+        ({"has_id": 7}, "filter.must[0].has_id: expected a list, got int"),
+        ({"has_id": [7, -1]}, "filter.must[0].has_id[1]: -1 is not in the range 0 to"),
+        ({"has_id": {"ids": [True]}}, "filter.must[0].has_id.ids[0]: expected an int from 0 to 2**64 - 1"),
         ({"path": "x", "range": {"above": 1}}, "above"),
         ({"path": "x", "range": {"gt": "a"}}, "gt"),
         ({"path": "at", "time_range": {"gt": datetime.datetime(2026, 1, 2)}}, "time_range"),
         ({"field": {"key": "x"}}, "field"),
     ],
 )
-def test_wrong_conditions_are_named(given, words):
+def test_errors_name_the_invalid_condition(given, message):
     with pytest.raises(ValueError) as caught:
         filter_message({"must": [given]})
-    assert words in str(caught.value) and str(caught.value).startswith("filter")
+    assert message in str(caught.value) and str(caught.value).startswith("filter")
 
 
 def test_absent_pruning_differs_from_no_limit():
@@ -155,7 +155,7 @@ def test_a_search_has_a_query_and_return_options():
         search_request("notes", "grey cat", {"required_features": "groups"})
     made = explain_request("cat", None, None, "a cat", {"query_encoding": {"pruning": {"max_terms": 8}}})
     assert made.query.encoding.pruning == pruning and not made.HasField("document_encoding")
-    with pytest.raises(TypeError, match="document_encoding: it is of type str"):
+    with pytest.raises(TypeError, match="document_encoding: expected a mapping with .*, got str"):
         explain_request("cat", None, None, "a cat", {"document_encoding": "window"})
 
 
@@ -185,12 +185,12 @@ def test_collection_options_there_and_back():
     for given in ({"dense": {}}, {"dense_vectors": {"d": {"size": 4, "distance": "manhattan"}}}):
         with pytest.raises(ValueError, match="^options: "):
             collection_options(given, "options")
-    with pytest.raises(TypeError, match="options: it is of type int"):
+    with pytest.raises(TypeError, match="options: expected CollectionOptions or a mapping, got int"):
         collection_options(7, "options")
 
 
 def call(address, function):
-    """Runs a call of either client, and returns both results."""
+    """Runs a call with each client, and returns both results."""
     with Client(address) as client:
         made = function(client)
         first = list(made) if hasattr(made, "__next__") else made
@@ -221,7 +221,7 @@ def test_documents_are_fetched_until_each_id_has_its_result():
             elif id.num % 3:
                 response.documents.append(stored(id, text=f"text {id.num}"))
             else:
-                # In another spelling, as a server may normalize ids.
+                # In upper case, since a server may normalize ids.
                 response.missing.append(document_pb2.DocumentId(uuid=id.uuid.upper()) if id.uuid else id)
         return response
 

@@ -20,10 +20,10 @@ import pytest
 from splade_sidecar import AsyncClient, Document
 from splade_sidecar import messages as client_messages
 from splade_sidecar.payload import payload_json
-from splade_sidecar.validation import InvalidValueError
 from splade_sidecar.v1 import index_service_pb2 as index
 from splade_sidecar.v1.document_pb2 import StoredDocument
 from splade_sidecar.v1.query_pb2 import Hit
+from splade_sidecar.validation import InvalidValueError
 
 UTC = datetime.timezone.utc
 
@@ -38,7 +38,7 @@ class Name(str, enum.Enum):
 
 
 class Unequal(str):
-    """A str that a dict takes for another than the same letters."""
+    """A str that is not equal to a plain str with the same characters, and so another key of a dict."""
 
     def __eq__(self, other):
         return self is other
@@ -53,11 +53,11 @@ class Point:
 
 
 class NAType:
-    """As pandas has it, which is no dependency."""
+    """Stand-in for pandas' NA, since pandas is not a dependency."""
 
 
 class NaTType(datetime.datetime):
-    """As pandas has it: a datetime that isn't there."""
+    """Stand-in for pandas' NaT, a missing value that is an instance of datetime."""
 
 
 class Hostile:
@@ -135,20 +135,20 @@ CONVERTED = [
     (np.array([1, "a", None, Decimal(2)], dtype=object), [1, "a", None, 2]),
 ]
 
-REFUSED = [
-    (math.nan, "", "nan, which JSON doesn't have"),
+UNSUPPORTED = [
+    (math.nan, "", "nan can't be stored as JSON"),
     ([1, -math.inf], "[1]", "finite"),
-    (2**63, "", "beyond 64 bits"),
-    (-(2**63) - 1, "", "beyond 64 bits"),
-    (10**5000, "", "beyond 64 bits"),
-    (Decimal("1E+30"), "", "beyond 64 bits"),
-    (Decimal("1E+1000000"), "", "beyond 64 bits"),
-    (Decimal("NaN"), "", "JSON doesn't have"),
-    (Decimal("sNaN"), "", "JSON doesn't have"),
+    (2**63, "", "integer exceeds 64 bits"),
+    (-(2**63) - 1, "", "integer exceeds 64 bits"),
+    (10**5000, "", "integer exceeds 64 bits"),
+    (Decimal("1E+30"), "", "integer exceeds 64 bits"),
+    (Decimal("1E+1000000"), "", "integer exceeds 64 bits"),
+    (Decimal("NaN"), "", "can't be stored as JSON"),
+    (Decimal("sNaN"), "", "can't be stored as JSON"),
     (np.float32("nan"), "", "finite"),
-    (np.uint64(2**64 - 1), "", "beyond 64 bits"),
+    (np.uint64(2**64 - 1), "", "integer exceeds 64 bits"),
     (np.array([1.0, math.nan]), "[1]", "finite"),
-    (np.array([[1], [2**63]], dtype=np.uint64), "[1][0]", "beyond 64 bits"),
+    (np.array([[1], [2**63]], dtype=np.uint64), "[1][0]", "integer exceeds 64 bits"),
     (np.timedelta64(1, "s"), "", "timedelta64"),
     (np.array([1], dtype="timedelta64[s]"), "[0]", "timedelta64"),
     (np.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")]), "", "structured"),
@@ -162,16 +162,16 @@ REFUSED = [
     (1 + 2j, "", "complex"),
     (datetime.timedelta(1), "", "total_seconds"),
     (Point(1), "", "asdict"),
-    (object(), "", "of type object"),
+    (object(), "", "type object can't be stored as JSON"),
     (Hostile("x"), None, ""),
     ((one for one in [1]), "", "generator"),
-    ({1: "int"}, "", "key of type int (1); make every key a str"),
-    ({None: "None"}, "", "key of type NoneType"),
-    ({(1, 2): "tuple"}, "", "key of type tuple"),
-    ({"a": [0, {"b": {True: 1}}]}, ".a[1].b", "key of type bool (True)"),
+    ({1: "int"}, "", "expected str keys, got int (1)"),
+    ({None: "None"}, "", "expected str keys, got NoneType"),
+    ({(1, 2): "tuple"}, "", "expected str keys, got tuple"),
+    ({"a": [0, {"b": {True: 1}}]}, ".a[1].b", "expected str keys, got bool (True)"),
     ("lone \ud800", "", "U+D800"),
     ({"lone \udc80": 1}, ".lone \\udc80", "U+DC80"),
-    ({Unequal("a"): 1, "a": 2}, ".a", "twice"),
+    ({Unequal("a"): 1, "a": 2}, ".a", "duplicate key"),
 ]
 
 
@@ -180,12 +180,12 @@ def test_common_types_are_converted(place):
     given, wanted = CONVERTED[place]
     made = json.loads(payload_json({"field": given}))
     assert made == {"field": wanted}
-    assert type(made["field"]) in (type(wanted), float), "a float that is whole is the server's to make an integer"
+    assert type(made["field"]) in (type(wanted), float), "the server converts integral floats to integers"
 
 
-@pytest.mark.parametrize("place", range(len(REFUSED)))
-def test_what_has_no_json_is_refused_by_its_path(place):
-    given, path, words = REFUSED[place]
+@pytest.mark.parametrize("place", range(len(UNSUPPORTED)))
+def test_errors_name_the_path_of_an_unsupported_value(place):
+    given, path, words = UNSUPPORTED[place]
     if path is None:
         with pytest.raises(RuntimeError):
             payload_json({"field": given})
@@ -217,12 +217,12 @@ def deep(levels, kind):
         (cyclic(), "payload.list[0]", "contains itself"),
         (deep(100_000, dict), "payload.in.in", "nested more than 100 levels deep"),
         (deep(100_000, list), "payload.in[0][0]", "nested more than 100 levels deep"),
-        ([1], "payload", "of type list; give a mapping"),
-        ("text", "payload", "of type str; give a mapping"),
-        (7, "payload", "of type int"),
+        ([1], "payload", "expected a mapping, such as a dict, got list"),
+        ("text", "payload", "expected a mapping, such as a dict, got str"),
+        (7, "payload", "got int"),
     ],
 )
-def test_what_is_no_payload_is_refused(given, field, words):
+def test_invalid_payloads_are_rejected(given, field, words):
     with pytest.raises(InvalidValueError) as caught:
         payload_json(given)
     error = caught.value.item_error()
@@ -280,11 +280,11 @@ def test_payloads_of_either_format_are_read():
     assert [hit.document.payload_unreadable for hit in hits] == [False, False, True, True, False]
 
 
-BAD_LEAVES = [given for given, _, _ in REFUSED]
+BAD_LEAVES = [given for given, _, _ in UNSUPPORTED]
 
 
 class Values:
-    """Random Python values: now and then with something in them that can't be sent."""
+    """Generator of random Python values, some of which contain an unsupported value."""
 
     def __init__(self, rng, bad_share):
         self.rng, self.bad_share, self.has_bad = rng, bad_share, False
@@ -314,7 +314,7 @@ class Values:
 
 
 def test_a_document_is_stored_exactly_or_rejected_by_its_path(client):
-    """Law: whatever a payload holds, it comes back as JSON has it, or its document alone is rejected."""
+    """Property: any payload is either returned exactly as JSON, or only its document is rejected."""
     rng = random.Random(42)
     given, bad = [], set()
     for number in range(1, 401):

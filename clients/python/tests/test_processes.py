@@ -1,4 +1,4 @@
-"""What crosses into other processes: everything public is pickled, or says what to do instead; forks don't hang."""
+"""Multiprocessing: public objects can be pickled or raise an error with the remedy, and forks don't hang."""
 
 import asyncio
 import copy
@@ -59,7 +59,7 @@ from splade_sidecar import (
 )
 
 UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
-# gRPC's threads may need a while to answer; a process that hangs is killed after so long.
+# Seconds after which a hanging process is killed.
 TIMEOUT_S = 60
 
 STATS = EncodingStats(4, True, 1, 2, 3, 0.125)
@@ -123,7 +123,7 @@ VALUES = [
     Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion"),
     summary(),
 ]
-# They hold a connection.
+# Classes that hold a connection.
 REFUSING = {"AsyncClient", "AsyncEncodeStream", "AsyncIngest", "Client", "EncodeStream", "Ingest"}
 TYPES = {"DocumentId": DocumentId, "GivenId": GivenId}
 
@@ -157,7 +157,7 @@ def test_errors_are_pickled_with_all_they_say(error):
 
 
 class OwnError(InvalidArgument):
-    """A subclass of a user's, with arguments of its own."""
+    """A user's subclass whose constructor has other arguments."""
 
     def __init__(self, place):
         super().__init__(grpc.StatusCode.INVALID_ARGUMENT, f"at {place}")
@@ -185,26 +185,26 @@ def test_types_are_pickled():
         assert pickle.loads(pickle.dumps(value)) == value
 
 
-def assert_refuses(value, *words):
+def assert_not_picklable(value, *remedies):
     for way in ways():
         with pytest.raises(TypeError) as caught:
             way(value)
-        for word in (f"{type(value).__name__} can't be pickled or copied", "process", *words):
-            assert word in str(caught.value)
+        for text in (f"{type(value).__name__} can't be pickled or copied", "process", *remedies):
+            assert text in str(caught.value)
 
 
-def test_what_holds_a_connection_says_what_to_do(client):
+def test_pickling_a_connection_raises_with_the_remedy(client):
     several = AsyncClient("localhost:1")
     running = [client.ingest([], "any"), client.encode_stream([])]
     running += [several.ingest([], "any"), several.encode_stream([])]
     assert {type(one) for one in running} == {Ingest, EncodeStream, AsyncIngest, AsyncEncodeStream}
     for one in (client, several):
-        assert_refuses(one, "make a client in each process")
+        assert_not_picklable(one, "create a client in each process")
     for one in running:
-        assert_refuses(one, "begin the call")
+        assert_not_picklable(one, "create a client and start the call")
     used = client.ingest([{"text": "text"}], "pickled", create_collection=True)
     next(used)
-    assert_refuses(used)
+    assert_not_picklable(used)
     used.close()
 
 
@@ -217,7 +217,7 @@ ADAPTERS = {
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
-def test_adapters_are_pickled_or_say_what_to_do(sidecar, client, name):
+def test_adapters_are_pickled_or_raise_with_the_remedy(sidecar, client, name):
     library, known = ADAPTERS[name]
     import_package(library)
     module = importlib.import_module(f"splade_sidecar.{name}")
@@ -229,7 +229,7 @@ def test_adapters_are_pickled_or_say_what_to_do(sidecar, client, name):
     assert public <= known | {"SparseEmbedding"}
     if name == "llama_index":
         for one in (module.sparse_doc_fn(client), module.sparse_query_fn(client)):
-            with pytest.raises(TypeError, match="make a client in each process"):
+            with pytest.raises(TypeError, match="create a client in each process"):
                 pickle.dumps(one)
         return
     if name == "haystack":
@@ -255,11 +255,11 @@ def test_adapters_are_pickled_or_say_what_to_do(sidecar, client, name):
     wanted = call(made)
     for way in ways():
         assert call(way(made)) == wanted
-    with pytest.raises(TypeError, match="make a client in each process"):
+    with pytest.raises(TypeError, match="create a client in each process"):
         pickle.dumps(kind(client=client))
 
 
-# The work of other processes: each is a function of its own module, so that spawn finds it.
+# Functions that run in other processes. They are at module level so that spawn can import them.
 
 
 def raise_not_found(address):
@@ -303,7 +303,7 @@ def call_asyncio(address):
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_pool_whose_workers_raise_ends(client, sidecar, method):
-    """The error of a worker is unpickled by a thread of the pool, which would end without a word if it couldn't be."""
+    """A thread of the pool unpickles the error of a worker; if unpickling failed, the thread would end silently."""
     wanted = client.encode(["a text"])
     client.ingest([{"id": Key(UUID), "text": "a text"}], "processes", create_collection=True).wait()
     with multiprocessing.get_context(method).Pool(2) as pool:
@@ -350,8 +350,8 @@ def test_an_asyncio_client_from_before_a_fork_connects_there(sidecar, client):
 
 
 @needs_fork
-def test_a_fork_with_an_open_asyncio_client_is_said(sidecar, client):
-    """gRPC's asyncio polls in a thread all the time, so a child would hang or crash."""
+def test_calls_raise_after_a_fork_with_an_open_asyncio_client(sidecar, client):
+    """The thread of grpc.aio polls permanently, so a child that used gRPC would hang or crash."""
     several = AsyncClient(sidecar.address)
     asyncio.run(several.encode(["a text"]))
     for work in (
@@ -367,7 +367,7 @@ def test_a_fork_with_an_open_asyncio_client_is_said(sidecar, client):
 
 
 def in_child(work):
-    """Forks, and returns what the child makes of an exception or a result, as text; fails if it hangs."""
+    """Forks, and returns the result or the exception of the child as text. Fails if the child hangs."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -386,8 +386,8 @@ def in_child(work):
 
 
 @needs_fork
-def test_a_fork_during_a_call_is_said(client, sidecar):
-    """gRPC's locks may be held by threads that the child doesn't have."""
+def test_calls_raise_after_a_fork_during_a_call(client, sidecar):
+    """Threads that don't exist in the child may hold gRPC's locks."""
     with client.ingest(({"text": f"text {n}"} for n in range(100_000)), "forked", create_collection=True) as run:
         next(run)
         said = in_child(lambda: client.encode(["a text"]))
@@ -409,7 +409,7 @@ def test_a_fork_during_a_call_is_said(client, sidecar):
 
 @needs_fork
 def test_a_child_that_ends_by_itself_ends(sidecar):
-    """With its interpreter's own clean-up, which os._exit leaves out."""
+    """The child runs the interpreter's shutdown, which os._exit would skip."""
     script = """
         import os, sys
         from splade_sidecar import Client

@@ -1,4 +1,4 @@
-"""The README's snippets, in their order, in one process, from the repository's root."""
+"""Runs the README's snippets in order, in one process, with the repository's root as working directory."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_its_snippets_run(sidecar, monkeypatch, capsys):
     for name in NEEDED:
         import_package(name)
     monkeypatch.chdir(README.parents[2])
-    # The snippets take the default address, which is no test server's.
+    # The snippets use the default address, so redirect it to the test server.
     for defaults in (splade_sidecar.client.Client.__init__, splade_sidecar.aio.AsyncClient.__init__):
         monkeypatch.setattr(defaults, "__defaults__", (sidecar.address,))
     for module in ("qdrant", "langchain", "haystack"):

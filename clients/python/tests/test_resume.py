@@ -1,4 +1,4 @@
-"""How streams resume: nothing is lost, and each item has one final result, whatever the server does."""
+"""Resuming of streams: no item is lost, and each has exactly one final result if the server fails or drains."""
 
 import asyncio
 import time
@@ -252,8 +252,8 @@ def test_deletions_are_applied_in_their_order(asyncio_api):
 
 
 @both
-def test_what_is_sent_again_may_be_superseded_by_itself(asyncio_api):
-    """All three were applied by the first stream; it reported only one of them."""
+def test_a_resent_item_may_be_superseded_by_itself(asyncio_api):
+    """The first stream applied all three items and reported only one of them."""
 
     def breaking(items, context, options):
         yield opened(options)

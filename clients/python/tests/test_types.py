@@ -1,4 +1,4 @@
-"""The package's types, by mypy's strictest rules."""
+"""Checks the package with mypy in strict mode."""
 
 import subprocess
 import sys

@@ -112,13 +112,13 @@ def drive(rng, window, given, new_store):
 
 
 def mixed(rng):
-    """Numbers from 1 as texts, and now and then what is none; of some, nothing else."""
+    """Returns texts with the numbers from 1, mixed with invalid texts. Some sequences contain only invalid texts."""
     share = rng.choice([0, 0.1, 0.5, 1])
     return [None if rng.random() < share else str(number) for number in range(1, rng.randint(0, 300) + 1)]
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_each_document_has_one_result_whatever_breaks(seed):
+def test_each_document_has_one_result_after_failures(seed):
     rng = random.Random(seed)
     given = mixed(rng)
     window = IngestWindow(index.IngestOptions(collection="c"), rng.randint(1, 60), 1 << 20)
@@ -149,7 +149,7 @@ def test_each_document_has_one_result_whatever_breaks(seed):
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_each_text_has_its_own_vector_in_order_whatever_breaks(seed):
+def test_each_text_has_its_own_vector_in_order_after_failures(seed):
     rng = random.Random(seed)
     given = mixed(rng)
     window = EncodeWindow(encoder.EncodeStreamOptions(), rng.randint(1, 60), 1 << 20)
@@ -217,9 +217,11 @@ def test_a_failed_operation_is_not_reported_and_is_sent_again():
     assert window.next_message().options.first_sequence == 1
     assert texts_of(window.next_message()) == ["1", "2", "3"]
     window.push(*window.prepare({"text": "4"}))
-    assert [result.number for result in window.process(durable(1, final(1), failed(2, "STORE_UNAVAILABLE", 1.5)))] == [1]
+    assert [result.number for result in window.process(durable(1, final(1), failed(2, "STORE_UNAVAILABLE", 1.5)))] == [
+        1
+    ]
     assert window.has_message and window.next_message() is None, "the stream is half-closed and sent nothing more"
-    # Results that were still missing are read.
+    # Outstanding results are still processed.
     assert [result.number for result in window.process(durable(1, final(3), failed(2, "INTERNAL", 7.0)))] == [3]
     assert (window.failure.reason, window.failure.message) == ("STORE_UNAVAILABLE", "the reason is STORE_UNAVAILABLE")
     assert window.failure.retry_after == 7.0 and window.failure.retryable
@@ -227,7 +229,7 @@ def test_a_failed_operation_is_not_reported_and_is_sent_again():
     assert window.failure is None
     assert window.next_message().options.first_sequence == 2
     assert texts_of(window.next_message()) == ["2", "3", "4"]
-    # The result of 3 comes again, and so does its operation fail now: it was reported, but is sent until it is durable.
+    # Operation 3 fails after its result was reported. It is resent until it is durable, and not reported again.
     assert [result.number for result in window.process(durable(2, final(2), failed(3)))] == [2]
     window.restart()
     assert window.next_message().options.first_sequence == 3
@@ -286,7 +288,7 @@ def test_items_are_documents_and_deletions_with_positions():
         (1, "indexed", "a"),
         (2, "deleted", "b"),
     ]
-    # The item that was rejected here is done with those before it.
+    # An item that the client rejected is complete when the items before it are.
     assert (window.summary.durable, window.summary.position, window.summary.deleted) == (3, "c", 1)
     window.process(durable(3, final(3, index.OPERATION_STATUS_DELETED)))
     assert (window.summary.durable, window.summary.position) == (4, "")
@@ -342,9 +344,9 @@ def test_an_ingest_resumes_with_its_numbers():
 
 def test_numbers_are_set_by_first_number():
     with Client("localhost:1") as client:
-        with pytest.raises(ValueError, match="first_sequence: .* give first_number"):
+        with pytest.raises(ValueError, match="first_sequence: .* pass first_number"):
             client.ingest([], "notes", first_sequence=2)
-        with pytest.raises(ValueError, match="first_number: at least 1"):
+        with pytest.raises(ValueError, match="first_number: must be at least 1"):
             client.ingest([], "notes", first_number=0)
 
 
@@ -371,13 +373,13 @@ def test_progress_ends_the_delay_of_drained_streams():
     draining = durable(0, draining=index.IngestDraining())
     for _ in range(2):
         run.process(draining)
-        delay = run.ended()
+        delay = run.delay_after_end()
     assert delay > 0.0
     run.process(durable(1, final(1)))
-    assert run.ended() == 0.0 and window.summary.reconnects == 3
+    assert run.delay_after_end() == 0.0 and window.summary.reconnects == 3
 
 
-def test_a_delay_grows_and_honours_the_servers():
+def test_delays_grow_and_respect_the_delay_of_the_server():
     now = 0.0
     backoff = Backoff(100, clock=lambda: now, jitter=lambda: 1.0)
     gone = Unavailable(grpc.StatusCode.UNAVAILABLE, "gone")
@@ -387,7 +389,7 @@ def test_a_delay_grows_and_honours_the_servers():
     later = Unavailable(grpc.StatusCode.UNAVAILABLE, "gone", "STORE_UNAVAILABLE", (), 5.0)
     assert backoff.delay(later) == 5.2
     now = 99.0
-    assert backoff.delay(later) is None, "the wait would end too late"
+    assert backoff.delay(later) is None, "the retry would start too late"
     backoff.progressed()
     now = 500.0
     assert backoff.delay(later) is not None, "it is the first failure that counts, not the last progress"
@@ -397,7 +399,7 @@ def test_a_delay_grows_and_honours_the_servers():
     ("code", "reason", "message", "retry_after", "again"),
     [
         ("UNAVAILABLE", "", "Socket closed", None, True),
-        ("RESOURCE_EXHAUSTED", "OVERLOADED", "no room", 0.5, True),
+        ("RESOURCE_EXHAUSTED", "OVERLOADED", "server at capacity", 0.5, True),
         ("RESOURCE_EXHAUSTED", "", "Sent message larger than max", None, False),
         ("UNAVAILABLE", "STREAM_IDLE", "idle", 0.0, True),
         ("DEADLINE_EXCEEDED", "", "Deadline Exceeded", None, False),
@@ -407,5 +409,5 @@ def test_a_delay_grows_and_honours_the_servers():
         ("NOT_FOUND", "COLLECTION_NOT_FOUND", "no collection", None, False),
     ],
 )
-def test_which_errors_are_worth_another_try(code, reason, message, retry_after, again):
+def test_retryable_errors(code, reason, message, retry_after, again):
     assert SpladeError(grpc.StatusCode[code], message, reason, (), retry_after).retryable is again

@@ -96,8 +96,12 @@ async fn resumes_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
         read_rejected_lines(&directory).into_iter().eq((1..=500).filter(|number| number % 50 < 2)),
         "each rejected line is reported once"
     );
-    let warnings =
-        ["server is going down (UNAVAILABLE)", "server at capacity (RESOURCE_EXHAUSTED)", "stream idle", "without a result"];
+    let warnings = [
+        "server is going down (UNAVAILABLE)",
+        "server at capacity (RESOURCE_EXHAUSTED)",
+        "stream idle",
+        "without a result",
+    ];
     for warning in warnings {
         let line = run.stderr.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{}", run.stderr));
         assert!(line.contains("the stream broke: ") && line.contains("; retrying in "), "{line}");

@@ -1,7 +1,7 @@
 """Client of splade-sidecar: encodes documents into sparse vectors, stores them and searches them.
 
 `Client` and `AsyncClient` have the same calls. Adapters for other libraries are separate modules:
-`splade_sidecar.qdrant`, `.langchain`, `.haystack` and `.llama_index`. The messages of the contract are in
+`splade_sidecar.qdrant`, `.langchain`, `.haystack` and `.llama_index`. The protobuf messages of the API are in
 `splade_sidecar.v1`.
 """
 

@@ -105,7 +105,7 @@ class AsyncClient(Base):
                 mark_closed(connection)
 
     def _connect(self) -> Connection:
-        """Returns the connection of the running event loop: a channel of grpc.aio works only in the loop that created it."""
+        """Returns the connection of the running event loop. Channels of grpc.aio can't be used in another loop."""
         self._check_open()
         running = asyncio.get_running_loop()
         connection = self._connections.get(running)
@@ -142,15 +142,16 @@ class AsyncClient(Base):
         progress: bool = False,
         **options: Unpack[IngestOptions],
     ) -> AsyncIngest:
-        """Stores and deletes documents. Returns an async iterator that yields one final `Result` per item, in any order.
+        """Stores and deletes documents. Returns an async iterator that yields one final `Result` per item, in any
+        order.
 
         Items are `Document`s, mappings with the fields of a document, and `Delete`s. The server applies them in order.
         The ingest starts when the first result is requested; `await client.ingest(…).wait()` runs it to the end and
         returns the summary.
 
-        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that are
-        not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from the
-        iterable ahead of the last durable item. `first_number` is the number of the first item: pass
+        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that
+        are not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from
+        the iterable ahead of the last durable item. `first_number` is the number of the first item: pass
         `summary.durable + 1` to continue the numbering of an earlier ingest. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately;

@@ -23,8 +23,9 @@ Self = TypeVar("Self", bound="AsyncStream[Any]")
 class AsyncStream(Uncopyable, Generic[StreamResult]):
     """A running stream: an asynchronous iterator of results. The stream starts when the first result is requested.
 
-    An exception of the iterable is raised after the results of the items before it. `close`, or leaving the `async with`
-    block, ends the stream early: no more items are sent, but the server may still process items that were sent before.
+    An exception of the iterable is raised after the results of the items before it. `close`, or leaving the `async
+    with` block, ends the stream early: no more items are sent, but the server may still process items that were sent
+    before.
     """
 
     _remedy = "create a client and start the call in the process that reads the results"

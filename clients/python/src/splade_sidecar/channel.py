@@ -13,8 +13,8 @@ import grpc
 MAX_MESSAGE_BYTES = 32 << 20
 
 Files = tuple[bytes | None, bytes | None, bytes | None]
-"""Contents of PEM files in the argument order of `grpc.ssl_channel_credentials`: root certificates, private key, certificate
-chain."""
+"""Contents of PEM files in the argument order of `grpc.ssl_channel_credentials`: root certificates, private key,
+certificate chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class TLS:
 
 
 def read_files(tls: TLS | bool) -> Files | None:
-    """Returns the file contents for a client's `tls` argument; None without TLS. Raises OSError for an unreadable file."""
+    """Reads the files of a client's `tls` argument; None without TLS. Raises OSError for an unreadable file."""
     if not tls:
         return None
     return (TLS() if tls is True else tls)._read()

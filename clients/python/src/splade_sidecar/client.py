@@ -65,11 +65,12 @@ class Client(Base):
     The first call opens the connection; after a fork, the first call in the child opens a new one. A client can't be
     pickled: create one in each process.
 
-    `target` is `host:port` or `unix:PATH`. `tls=True` trusts the root certificates bundled with gRPC; pass a `TLS` to use
-    other certificates. `token` is sent as bearer token with every call.
+    `target` is `host:port` or `unix:PATH`. `tls=True` trusts the root certificates bundled with gRPC; pass a `TLS` to
+    use other certificates. `token` is sent as bearer token with every call.
 
-    `timeout` is the maximum duration of a unary call in seconds, including retries. Calls are retried while the server is
-    unavailable or at capacity. A failed call raises a `SpladeError`; invalid arguments raise ValueError or TypeError.
+    `timeout` is the maximum duration of a unary call in seconds, including retries. Calls are retried while the server
+    is unavailable or at capacity. A failed call raises a `SpladeError`; invalid arguments raise ValueError or
+    TypeError.
     """
 
     def __init__(
@@ -145,9 +146,9 @@ class Client(Base):
         The ingest starts when the first result is requested; `client.ingest(…).wait()` runs it to the end and returns
         the summary.
 
-        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that are
-        not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from the
-        iterable ahead of the last durable item. `first_number` is the number of the first item: pass
+        If the stream breaks or an item fails with a temporary error, the ingest reconnects and resends all items that
+        are not durable. At most `window_documents` items with a total of `window_bytes` bytes, plus one, are read from
+        the iterable ahead of the last durable item. `first_number` is the number of the first item: pass
         `summary.durable + 1` to continue the numbering of an earlier ingest. `progress` shows a tqdm progress bar.
 
         Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately;

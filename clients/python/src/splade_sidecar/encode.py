@@ -6,10 +6,10 @@ from collections.abc import AsyncIterable, Iterable
 
 from splade_sidecar import messages
 from splade_sidecar.aio_stream import AsyncStream
-from splade_sidecar.validation import plain_str
 from splade_sidecar.stream import Stream
 from splade_sidecar.types import Encoded
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.validation import plain_str
 from splade_sidecar.window import Entry, RejectedItem, Window, too_long
 
 Texts = Iterable[str]
@@ -17,7 +17,7 @@ AsyncTexts = AsyncIterable[str]
 
 
 class EncodeWindow(Window[Encoded]):
-    """Texts whose results are not reported yet. Results arrive in any order and are reported in the order of the texts."""
+    """Texts without a reported result. Results arrive in any order and are reported in the order of the texts."""
 
     noun = "text"
 

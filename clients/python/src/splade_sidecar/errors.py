@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from splade_sidecar.types import Summary
 
 STATUS_KEY = "grpc-status-details-bin"
-# Fragments of gRPC core's messages for a stream that the peer or a proxy has dropped. The asyncio API reports the last one
-# if the drop is detected during a send.
+# Fragments of gRPC core's messages for a stream that the peer or a proxy has dropped. The asyncio API reports the last
+# one if the drop is detected during a send.
 DROPPED = ("RST_STREAM", "Stream removed", "Internal error from Core")
 
 

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from splade_sidecar.ids import document_id
 from splade_sidecar.payload import plain_value
-from splade_sidecar.validation import InvalidValueError, describe_type
+from splade_sidecar.validation import InvalidValueError, type_name
 
 VALUE_KINDS = ("keyword", "integer", "boolean")
 LIST_KINDS = ("keywords", "integers")
@@ -49,7 +49,7 @@ def _has_keys(value: Any, names: tuple[str, ...]) -> bool:
 
 def _list(given: Any, path: str) -> list[Any]:
     if isinstance(given, (str, bytes, bytearray, Mapping, Message)) or not isinstance(given, Iterable):
-        raise InvalidValueError(path, f"it is {describe_type(given)}; give a list")
+        raise InvalidValueError(path, f"expected a list, got {type_name(given)}")
     return list(given)
 
 
@@ -77,5 +77,5 @@ def _value(given: Any, path: str) -> Any:
     if isinstance(value, float):
         raise InvalidValueError(path, "fractional numbers can't be matched; use `range` with `gte` and `lte`")
     if not isinstance(value, (str, int)):
-        raise InvalidValueError(path, f"it is {describe_type(given)}; give a str, an int or a bool")
+        raise InvalidValueError(path, f"expected a str, an int or a bool, got {type_name(given)}")
     return value

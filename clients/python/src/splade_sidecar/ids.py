@@ -8,9 +8,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from splade_sidecar.integers import check_integer
-from splade_sidecar.validation import InvalidValueError, plain_str, printable
 from splade_sidecar.types import DocumentId, Key
 from splade_sidecar.v1 import document_pb2 as documents
+from splade_sidecar.validation import InvalidValueError, plain_str, printable
 
 # Only a hyphenated string is a UUID: 32 hexadecimal digits without hyphens are more often a hash.
 HYPHENATED = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -63,7 +63,7 @@ def _num(given: Any, field: str) -> int:
 
 
 def python_id(given: documents.DocumentId) -> DocumentId | None:
-    """Converts an id of a response. The result identifies the same document in a request: a key in UUID form is a `Key`."""
+    """Converts an id of a response to one that requests accept. A key in UUID form becomes a `Key`."""
     kind = given.WhichOneof("kind")
     if kind is None:
         return None

@@ -8,10 +8,10 @@ from typing import Any
 from splade_sidecar import messages
 from splade_sidecar.aio_stream import AsyncStream
 from splade_sidecar.ids import python_id
-from splade_sidecar.validation import InvalidValueError
 from splade_sidecar.stream import Stream
 from splade_sidecar.types import Delete, Document, Result, Summary
 from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.validation import InvalidValueError
 from splade_sidecar.window import MAX_ITEM_BYTES, Entry, RejectedItem, Window, too_long
 
 Documents = Iterable[Document | Delete | Mapping[str, Any]]

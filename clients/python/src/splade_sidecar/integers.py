@@ -6,7 +6,7 @@ import operator
 from decimal import Decimal
 from typing import Any
 
-from splade_sidecar.validation import InvalidValueError, describe_type, printable
+from splade_sidecar.validation import InvalidValueError, printable, type_name
 
 # Largest integer below which no two integers round to the same float, by the size of numpy's dtype in bytes.
 MAX_EXACT = {2: 2**11 - 1, 4: 2**24 - 1}
@@ -19,7 +19,7 @@ def check_integer(given: Any, field: str, minimum: int, maximum: int, expected: 
     """Converts a value to an integer from `minimum` to `maximum`.
 
     The bounds are 0, powers of two, or powers of two minus 1. Raises InvalidValueError for any other value, including a
-    float that may have been rounded. The error message ends with `expected`.
+    float that may have been rounded. `expected` is the part of the error message that describes valid values.
     """
     number = _to_int(given, field, expected)
     if not minimum <= number <= maximum:
@@ -37,7 +37,7 @@ def _format_bound(bound: int) -> str:
 
 
 def _to_int(given: Any, field: str, expected: str) -> int:
-    wrong_type = InvalidValueError(field, f"it is {describe_type(given)}; {expected}")
+    wrong_type = InvalidValueError(field, f"{expected}, got {type_name(given)}")
     # numpy's scalars and zero-dimensional arrays are not instances of bool, int or float.
     dtype_kind = getattr(getattr(given, "dtype", None), "kind", None)
     if isinstance(given, bool) or dtype_kind == "b":

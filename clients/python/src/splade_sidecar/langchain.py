@@ -15,9 +15,9 @@ from splade_sidecar.types import EncodedText, Role
 class SpladeSparseEmbeddings(SparseEmbeddings):  # type: ignore[misc]
     """Sparse embeddings computed by a server, for the retrieval modes SPARSE and HYBRID.
 
-    `model` is the name of a model of the server; default: the server's default model. `client` and `async_client` replace
-    `target`. Without `async_client`, asynchronous calls run the synchronous client in a thread. A blank text has an empty
-    vector. Methods raise `SpladeError`. Instances without `client` and `async_client` can be pickled.
+    `model` is the name of a model of the server; default: the server's default model. `client` and `async_client`
+    replace `target`. Without `async_client`, asynchronous calls run the synchronous client in a thread. A blank text
+    has an empty vector. Methods raise `SpladeError`. Instances without `client` and `async_client` can be pickled.
     """
 
     def __init__(

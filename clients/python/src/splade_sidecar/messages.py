@@ -1,4 +1,4 @@
-"""Converts Python values to messages of the contract, and back. Both clients use it; nothing here makes calls."""
+"""Conversion between Python values and messages of the API, for both clients. Makes no calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from splade_sidecar.filters import expand_filter
 from splade_sidecar.ids import document_id, python_id
 from splade_sidecar.integers import check_integer
 from splade_sidecar.payload import MAX_INTEGER, MIN_INTEGER, parse_payload, payload_json, plain_value
-from splade_sidecar.validation import InvalidValueError, InvalidItemError, describe_type, plain_str, printable
 from splade_sidecar.types import (
     Alias,
     Collection,
@@ -46,6 +45,7 @@ from splade_sidecar.types import (
 from splade_sidecar.v1 import collection_pb2, document_pb2, encoding_pb2, errors_pb2, filter_pb2, query_pb2
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
 from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.validation import InvalidItemError, InvalidValueError, plain_str, printable, type_name
 
 M = TypeVar("M", bound=Message)
 
@@ -81,21 +81,21 @@ CHOICES: dict[str, Mapping[str, Any]] = {"role": ROLES, "long_text": LONG_TEXTS,
 ENCODING_FIELDS = ("long_text", "window_overlap", "pruning")
 RETURN_FIELDS = ("without_payload", "payload_fields", "with_sparse_vectors", "with_dense_vectors")
 DOCUMENT_FIELDS = ("text", "id", "payload", "dense_vectors", "position", "version")
-# Prefix of the errors that name a text of a call.
+# Matches the prefix of error messages and fields that name a text of a call.
 TEXT_FIELD = re.compile(r"^texts\[(\d+)\]")
 MAX_EXACT_INTEGER = 2**53
 # Maximum number of ids of a GetDocuments call.
 MAX_IDS = 1000
-# Canonical status code.
+# Canonical status code (google.rpc.Code).
 INTERNAL = 13
 
 
 def message(cls: type[M], given: M | Mapping[str, Any], name: str) -> M:
-    """Returns a message that was given as such, or as a mapping with the field names of the contract."""
+    """Converts a mapping with proto field names to a message. Returns a message unchanged."""
     if isinstance(given, cls):
         return given
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name}: it is {describe_type(given)}; give a {cls.__name__} or a mapping")
+        raise TypeError(f"{name}: expected a {cls.__name__} or a mapping, got {type_name(given)}")
     return _parse(cls, given, name)
 
 
@@ -107,7 +107,7 @@ def _parse(cls: type[M], given: Any, name: str) -> M:
 
 
 def filter_message(given: filter_pb2.Filter | Mapping[str, Any]) -> filter_pb2.Filter:
-    """Returns a filter. Raises ValueError for an invalid one, naming the path."""
+    """Converts a filter. Raises ValueError, naming the path, for an invalid filter."""
     if isinstance(given, Mapping):
         given = expand_filter(given, "filter")
     return message(filter_pb2.Filter, given, "filter")
@@ -116,12 +116,12 @@ def filter_message(given: filter_pb2.Filter | Mapping[str, Any]) -> filter_pb2.F
 def collection_options(
     given: CollectionOptions | collection_pb2.CollectionOptions | Mapping[str, Any], name: str
 ) -> collection_pb2.CollectionOptions:
-    """Returns how a collection is created. Datatypes and distances have short names, such as `float16` and `dot`."""
+    """Converts collection options. Datatypes and distances have short names, such as `float16` and `dot`."""
     if isinstance(given, collection_pb2.CollectionOptions):
         return given
     fields: Any = asdict(given) if isinstance(given, CollectionOptions) else given
     if not isinstance(fields, Mapping):
-        raise TypeError(f"{name}: it is {describe_type(given)}; give CollectionOptions or a mapping")
+        raise TypeError(f"{name}: expected CollectionOptions or a mapping, got {type_name(given)}")
     fields = dict(fields)
     choices: tuple[tuple[str, str, Mapping[Any, Any]], ...] = (
         ("sparse_vectors", "datatype", DATATYPES),
@@ -135,7 +135,7 @@ def collection_options(
 
 
 def _with_choice(given: Any, option: str, names: Mapping[Any, Any]) -> Any:
-    """Returns the options of one vector, with the number of the enum in position of the short name."""
+    """Returns the options of one vector, with the enum number instead of the short name."""
     fields = asdict(given) if isinstance(given, (SparseVectorOptions, DenseVectorOptions)) else given
     if not isinstance(fields, Mapping) or fields.get(option) not in names:
         return fields
@@ -143,18 +143,18 @@ def _with_choice(given: Any, option: str, names: Mapping[Any, Any]) -> Any:
 
 
 def choice(names: Mapping[str, Any], given: str, name: str) -> Any:
-    """Returns the enum value of a name."""
+    """Returns the enum value of a short name."""
     if given not in names:
-        raise ValueError(f"{name}: {given!r} is none of {', '.join(names)}")
+        raise ValueError(f"{name}: expected one of {', '.join(names)}, got {given!r}")
     return names[given]
 
 
 def fill(cls: type[M], options: Mapping[str, Any]) -> M:
-    """Returns a message of options. None stands for the contract's default, as an absent option does."""
+    """Converts options to a message. None selects the default, like an absent option."""
     given = {name: value for name, value in options.items() if value is not None}
     for name in ("required_features", "payload_fields"):
         if isinstance(given.get(name), str):
-            raise TypeError(f"{name}: expected a list of str, got one str")
+            raise TypeError(f"{name}: expected a list of str, got a single str")
     for name, names in CHOICES.items():
         if name in given:
             given[name] = choice(names, given[name], name)
@@ -168,13 +168,13 @@ def fill(cls: type[M], options: Mapping[str, Any]) -> M:
 
 
 def split(options: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the options with these names, and the remaining, without those that are None."""
+    """Returns the options with these names and the remaining ones, both without options that are None."""
     given = {name: value for name, value in options.items() if value is not None}
     return {name: given.pop(name) for name in names if name in given}, given
 
 
 def fill_with_encoding(cls: type[M], options: Mapping[str, Any]) -> M:
-    """Returns a message of options in which the encoding options are one field, `encoding`."""
+    """Converts options to a message whose field `encoding` holds the encoding options."""
     encoding, remaining = split(options, ENCODING_FIELDS)
     if encoding:
         remaining["encoding"] = fill(encoding_pb2.EncodingOptions, encoding)
@@ -182,9 +182,9 @@ def fill_with_encoding(cls: type[M], options: Mapping[str, Any]) -> M:
 
 
 def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
-    """Returns the operation of an item of an ingest.
+    """Converts an item of an ingest to an operation.
 
-    Raises InvalidItemError, with the id and position if they can be read, for an item that can't be sent.
+    Raises InvalidItemError for an item that can't be sent, with its id and position if these are valid.
     """
     fields = _fields(given)
     converted = index.Operation()
@@ -198,7 +198,7 @@ def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
             converted.position = plain_str(position, "position")
         if isinstance(given, Delete):
             if id.WhichOneof("kind") is None:
-                raise InvalidValueError("id", "it is None; give the id of the document to delete")
+                raise InvalidValueError("id", "required; pass the id of the document to delete")
             converted.delete_document.id.CopyFrom(id)
             if fields.get("version") is not None:
                 converted.delete_document.version = _version(fields["version"])
@@ -215,15 +215,15 @@ def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
 
 
 def _document(fields: Mapping[str, Any]) -> document_pb2.Document:
-    """Returns the document, without its id."""
+    """Converts a document without its id."""
     unknown = [name for name in fields if name not in DOCUMENT_FIELDS]
     if unknown:
         name = unknown[0]
         shown = printable(name if isinstance(name, str) else repr(name))
-        problem = f"a document has no such field; it has {', '.join(DOCUMENT_FIELDS)}; move it into payload"
+        problem = f"unknown field; move it into payload, or use one of {', '.join(DOCUMENT_FIELDS)}"
         raise InvalidValueError(shown, problem)
     if "text" not in fields:
-        raise InvalidValueError("text", "it is missing; give a str")
+        raise InvalidValueError("text", "required; pass a str")
     converted = document_pb2.Document(text=plain_str(fields["text"], "text"))
     if fields.get("payload") is not None:
         converted.payload_json = payload_json(fields["payload"])
@@ -235,8 +235,8 @@ def _document(fields: Mapping[str, Any]) -> document_pb2.Document:
 
 
 def _version(given: Any) -> int:
-    """Returns the version of a document or a deletion."""
-    return check_integer(given, "version", MIN_INTEGER, MAX_INTEGER, "give an int of 64 bits, such as time.time_ns()")
+    """Converts the version of a document or a deletion."""
+    return check_integer(given, "version", MIN_INTEGER, MAX_INTEGER, "expected a 64-bit int, such as time.time_ns()")
 
 
 def _fields(given: Document | Delete | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -246,59 +246,62 @@ def _fields(given: Document | Delete | Mapping[str, Any]) -> Mapping[str, Any]:
         return {"id": given.id, "position": given.position, "version": given.version}
     if isinstance(given, Mapping):
         return given
-    problem = f"it is {describe_type(given)}; give a Document, a Delete, or a mapping with {', '.join(DOCUMENT_FIELDS)}"
+    problem = f"expected a Document, a Delete, or a mapping with {', '.join(DOCUMENT_FIELDS)}, got {type_name(given)}"
     raise InvalidValueError("", problem)
 
 
 def _fill_dense_vectors(converted: document_pb2.Document, given: Any) -> None:
     if not isinstance(given, Mapping):
-        raise InvalidValueError("dense_vectors", f"it is {describe_type(given)}; give a mapping of names to sequences of floats")
+        raise InvalidValueError(
+            "dense_vectors", f"expected a mapping of names to sequences of floats, got {type_name(given)}"
+        )
     for name, values in given.items():
         if not isinstance(name, str):
-            raise InvalidValueError("dense_vectors", f"it has a key of type {type(name).__name__}; make every name a str")
+            raise InvalidValueError("dense_vectors", f"expected str names, got {type(name).__name__}")
         field = f"dense_vectors.{printable(name)}"
         converted.dense_vectors[plain_str(name, field)].values.extend(_floats(values, field))
 
 
 def _floats(given: Any, field: str) -> list[float]:
-    """Returns the numbers of a dense vector. The server rejects those that are not finite."""
+    """Converts the numbers of a dense vector. The server rejects NaN and infinities."""
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, (str, bytes, bytearray, Mapping, Set)) or not isinstance(given, Iterable):
-        raise InvalidValueError(field, f"it is {describe_type(given)}; give a sequence of floats")
+        raise InvalidValueError(field, f"expected a sequence of floats, got {type_name(given)}")
     floats = []
     for position, value in enumerate(given):
         if type(value) is not float:
-            # float() would take text and truth values too.
+            # float() would also accept text and booleans.
             if isinstance(value, (str, bytes, bytearray, bool)) or not hasattr(value, "__float__"):
                 if not hasattr(value, "__index__") or isinstance(value, bool):
-                    raise InvalidValueError(f"{field}[{position}]", f"it is {describe_type(value)}; give a float")
+                    raise InvalidValueError(f"{field}[{position}]", f"expected a float, got {type_name(value)}")
             try:
                 value = float(value)
             except (TypeError, ValueError, OverflowError) as error:
-                raise InvalidValueError(f"{field}[{position}]", f"it is no float: {error}; give a finite number") from None
+                problem = f"expected a finite number; conversion to float failed: {error}"
+                raise InvalidValueError(f"{field}[{position}]", problem) from None
         floats.append(value)
     return floats
 
 
 def reject_single_text(texts: object) -> None:
-    """Raises TypeError for a str, which is an iterable of strings too."""
+    """Raises TypeError for a str, since a str is also an iterable of strings."""
     if isinstance(texts, str):
-        raise TypeError("texts: a list of texts is wanted, not one text")
+        raise TypeError("texts: expected an iterable of texts, not one text")
 
 
 def reject_single_document(documents: object) -> None:
-    """Raises TypeError for a mapping and a str, which are iterables too."""
+    """Raises TypeError for a single document, since mappings and strings are also iterables."""
     if isinstance(documents, (Document, Delete, Mapping, str)):
-        raise TypeError("documents: an iterable of documents is wanted, not one document")
+        raise TypeError("documents: expected an iterable of documents, not one document")
 
 
 NO_TERMS = EncodedText([], [], [], EncodingStats())
-"""Result of a blank text where a blank text is not an error."""
+"""Result of a blank text if blank texts are skipped."""
 
 
 class Batch:
-    """Texts of one call, and their indices in the caller's iterable."""
+    """Texts of one call with their indices in the caller's iterable."""
 
     def __init__(self, first: int, skip_blank: bool) -> None:
         self._first, self._skip_blank = first, skip_blank
@@ -310,7 +313,7 @@ class Batch:
         return self._count
 
     def add(self, text: Any) -> None:
-        """Adds the next text. Raises TypeError or ValueError for one that can't be sent."""
+        """Adds the next text. Raises TypeError or ValueError for an invalid text."""
         position = self._first + self._count
         checked = check_text(text, f"texts[{position}]")
         if not (self._skip_blank and is_blank(checked)):
@@ -319,7 +322,7 @@ class Batch:
         self._count += 1
 
     def request(self, options: encoder.EncodeRequest) -> encoder.EncodeRequest | None:
-        """Returns the request: the options with the texts. None if every text is blank."""
+        """Returns the request with the options and texts. None if every text is blank."""
         if not self._texts:
             return None
         request = encoder.EncodeRequest(texts=self._texts)
@@ -327,14 +330,14 @@ class Batch:
         return request
 
     def results(self, response: encoder.EncodeResponse | None) -> list[EncodedText]:
-        """Returns one vector for each text, in order."""
+        """Returns the vector of each text, in order."""
         results = [NO_TERMS] * self._count
         for position, one in zip(self._indices, response.results if response else (), strict=True):
             results[position - self._first] = encoded_text(one)
         return results
 
     def renumbered(self, error: SpladeError) -> SpladeError:
-        """Returns an error of this call that names texts by their indices in the caller's iterable."""
+        """Returns the error with text indices of the call replaced by indices in the caller's iterable."""
 
         def renumber(match: re.Match[str]) -> str:
             position = int(match[1])
@@ -351,7 +354,7 @@ def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator
     """Yields batches of at most `batch_size` texts each."""
     reject_single_text(texts)
     if batch_size < 1:
-        raise ValueError("batch_size: at least 1")
+        raise ValueError("batch_size: must be at least 1")
     batch = Batch(0, skip_blank)
     taken = 0
     for text in texts:
@@ -365,14 +368,14 @@ def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator
 
 
 def check_text(given: Any, name: str) -> str:
-    """Returns a text of a unary call. Raises TypeError if it is no str, ValueError for a lone surrogate."""
+    """Returns a text of a unary call. Raises TypeError for another type than str, ValueError for a lone surrogate."""
     if not isinstance(given, str):
-        raise TypeError(f"{name}: it is {describe_type(given)}; give a str")
+        raise TypeError(f"{name}: expected a str, got {type_name(given)}")
     return plain_str(given, name)
 
 
 def stats(given: encoding_pb2.EncodingStats) -> EncodingStats:
-    """Converts how a text was encoded."""
+    """Converts encoding statistics."""
     return EncodingStats(
         given.token_count,
         given.truncated,
@@ -384,19 +387,19 @@ def stats(given: encoding_pb2.EncodingStats) -> EncodingStats:
 
 
 def encoded_text(given: encoder.EncodedText) -> EncodedText:
-    """Converts the vector of a text."""
+    """Converts an encoded text."""
     return EncodedText(list(given.vector.indices), list(given.vector.values), list(given.tokens), stats(given.stats))
 
 
 def encode_result(given: encoder.EncodeStreamResult, number: int) -> Encoded:
-    """Converts the final result of a text; `number` is that of the text in the iterable."""
+    """Converts the final result of a text. `number` is the number of the text in the iterable."""
     if given.HasField("error"):
         return Encoded(number, None, item_error(given.error))
     return Encoded(number, encoded_text(given.encoded), None)
 
 
 def query_message(query: QueryValue, options: Mapping[str, Any]) -> query_pb2.Query:
-    """Returns a query by a text or a sparse vector, with `vector_name` and the encoding options."""
+    """Converts a text or sparse vector to a query with `vector_name` and the encoding options."""
     request = fill_with_encoding(query_pb2.Query, options)
     if isinstance(query, str):
         request.text = check_text(query, "query")
@@ -406,18 +409,20 @@ def query_message(query: QueryValue, options: Mapping[str, Any]) -> query_pb2.Qu
     elif isinstance(query, tuple) and len(query) == 2:
         indices, values = cast("tuple[list[int], list[float]]", query)
     else:
-        raise TypeError(f"query: it is {describe_type(query)}; give a str, a SparseVector, or a tuple of indices and values")
+        raise TypeError(
+            f"query: expected a str, a SparseVector, or a tuple of indices and values, got {type_name(query)}"
+        )
     request.sparse_vector.CopyFrom(encoding_pb2.SparseVector(indices=indices, values=values))
     return request
 
 
 def return_options(options: Mapping[str, Any]) -> document_pb2.ReturnOptions:
-    """Returns which parts of documents are returned. Payloads are returned as JSON, which is exact."""
+    """Converts return options. Requests payloads as JSON, which keeps 64-bit integers exact."""
     return fill(document_pb2.ReturnOptions, {**options, "payload_format": document_pb2.PAYLOAD_FORMAT_JSON})
 
 
 def search_request(collection: str, query: QueryValue, options: Mapping[str, Any]) -> index.SearchRequest:
-    """Returns a search."""
+    """Returns a search request."""
     query_options, remaining = split(options, (*ENCODING_FIELDS, "vector_name"))
     returned, remaining = split(remaining, RETURN_FIELDS)
     request = fill(index.SearchRequest, {"collection": collection, **remaining})
@@ -457,7 +462,7 @@ def explain_request(
 ) -> index.ExplainRequest:
     """Returns a request to explain the score of a stored document or of a text."""
     if (id is None) == (text is None):
-        raise ValueError("give either document_id or document_text")
+        raise ValueError("pass either document_id or document_text")
     query_options, remaining = split(options, ("query_encoding", "vector_name"))
     query_options = {**_encoding(query_options.pop("query_encoding", {}), "query_encoding"), **query_options}
     document_options, remaining = split(remaining, ("document_encoding",))
@@ -475,15 +480,15 @@ def explain_request(
 
 def _encoding(given: Any, name: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name}: it is {describe_type(given)}; give a mapping with {', '.join(ENCODING_FIELDS)}")
+        raise TypeError(f"{name}: expected a mapping with {', '.join(ENCODING_FIELDS)}, got {type_name(given)}")
     for field in given:
         if field not in ENCODING_FIELDS:
-            raise ValueError(f"{name}: no such field: {field!r}; it has {', '.join(ENCODING_FIELDS)}")
+            raise ValueError(f"{name}: unknown field {field!r}; expected {', '.join(ENCODING_FIELDS)}")
     return dict(given)
 
 
 def explanation(response: index.ExplainResponse) -> Explanation:
-    """Converts an explained score."""
+    """Converts the explanation of a score."""
     terms = [
         Term(
             term.index,
@@ -500,9 +505,9 @@ def explanation(response: index.ExplainResponse) -> Explanation:
 
 
 def id_messages(ids: Iterable[GivenId]) -> list[document_pb2.DocumentId]:
-    """Returns ids. Raises ValueError, naming the index, for a value that is no id."""
+    """Converts a list of ids. Raises ValueError, naming the index, for an invalid id."""
     if isinstance(ids, (str, UUID, Mapping, document_pb2.DocumentId)) or not isinstance(ids, Iterable):
-        raise TypeError("ids: expected a list of ids, not one id")
+        raise TypeError("ids: expected an iterable of ids, not one id")
     return [document_id(each, f"ids[{position}]") for position, each in enumerate(ids)]
 
 
@@ -512,7 +517,7 @@ def delete_request(collection: str, ids: Iterable[GivenId], options: Mapping[str
 
 
 class Lookup:
-    """Documents by id: as many calls as needed, and one document or None for each id."""
+    """Lookup of documents by id in as many calls as needed, with one document or None per id."""
 
     def __init__(self, collection: str, ids: Iterable[GivenId], options: Mapping[str, Any]) -> None:
         returned, remaining = split(options, RETURN_FIELDS)
@@ -520,11 +525,11 @@ class Lookup:
         self._options.return_options.CopyFrom(return_options(returned))
         self._ids = id_messages(ids)
         self._found: dict[Any, StoredDocument | None] = {}
-        # The ids without a result, each once.
+        # Distinct ids without a result.
         self._pending = {_id_key(each): each for each in self._ids}
 
     def request(self) -> index.GetDocumentsRequest | None:
-        """Returns the next request. None if every id has its result."""
+        """Returns the next request. None if every id has a result."""
         if not self._pending:
             return None
         request = index.GetDocumentsRequest(ids=list(self._pending.values())[:MAX_IDS])
@@ -532,7 +537,7 @@ class Lookup:
         return request
 
     def add(self, request: index.GetDocumentsRequest, response: index.GetDocumentsResponse) -> None:
-        """Adds the response to a request. Raises Internal for one that doesn't match it."""
+        """Adds the response to a request. Raises Internal if the response doesn't match the request."""
         missing = {_id_key(each) for each in response.missing}
         remaining = {_id_key(each) for each in response.remaining}
         requested = [_id_key(each) for each in request.ids]
@@ -552,7 +557,7 @@ class Lookup:
 
 
 def _id_key(given: document_pb2.DocumentId) -> tuple[str | None, Any]:
-    """Returns a key that is the same for all spellings of a UUID."""
+    """Returns a dict key for an id, identical for all spellings of a UUID."""
     kind = given.WhichOneof("kind")
     value = getattr(given, kind) if kind else None
     if kind == "uuid":
@@ -566,7 +571,7 @@ def _id_key(given: document_pb2.DocumentId) -> tuple[str | None, Any]:
 def list_documents_request(
     collection: str, page_size: int | None, options: Mapping[str, Any]
 ) -> index.ListDocumentsRequest:
-    """Returns the request of the first page."""
+    """Returns the request for the first page."""
     returned, remaining = split(options, RETURN_FIELDS)
     request = fill(index.ListDocumentsRequest, {"collection": collection, "page_size": page_size, **remaining})
     request.return_options.CopyFrom(return_options(returned))
@@ -615,7 +620,7 @@ def alias(given: collection_pb2.Alias) -> Alias:
 
 
 def result(given: index.OperationResult, number: int) -> Result:
-    """Converts the final result of an operation; `number` is that of the item in the iterable."""
+    """Converts the final result of an operation. `number` is the number of the item in the iterable."""
     return Result(
         number,
         python_id(given.id),
@@ -632,7 +637,7 @@ def item_error(given: errors_pb2.ItemError) -> ItemError:
 
 
 def struct(given: Struct) -> dict[str, Any]:
-    """Converts a payload. Whole numbers become integers."""
+    """Converts a payload. Numbers without fraction become integers."""
     return {name: _value(value) for name, value in given.fields.items()}
 
 

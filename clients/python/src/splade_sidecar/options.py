@@ -1,7 +1,7 @@
-"""Options of the calls, as keyword arguments. An option that is absent or None has the default of the contract.
+"""Keyword arguments of calls. An absent option and None both select the default.
 
-`pruning`, `filter` and `collection_options` are messages of `splade_sidecar.v1` or mappings with the field names of the
-contract: `pruning={"max_terms": 64}`.
+`pruning`, `filter` and `collection_options` are messages of `splade_sidecar.v1` or mappings with the proto field names:
+`pruning={"max_terms": 64}`.
 """
 
 from __future__ import annotations
@@ -16,63 +16,63 @@ from splade_sidecar.v1.filter_pb2 import Filter
 
 
 class EncodingOptions(TypedDict, total=False):
-    """How a text is encoded."""
+    """Options for encoding a text."""
 
     long_text: LongText | None
-    """What to do with a text of more tokens than the model takes: `truncate` it (the default), `reject` it, or encode
-    it as overlapping windows (`window`)."""
+    """Handling of a text that exceeds the model's maximum number of tokens: `truncate` (default), `reject`, or
+    `window`, which encodes overlapping windows."""
     window_overlap: int | None
-    """Tokens that a window shares with the previous one. Only with `window`. Default: 32, or a quarter of the tokens of
-    a window if that is less."""
+    """Number of tokens that a window shares with the previous one. Only with `window`. Default: 32, or a quarter of a
+    window's tokens if that is less."""
     pruning: Pruning | Mapping[str, Any] | None
-    """Which terms are kept: `max_terms`, `min_weight`, `weight_share`. A field that is absent has the server's default
-    for the role of the text; 0 = unlimited."""
+    """Limits on the terms of a vector: `max_terms`, `min_weight`, `weight_share`. An absent field has the server's
+    default for the role; 0 = unlimited."""
 
 
 class CallOptions(TypedDict, total=False):
     """Options of most calls."""
 
     required_features: Sequence[str] | None
-    """Features that the server must implement; the call fails with `Unimplemented` if it doesn't."""
+    """Features that the server must implement; otherwise the call fails with `Unimplemented`."""
 
 
 class ModelOptions(CallOptions, total=False):
-    """Which model encodes texts."""
+    """Choice of the model that encodes texts."""
 
     model: str | None
-    """Name of the model. Default: the model that wrote the collection; if there is none, the server's default model."""
+    """Name of the model. Default: the model that wrote the collection, else the server's default model."""
 
 
 class EncodeOptions(ModelOptions, EncodingOptions, total=False):
-    """How texts are encoded."""
+    """Options of `encode`, `encode_each` and `encode_stream`."""
 
     with_tokens: bool | None
     """Return the token of each vocabulary id. Default: False."""
 
 
 class IngestOptions(ModelOptions, EncodingOptions, total=False):
-    """How documents are encoded and stored."""
+    """Options of `ingest`."""
 
     create_collection: bool | None
     """Create the collection if it doesn't exist. Default: False; a missing collection is an error."""
     collection_options: CollectionOptions | collection_pb2.CollectionOptions | Mapping[str, Any] | None
-    """How the collection is created. Only with `create_collection`."""
+    """Options of the new collection. Only with `create_collection`."""
     text_field: str | None
     """Payload field that stores the text; an empty str to not store the text. Default: `text`."""
     batch_points: int | None
     """Maximum number of points per upsert: 1 to 10,000. Default: 1,000."""
     skip_unchanged: bool | None
-    """Skip documents that are stored already as they would be written; their status is `unchanged`. Default: False."""
+    """Skip documents that are identical to the stored ones; their status is `unchanged`. Default: False."""
     ignore_fingerprint: bool | None
-    """Write to a collection that another encoder wrote. Default: False; that is an error."""
+    """Allow writing to a collection that another encoder wrote. Default: False; the call fails."""
     expected_incarnation: str | None
     """Fail with `IncarnationMismatch` unless the collection has this incarnation. Not with `create_collection`."""
     result_filter: ResultFilter | None
-    """Which results are reported: `all` (the default), or only `problems`, which are the rejected items."""
+    """Results to report: `all` (default), or only `problems`, which are the rejected items."""
 
 
 class ReturnOptions(CallOptions, total=False):
-    """Which parts of a stored document are returned, besides its id. Default: the payload and no vectors."""
+    """Parts of a stored document to return besides its id. Default: the payload and no vectors."""
 
     without_payload: bool | None
     """Omit the payload."""
@@ -85,10 +85,10 @@ class ReturnOptions(CallOptions, total=False):
 
 
 class SearchOptions(ModelOptions, ReturnOptions, EncodingOptions, total=False):
-    """Which documents are found, and what is returned of them. The encoding options are those of the query."""
+    """Options of `search`. The encoding options apply to the query."""
 
     filter: Filter | Mapping[str, Any] | None
-    """Matches the documents that are considered. Default: all."""
+    """Restricts the search to matching documents. Default: all documents."""
     limit: int | None
     """Maximum number of documents: 1 to 1,000. Default: 10."""
     offset: int | None
@@ -96,26 +96,26 @@ class SearchOptions(ModelOptions, ReturnOptions, EncodingOptions, total=False):
     score_threshold: float | None
     """Minimum score. Default: none."""
     vector_name: str | None
-    """Name of the vector that is searched. Default: the sparse vector of the collection."""
+    """Name of the vector to search. Default: the sparse vector of the collection."""
     ignore_fingerprint: bool | None
-    """Search a collection that another encoder wrote. Default: False; that is an error."""
+    """Allow searching a collection that another encoder wrote. Default: False; the call fails."""
 
 
 class ExplainOptions(ModelOptions, total=False):
-    """How both texts are encoded."""
+    """Options of `explain`."""
 
     query_encoding: EncodingOptions | None
-    """How the query is encoded."""
+    """Encoding options of the query."""
     document_encoding: EncodingOptions | None
-    """How `document_text` is encoded."""
+    """Encoding options of `document_text`."""
     vector_name: str | None
-    """Name of the vector that is explained. Default: the sparse vector of the collection."""
+    """Name of the vector to explain. Default: the sparse vector of the collection."""
     ignore_fingerprint: bool | None
-    """Explain a document of a collection that another encoder wrote. Default: False; that is an error."""
+    """Allow explaining a document of a collection that another encoder wrote. Default: False; the call fails."""
 
 
 class DeleteOptions(CallOptions, total=False):
-    """Which collection is deleted from."""
+    """Options of `delete`."""
 
     expected_incarnation: str | None
     """Fail with `IncarnationMismatch` unless the collection has this incarnation."""

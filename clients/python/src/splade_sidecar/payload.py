@@ -1,4 +1,4 @@
-"""Payloads: Python values to the text of a JSON object, and back."""
+"""Conversion of payloads between Python values and JSON."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from splade_sidecar.validation import InvalidValueError, check_unicode, describe_type, plain_str, printable
+from splade_sidecar.validation import InvalidValueError, check_unicode, plain_str, printable, type_name
 
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**63 - 1
-# More than any server takes (--max-payload-depth is at most 32), and far less than Python's recursion limit.
+# Higher than the limit of any server (--max-payload-depth is at most 32) and far below Python's recursion limit.
 MAX_DEPTH = 100
-# Of 10**18, the largest power of ten within 64 bits.
+# 10**18 is the highest power of ten in a signed 64-bit integer.
 MAX_DECIMAL_EXPONENT = 18
 DOUBLE_BYTES = 8
 
@@ -25,14 +25,14 @@ _WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=Fa
 
 
 def payload_json(given: Any) -> str:
-    """The text of a payload. Raises InvalidValueError, with the path of the value, for what JSON or the server can't hold."""
+    """Serializes a payload. Raises InvalidValueError, with the path, for a value that can't be stored as JSON."""
     if not isinstance(given, Mapping):
-        raise InvalidValueError("payload", f"it is {describe_type(given)}; give a mapping, such as a dict")
+        raise InvalidValueError("payload", f"expected a mapping, such as a dict, got {type_name(given)}")
     return _WRITE(plain_value(given, "payload"))
 
 
 def plain_value(given: Any, path: str) -> Any:
-    """A value of None, bool, int, float, str, list and dict alone. Raises InvalidValueError for what can't become one."""
+    """Converts a value to plain JSON types. Raises InvalidValueError, with the path, for unsupported values."""
     try:
         return _value(given, [])
     except InvalidValueError as error:
@@ -40,7 +40,7 @@ def plain_value(given: Any, path: str) -> Any:
 
 
 def parse_payload(text: str) -> dict[str, Any] | None:
-    """A payload as the server returned it, its integers exact. None if it is nested deeper than Python parses."""
+    """Parses a payload from the server. Integers are exact. None if the nesting exceeds Python's recursion limit."""
     try:
         parsed: dict[str, Any] = json.loads(text)
     except RecursionError:
@@ -49,7 +49,7 @@ def parse_payload(text: str) -> dict[str, Any] | None:
 
 
 def _value(given: Any, parents: list[Any]) -> Any:
-    """`parents` are the containers that the value is in, outermost first."""
+    """Converts a value. `parents` are the containers around it, outermost first."""
     exact = type(given)
     if exact is str:
         if not given.isascii():
@@ -69,13 +69,13 @@ def _value(given: Any, parents: list[Any]) -> Any:
 
 
 def _other(given: Any, parents: list[Any]) -> Any:
-    """The types that JSON doesn't have."""
+    """Converts values of types that JSON doesn't have, and of subclasses."""
     if isinstance(given, Enum):
         return _value(given.value, parents)
     if isinstance(given, str):
         return plain_str(given, "")
     if type(given).__name__ in ("NAType", "NaTType"):
-        # pandas' markers of a missing value; NaT is a datetime too.
+        # pandas' missing values. Checked before datetime, because NaT is one.
         return None
     if isinstance(given, int):
         return _integer(int(given))
@@ -90,65 +90,67 @@ def _other(given: Any, parents: list[Any]) -> Any:
     if isinstance(given, (date, time)):
         return given.isoformat()
     if isinstance(given, timedelta):
-        raise InvalidValueError("", "it is a timedelta, which JSON doesn't have; give .total_seconds()")
+        raise InvalidValueError("", "timedelta can't be stored as JSON; pass .total_seconds()")
     if isinstance(given, (bytes, bytearray, memoryview)):
-        raise InvalidValueError("", f"it is {describe_type(given)}; decode it to a str, or encode it as base64")
+        raise InvalidValueError(
+            "", f"{type_name(given)} can't be stored as JSON; decode it to a str, or encode it as base64"
+        )
     if hasattr(given, "dtype") and hasattr(given, "tolist"):
         return _array(given, parents)
     if isinstance(given, Mapping):
         return _mapping(given, parents)
     if isinstance(given, Set):
-        raise InvalidValueError("", "it is a set, which has no order; give a list, such as sorted(…)")
+        raise InvalidValueError("", "sets can't be stored as JSON; pass a list, such as sorted(…)")
     if isinstance(given, Sequence):
         return _sequence(given, parents)
     remedy = (
-        "give dataclasses.asdict(…)" if hasattr(given, "__dataclass_fields__") else "give a str, number, list or dict"
+        "pass dataclasses.asdict(…)" if hasattr(given, "__dataclass_fields__") else "pass a str, number, list or dict"
     )
-    raise InvalidValueError("", f"it is {describe_type(given)}, which JSON doesn't have; {remedy}")
+    raise InvalidValueError("", f"type {type_name(given)} can't be stored as JSON; {remedy}")
 
 
 def _integer(given: int) -> int:
     if MIN_INTEGER <= given <= MAX_INTEGER:
         return given
-    raise InvalidValueError("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
+    raise InvalidValueError("", "integer exceeds 64 bits (-2**63 to 2**63 - 1); pass a str")
 
 
 def _float(given: float) -> float:
     if math.isfinite(given):
         return given
-    raise InvalidValueError("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
+    raise InvalidValueError("", f"{given} can't be stored as JSON; omit it, or pass None or a finite number")
 
 
 def _decimal(given: Decimal) -> int | float:
-    """Integral, it is exact; else the nearest double."""
+    """Converts an integral Decimal exactly, any other to the nearest double."""
     if not given.is_finite():
-        raise InvalidValueError("", f"it is {given}, which JSON doesn't have; leave it out, or give None or a finite number")
-    # The exponent is looked at first: the int of 1E+1000000 would take all memory.
+        raise InvalidValueError("", f"{given} can't be stored as JSON; omit it, or pass None or a finite number")
+    # Checks the exponent first, because int(Decimal("1E+1000000")) would exhaust memory.
     if given.adjusted() > MAX_DECIMAL_EXPONENT:
-        raise InvalidValueError("", "it is an integer beyond 64 bits (-2**63 to 2**63 - 1); give a str")
+        raise InvalidValueError("", "integer exceeds 64 bits (-2**63 to 2**63 - 1); pass a str")
     if given == given.to_integral_value():
         return _integer(int(given))
     return _float(float(given))
 
 
 def _datetime(given: datetime) -> str:
-    """RFC 3339, or ISO 8601 without an offset where it has no time zone."""
+    """Formats a datetime as RFC 3339, or as ISO 8601 without offset if it has no time zone."""
     offset = given.utcoffset()
     if offset is not None and offset % timedelta(minutes=1):
-        # Historical offsets have seconds, which RFC 3339 doesn't.
+        # RFC 3339 doesn't allow the seconds of historical offsets.
         given = given.astimezone(timezone.utc)
     return given.isoformat()
 
 
 def _array(given: Any, parents: list[Any]) -> Any:
-    """Arrays and scalars of numpy, and what has the same methods, such as pandas' Series and tensors."""
+    """Converts numpy arrays and scalars, and objects with the same interface, such as pandas' Series and tensors."""
     dtype_kind = getattr(given.dtype, "kind", "")
     if dtype_kind == "V":
-        raise InvalidValueError("", "it is a structured array; give a list of dicts")
+        raise InvalidValueError("", "structured arrays can't be stored as JSON; pass a list of dicts")
     if dtype_kind and getattr(given, "ndim", 1) == 0:
         return _scalar(given, dtype_kind, parents)
     if dtype_kind in ("M", "m") or (dtype_kind == "f" and given.dtype.itemsize > DOUBLE_BYTES):
-        # tolist() makes integers of numpy's times, and leaves its long doubles as they are.
+        # tolist() would convert numpy's times to integers, and it doesn't convert long doubles.
         return _sequence(given, parents)
     values = given.tolist()
     if isinstance(values, list):
@@ -157,7 +159,9 @@ def _array(given: Any, parents: list[Any]) -> Any:
         parents.pop()
         return values
     if hasattr(values, "dtype"):
-        raise InvalidValueError("", f"it is {describe_type(given)}, which JSON doesn't have; give a str, number, list or dict")
+        raise InvalidValueError(
+            "", f"type {type_name(given)} can't be stored as JSON; pass a str, number, list or dict"
+        )
     return _value(values, parents)
 
 
@@ -171,11 +175,11 @@ def _scalar(given: Any, dtype_kind: str, parents: list[Any]) -> Any:
     if dtype_kind == "U":
         return plain_str(str(given), "")
     if dtype_kind == "M":
-        # ISO 8601 without an offset. NaT is a missing value, as pandas' is, and not equal to itself.
+        # ISO 8601 without offset. NaT, the missing value, is not equal to itself.
         return str(given) if given == given else None
     if dtype_kind == "O":
         return _value(given.item(), parents)
-    raise InvalidValueError("", f"it is of numpy's type {given.dtype}, which JSON doesn't have; give a str or a number")
+    raise InvalidValueError("", f"numpy dtype {given.dtype} can't be stored as JSON; pass a str or a number")
 
 
 def _mapping(given: Mapping[Any, Any], parents: list[Any]) -> dict[str, Any]:
@@ -183,11 +187,11 @@ def _mapping(given: Mapping[Any, Any], parents: list[Any]) -> dict[str, Any]:
     converted: dict[str, Any] = {}
     for key, value in given.items():
         if not isinstance(key, str):
-            raise InvalidValueError("", f"it has a key of type {type(key).__name__} ({_format_key(key)}); make every key a str")
+            raise InvalidValueError("", f"expected str keys, got {type(key).__name__} ({_format_key(key)})")
         try:
             name = plain_str(key, "")
             if name in converted:
-                raise InvalidValueError("", "the mapping has this key twice; leave one out")
+                raise InvalidValueError("", "duplicate key; remove one")
             converted[name] = _value(value, parents)
         except InvalidValueError as error:
             raise error.within(f".{printable(key)}") from None
@@ -209,9 +213,9 @@ def _sequence(given: Any, parents: list[Any]) -> list[Any]:
 
 def _push_parent(given: Any, parents: list[Any]) -> None:
     if any(parent is given for parent in parents):
-        raise InvalidValueError("", "it contains itself; give values without cycles")
+        raise InvalidValueError("", "circular reference: the value contains itself; remove the cycle")
     if len(parents) >= MAX_DEPTH:
-        raise InvalidValueError("", f"it is nested more than {MAX_DEPTH} levels deep; make it flatter")
+        raise InvalidValueError("", f"nested more than {MAX_DEPTH} levels deep; flatten the value")
     parents.append(given)
 
 

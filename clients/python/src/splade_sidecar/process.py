@@ -1,8 +1,8 @@
-"""What the package does when its process forks, and what may not be copied into another process.
+"""Fork safety, and the base class of objects that can't be copied to another process.
 
-gRPC's threads don't survive a fork. A client that is used in the child opens a connection of its own there. If calls
-were in progress at the fork, or a channel of grpc.aio was open, whose thread polls all the time, then threads may have
-held gRPC's locks, and the child could wait for them for ever or crash: it gets an error instead.
+gRPC's threads don't survive a fork, so a client opens a new connection in the child. If a call was in progress at the
+fork, or a channel of grpc.aio was open (its thread polls permanently), another thread may have held locks of gRPC at
+that moment, and the child could hang or crash. Calls in such a child raise RuntimeError instead.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _FORKED_IN_CALL = (
-    "this process was forked while a call of splade_sidecar was in progress or an AsyncClient was open, so gRPC can't "
-    "be used in it; fork between calls and close the AsyncClient before, or start processes with spawn or forkserver"
+    "this process was forked while a splade_sidecar call was in progress or an AsyncClient was open, so it can't use "
+    "gRPC; fork between calls and close the AsyncClient first, or start processes with spawn or forkserver"
 )
 
-# Tokens of the calls in progress. Adding to a set and discarding from it are atomic.
+# One token per call in progress. Needs no lock, since set.add and set.discard are atomic.
 _in_progress: set[object] = set()
-# Of grpc.aio.
+# Open connections of grpc.aio.
 _open_connections: weakref.WeakSet[Any] = weakref.WeakSet()
 _forked_in_call = False
 
 
 @contextmanager
 def call_in_progress() -> Iterator[None]:
-    """Marks a call. Raises RuntimeError in a process where it might never end."""
+    """Registers a call for the duration of the context. Raises RuntimeError in a process where gRPC can't be used."""
     check_process()
     token = object()
     _in_progress.add(token)
@@ -44,12 +44,12 @@ def check_process() -> None:
 
 
 def mark_open(connection: object) -> None:
-    """Marks a connection of grpc.aio as open, until `drop` or for as long as it is there."""
+    """Marks a connection of grpc.aio as open until `mark_closed` is called or the connection is garbage-collected."""
     _open_connections.add(connection)
 
 
 def mark_closed(connection: object) -> None:
-    """Marks it as closed."""
+    """Marks a connection of grpc.aio as closed."""
     _open_connections.discard(connection)
 
 
@@ -64,9 +64,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class Uncopyable:
-    """An object that holds a connection: it can be neither pickled nor copied."""
+    """Base of objects that hold a connection and can be neither pickled nor copied."""
 
-    _remedy = "make a client in each process"
+    _remedy = "create a client in each process"
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError(

@@ -1,7 +1,7 @@
-"""An encoder to use where qdrant-client's users use fastembed's `SparseTextEmbedding`.
+"""Drop-in replacement for fastembed's `SparseTextEmbedding`, for use with qdrant-client.
 
-The same methods, which give the same type: fastembed's `SparseEmbedding` where fastembed is installed, and else one
-with the same attributes. The model is the server's, so nothing is downloaded here.
+The methods return fastembed's `SparseEmbedding` if fastembed is installed, else a class with the same attributes. The
+server computes the vectors, so no model is downloaded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _SparseEmbedding:
-    """A sparse vector."""
+    """Replacement for fastembed's `SparseEmbedding`."""
 
     values: NDArray[np.floating[Any]]
     """Weights."""
@@ -30,16 +30,16 @@ class _SparseEmbedding:
     """Vocabulary ids, ascending."""
 
     def as_object(self) -> dict[str, NDArray[Any]]:
-        """What `qdrant_client.models.SparseVector` takes."""
+        """Returns the keyword arguments of `qdrant_client.models.SparseVector`."""
         return {"values": self.values, "indices": self.indices}
 
     def as_dict(self) -> dict[int, float]:
-        """Weights by vocabulary id."""
+        """Returns the weights by vocabulary id."""
         return {int(index): float(value) for index, value in zip(self.indices, self.values, strict=True)}
 
     @classmethod
     def from_dict(cls, data: dict[int, float]) -> _SparseEmbedding:
-        """The reverse of `as_dict`."""
+        """Creates an embedding from the result of `as_dict`."""
         return cls(np.array(list(data.values())), np.array(list(data), dtype=np.int64))
 
 
@@ -51,11 +51,11 @@ except ImportError:
 
 
 class SparseTextEmbedding:
-    """Texts to sparse vectors, by a server.
+    """Encodes texts as sparse vectors on a server.
 
-    `model_name` is the name of one of its models; None is its default. `client` takes the place of `target`, for TLS, a
-    token or other timeouts. Every method raises `SpladeError`; a text that the server refuses ends the iteration. A
-    blank text has a vector without terms. It can be pickled if it was made without a client.
+    `model_name` is the name of a model of the server; default: the server's default model. `client` replaces `target`,
+    to use TLS, a token or another timeout. Methods raise `SpladeError`, also for a text that the server rejects, which
+    ends the iteration. A blank text has an empty vector. Instances without `client` can be pickled.
     """
 
     def __init__(
@@ -66,28 +66,28 @@ class SparseTextEmbedding:
         self._target, self._client = target, client
 
     def __getstate__(self) -> dict[str, Any]:
-        # The copy makes a client of its own; one that was given can't be pickled, and says so.
+        # The copy creates its own client. Pickling a client that the caller passed raises TypeError.
         return {**self.__dict__, "_own_client": None}
 
     def embed(
         self, documents: str | Iterable[str], batch_size: int = BATCH_TEXTS, parallel: int | None = None, **_: Any
     ) -> Iterator[Any]:
-        """The vectors of documents, in order, `batch_size` (at most 256) of them in memory.
+        """Yields the vectors of documents, in order, with `batch_size` documents (at most 256) per call.
 
-        `parallel` and further arguments are taken, and change nothing: the server computes.
+        `parallel` and other arguments of fastembed are accepted and ignored, since the server computes the vectors.
         """
         return self._each(documents, "document", batch_size)
 
     def passage_embed(self, texts: Iterable[str], **options: Any) -> Iterator[Any]:
-        """The same as `embed`."""
+        """Yields the vectors of documents, like `embed`."""
         return self.embed(texts, **options)
 
     def query_embed(self, query: str | Iterable[str], **_: Any) -> Iterator[Any]:
-        """The vectors of queries, in order."""
+        """Yields the vectors of queries, in order."""
         return self._each(query, "query", BATCH_TEXTS)
 
     def token_count(self, texts: str | Iterable[str], batch_size: int = BATCH_TEXTS, **_: Any) -> int:
-        """How many tokens are encoded of the texts, the special ones included."""
+        """Returns the number of encoded tokens of the texts, including special tokens."""
         return sum(one.stats.token_count for one in self._encode(texts, "document", batch_size))
 
     def _each(self, texts: str | Iterable[str], role: Role, batch_size: int) -> Iterator[Any]:

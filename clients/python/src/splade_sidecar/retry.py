@@ -1,4 +1,4 @@
-"""When to retry: exponential backoff with jitter, and never before the delay that the server asks for."""
+"""Retry delays: exponential backoff with jitter, added to the delay that the server asks for."""
 
 import random
 import time
@@ -11,12 +11,12 @@ LONGEST_S = 10.0
 
 
 def _ceiling(failures: int) -> float:
-    """Returns the longest delay after so many earlier failures, in seconds."""
+    """Returns the maximum delay in seconds after a number of earlier failures."""
     return min(LONGEST_S, FIRST_S * 2.0 ** min(failures, 10))
 
 
 class Backoff:
-    """Counts failures since the last progress."""
+    """Backoff that depends on the number of failures since the last progress."""
 
     def __init__(
         self,
@@ -29,14 +29,15 @@ class Backoff:
         self._since: float | None = None
 
     def progressed(self) -> None:
-        """Resets the count: there was progress after the last failure."""
+        """Resets the number of failures after progress."""
         self._failures = 0
         self._since = None
 
     def delay(self, error: SpladeError) -> float | None:
-        """Returns the seconds to wait.
+        """Returns the delay before the next attempt in seconds.
 
-        None if a retry is of no use, or if it would begin more than `give_up_after` seconds after the first failure.
+        None if the error is not retryable, or if the retry would start more than `give_up_after` seconds after the
+        first failure.
         """
         if not error.retryable:
             return None
@@ -51,17 +52,17 @@ class Backoff:
 
 
 class Pause:
-    """Delay before the stream that follows a drained one: none, unless one drained stream follows another."""
+    """Delay after a drained stream: 0 for the first one, then exponential backoff until there is progress."""
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
         self._count = 0
 
     def reset(self) -> None:
-        """Notes progress."""
+        """Resets the delay after progress."""
         self._count = 0
 
     def delay(self) -> float:
-        """Returns the seconds to wait."""
+        """Returns the delay in seconds."""
         self._count += 1
         return 0.0 if self._count == 1 else _ceiling(self._count - 2) * self._jitter()

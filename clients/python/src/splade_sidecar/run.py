@@ -1,4 +1,4 @@
-"""State that both kinds of stream share besides the window: progress reports, and what follows the end of a stream."""
+"""State that synchronous and asyncio streams share besides the window: progress reports and reconnects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDED_EARLY = "the server ended the stream before the last result"
 
 
 class Run(Generic[StreamResult]):
-    """State of one ingest, or of one stream of texts."""
+    """State of one ingest or one text stream, over all its connections."""
 
     def __init__(self, window: Window[StreamResult], given: Any, give_up_after: float, progress: bool) -> None:
         self.window = window
@@ -26,13 +26,13 @@ class Run(Generic[StreamResult]):
         self._drained = Pause()
 
     def collect_rejected(self) -> list[StreamResult]:
-        """Returns the results to report now without a response."""
+        """Returns the results that can be reported without a response of the server."""
         results = self.window.collect_rejected()
         self.progress.update(len(results), self.window.summary)
         return results
 
     def process(self, response: Any) -> list[StreamResult]:
-        """Processes a response of the stream; returns the results to report now."""
+        """Processes a response of the stream and returns the results to report."""
         summary = self.window.summary
         before, omitted = self.window.progress, summary.omitted if summary else 0
         results = self.window.process(response)
@@ -43,7 +43,7 @@ class Run(Generic[StreamResult]):
         return results
 
     def delay_after_end(self) -> float:
-        """Returns the seconds to wait after a stream that ended with OK. Raises if that is a failure."""
+        """Returns the delay in seconds after a stream that ended with OK. Raises if it ended too early."""
         if self.window.finished:
             return 0.0
         if self.window.failure is not None:
@@ -54,16 +54,16 @@ class Run(Generic[StreamResult]):
         return self._drained.delay()
 
     def delay_after_error(self, error: Any) -> float:
-        """Returns the seconds until the next stream after this error. Raises it if a retry is of no use."""
+        """Returns the delay in seconds before the next stream. Raises the error if a retry can't succeed."""
         failure = error if isinstance(error, SpladeError) else from_grpc(error)
         failed = self.window.failure
         if failure.reason == ErrorReason.STREAM_IDLE and failed is None:
-            # No failure, however long the delay is: the server is fine, and the iterable was slow.
+            # Not a failure: the server is healthy, and the iterable was slow.
             self._backoff.progressed()
             self._count_reconnect()
             return failure.retry_after or 0.0
         if failed is not None and failed is not failure and failure.retryable:
-            # The stream broke after an item FAILED: its error says more.
+            # The stream broke after an item FAILED. Report the item's error, which is the more specific one.
             failed.retry_after = max(failed.retry_after or 0.0, failure.retry_after or 0.0)
             failure = failed
         delay = self._backoff.delay(failure)
@@ -72,7 +72,7 @@ class Run(Generic[StreamResult]):
             return delay
         if failure.retryable:
             message = f"no progress within {self._give_up_after:g} s of retries. Every {self.window.noun} up to number "
-            message += f"{self.window.done} has its result, so begin with the next one. Last error: {failure.message}"
+            message += f"{self.window.done} has a result; resume with the next one. Last error: {failure.message}"
             failure = GaveUp(
                 failure.code, message, failure.reason, failure.violations, failure.retry_after, failure.metadata
             )

@@ -1,8 +1,10 @@
-"""The synchronous stream of documents or texts: results are pulled by whoever iterates, items by a thread of their own.
+"""The synchronous stream of documents or texts.
 
-The thread stops when the window is full, and the window empties only as results are read: who reads slowly makes the
-whole chain slow, from the store to the iterable. gRPC's own thread asks for the next message when the last one is gone.
-A third thread waits for responses, one at a time, so that whoever iterates waits for these and for refused items alike.
+The caller's thread pulls results, and a feeder thread reads items from the iterable into the window. The feeder blocks
+while the window is full, and the window empties only as results are read, so a slow reader applies backpressure up to
+the iterable. gRPC's own thread pulls the next request message when the previous one is sent. A receiver thread reads
+one response at a time, so that the caller can wait for responses and client-side rejections with one condition
+variable.
 """
 
 from __future__ import annotations
@@ -25,17 +27,18 @@ from splade_sidecar.window import StreamResult
 
 Self = TypeVar("Self", bound="Stream[Any]")
 _Arrived = tuple[Any, BaseException | None]
-"""A response, or an error, or neither, which is the end."""
+"""A response, an error, or neither at the end of the stream."""
 
 
 class Stream(Uncopyable, Generic[StreamResult]):
-    """A running stream: an iterator of results. It begins with the first result that is asked for.
+    """A running stream: an iterator of results. The stream starts when the first result is requested.
 
-    The iterable is advanced in a thread. What it raises is raised here, after the results of what came before. Left
-    early, by `close` or as a context manager, it sends nothing more; what was sent may be done all the same.
+    The iterable is advanced in another thread. Its exceptions are raised after the results of the items before.
+    `close`, or leaving the `with` block, ends the stream early: no more items are sent, but the server may still
+    process items that were sent before.
     """
 
-    _remedy = "begin the call, with a client of its own, in the process that reads the results"
+    _remedy = "create a client and start the call in the process that reads the results"
 
     def __init__(self, run: Run[StreamResult], open_stream: Callable[[Iterator[Any]], Any]):
         self.summary: Summary | None = run.window.summary
@@ -52,7 +55,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
 
     def __next__(self) -> StreamResult:
         if self._process != os.getpid():
-            raise RuntimeError(f"this call was begun in another process, before a fork; {self._remedy}")
+            raise RuntimeError(f"this call was started in the parent process, before a fork; {self._remedy}")
         return next(self._results)
 
     def __enter__(self: Self) -> Self:
@@ -64,7 +67,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
         self.close()
 
     def close(self) -> None:
-        """Ends it where it is."""
+        """Ends the stream. Items that are not sent yet are dropped."""
         if self._process == os.getpid():
             self._results.close()
 
@@ -85,7 +88,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
             self._run.progress.close()
 
     def _run_stream(self) -> Iterator[StreamResult]:
-        """One stream, from its beginning until it ends or breaks."""
+        """Runs one gRPC stream until it ends or breaks, and yields its results."""
         with call_in_progress():
             with self._changed:
                 self._stream += 1
@@ -107,7 +110,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
         time.sleep(self._run.delay_after_end())
 
     def _wait_for_results(self, arrived: deque[_Arrived]) -> tuple[list[StreamResult], bool]:
-        """Results of a response, or of items that were refused here, and whether the stream has ended OK."""
+        """Waits for a response or rejected items. Returns their results, and whether the stream has ended with OK."""
         with self._changed:
             self._changed.wait_for(lambda: arrived or self._run.window.has_rejected)
             if not arrived:
@@ -122,13 +125,13 @@ class Stream(Uncopyable, Generic[StreamResult]):
             return results, response is None
 
     def _receive(self, stream: int, responses: Iterator[Any], arrived: deque[_Arrived]) -> None:
-        """Hands over the responses, one at a time, and then the end."""
+        """Hands over responses, one at a time, then the end or the error of the stream."""
         end: _Arrived = None, None
         try:
             for response in responses:
                 if not self._hand_over(stream, (response, None), arrived):
                     return
-        except BaseException as error:  # Whatever it is, it belongs to whoever reads the results.
+        except BaseException as error:  # Raised again in the thread that reads the results.
             end = None, error
         self._hand_over(stream, end, arrived)
 
@@ -142,7 +145,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
             return True
 
     def _request_messages(self, stream: int) -> Iterator[Any]:
-        """What a stream is given. One that has broken is given nothing more: its items are another's."""
+        """Yields the request messages of a stream. Stops when a later stream has replaced it and sends its items."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_stale(stream) or self._run.window.has_message)
@@ -164,7 +167,7 @@ class Stream(Uncopyable, Generic[StreamResult]):
                         return
                     self._run.window.push(item, size)
                     self._changed.notify_all()
-        except BaseException as error:  # Whatever it is, it belongs to whoever reads the results.
+        except BaseException as error:  # Raised again in the thread that reads the results.
             self._failure = error
         finally:
             with self._changed:

@@ -1,4 +1,4 @@
-"""Errors in values that can't be sent to the server, and how they are worded."""
+"""Validation of values before they are sent, and the errors of invalid values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from splade_sidecar.types import DocumentId, ItemError
 
 INVALID_ARGUMENT = 3
-"""Canonical status code (google.rpc.Code) of the items that are rejected here."""
+"""Canonical status code (google.rpc.Code) of items that the client rejects."""
 MALFORMED_DOCUMENT = "MALFORMED_DOCUMENT"
 TEXT_TOO_LONG = "TEXT_TOO_LONG"
 MAX_NAME_CHARACTERS = 64
@@ -15,7 +15,7 @@ MAX_FIELD_CHARACTERS = 512
 
 
 class InvalidValueError(ValueError):
-    """A value that can't be sent. Streams reject the item that holds it; other calls raise it."""
+    """Error of a value that can't be sent. Streams reject the item with this value; unary calls raise the error."""
 
     def __init__(self, field: str, problem: str, reason: str = MALFORMED_DOCUMENT) -> None:
         super().__init__(field, problem, reason)
@@ -25,7 +25,7 @@ class InvalidValueError(ValueError):
         return f"{self.field}: {self.problem}" if self.field else self.problem
 
     def within(self, parent: str) -> InvalidValueError:
-        """The same error, its field seen from the value that holds it: `[3].name` is `tags[3].name` within `tags`."""
+        """Prepends the path of the enclosing value to the field: `[3].name` within `tags` becomes `tags[3].name`."""
         separator = "." if self.field and not self.field.startswith(("[", ".")) else ""
         self.field = f"{parent}{separator}{self.field}"
         return self
@@ -39,7 +39,7 @@ class InvalidValueError(ValueError):
 
 
 class InvalidItemError(Exception):
-    """A document or deletion that can't be sent, with its id and position if they can be read."""
+    """Error of a document or deletion that can't be sent, with its id and position if these are valid."""
 
     def __init__(self, error: Exception, id: DocumentId | None, position: str = "") -> None:
         super().__init__(error, id, position)
@@ -47,25 +47,25 @@ class InvalidItemError(Exception):
 
 
 def printable(text: str) -> str:
-    """A name for a message: short, and with lone surrogates escaped, so that it can be printed."""
+    """Shortens a text for an error message and escapes lone surrogates, so that it can be printed."""
     if len(text) > MAX_NAME_CHARACTERS:
         text = text[:MAX_NAME_CHARACTERS] + "…"
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def describe_type(value: Any) -> str:
-    """What a value is, for a message."""
-    return "None" if value is None else f"of type {type(value).__name__}"
+def type_name(value: Any) -> str:
+    """Returns the name of a value's type for an error message."""
+    return "None" if value is None else type(value).__name__
 
 
 def plain_str(given: Any, field: str) -> str:
-    """A str that can be sent as UTF-8; of a subclass, such as numpy's, its characters.
+    """Converts a str or an instance of a subclass, such as numpy's, to a plain str.
 
-    Raises InvalidValueError for another type and for a lone surrogate.
+    Raises InvalidValueError for another type and for a lone surrogate, which UTF-8 can't represent.
     """
     if not isinstance(given, str):
-        remedy = "decode it first" if isinstance(given, (bytes, bytearray)) else "give a str"
-        raise InvalidValueError(field, f"it is {describe_type(given)}; {remedy}")
+        remedy = "; decode it first" if isinstance(given, (bytes, bytearray)) else ""
+        raise InvalidValueError(field, f"expected a str, got {type_name(given)}{remedy}")
     text = given if type(given) is str else str.__str__(given)
     if not text.isascii():
         check_unicode(text, field)
@@ -78,16 +78,17 @@ def check_unicode(text: str, field: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         problem = (
-            f"it has a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}, which UTF-8 can't "
+            f"lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start} can't be encoded as UTF-8; "
+            "read the file with its actual encoding, or replace the surrogate: text.encode(errors='replace').decode()"
         )
-        problem += "hold; read the file in its own encoding, or replace it: text.encode(errors='replace').decode()"
         raise InvalidValueError(field, problem) from None
 
 
 def unexpected(error: Exception) -> InvalidValueError:
-    """What is made of an exception that a value's own code has raised."""
+    """Converts an exception that was raised by the code of a caller's value."""
     try:
-        words = printable(str(error))
+        message = printable(str(error))
     except Exception:
-        words = ""
-    return InvalidValueError("", f"it can't be read ({type(error).__name__}: {words}); give a str and plain JSON values")
+        message = ""
+    problem = f"reading the item failed ({type(error).__name__}: {message}); pass str, numbers, lists and dicts"
+    return InvalidValueError("", problem)

@@ -58,7 +58,10 @@ async fn a_temporary_store_error_is_retryable() {
                 "{failure:?}"
             );
             assert_eq!(failure.retry_after, Some(Duration::from_secs(delay)), "{failure:?}");
-            assert!(failure.message.contains(status.message()) && failure.message.contains("retry later"), "{failure:?}");
+            assert!(
+                failure.message.contains(status.message()) && failure.message.contains("retry later"),
+                "{failure:?}"
+            );
         }
         qdrant.faults().clear();
     }

@@ -1,1 +1,1 @@
-"""Messages and stubs of the contract, `splade_sidecar.v1`, generated when the package is built."""
+"""Messages and stubs of the gRPC API, package `splade_sidecar.v1`. Generated when this package is built."""
