@@ -30,7 +30,8 @@ const retryPolicy = `{"methodConfig": [{
 	"retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2,
 		"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]}`
 
-// Connect returns a connection that connects on the first call and reconnects when it is lost. Use one for all calls.
+// Connect returns a connection that connects on the first call and reconnects when it is lost. Use one connection for all
+// calls.
 func Connect(to Server) (*grpc.ClientConn, error) {
 	transport, err := transportCredentials(to.CAFile)
 	if err != nil {
@@ -63,12 +64,12 @@ func transportCredentials(caFile string) (credentials.TransportCredentials, erro
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: no PEM certificate found; pass the certificate of the authority", caFile)
+		return nil, fmt.Errorf("%s: no PEM certificate found; pass the PEM file of the certificate authority", caFile)
 	}
 	return credentials.NewTLS(&tls.Config{RootCAs: pool}), nil
 }
 
-// bearer sends a token with each call. Over a network it requires TLS, since a token that is read can be used.
+// bearer sends a token with each call. Over a network it requires TLS, so that the token can't be intercepted.
 type bearer struct {
 	token      string
 	requireTLS bool

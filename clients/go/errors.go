@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A FailedError is the error of a stream with an operation that FAILED: the operation is valid and must be sent again.
+// A FailedError is the error of a stream in which an operation FAILED: the operation is valid and must be resent.
 type FailedError struct {
 	Line       int
 	Item       *spladesidecarv1.ItemError
@@ -24,7 +24,7 @@ func (f *FailedError) Error() string {
 	return fmt.Sprintf("line %d failed: %s: %s", f.Line, f.Item.GetReason(), f.Item.GetMessage())
 }
 
-// PrintError prints everything that the server reported: code, message and details (google.rpc).
+// PrintError prints code, message and details (google.rpc) of an error.
 func PrintError(out io.Writer, err error) {
 	var failed *FailedError
 	if errors.As(err, &failed) {
@@ -32,13 +32,13 @@ func PrintError(out io.Writer, err error) {
 		fmt.Fprintf(out, "  reason %s\n", failed.Item.GetReason())
 		return
 	}
-	refused, ok := status.FromError(err)
+	callStatus, ok := status.FromError(err)
 	if !ok {
 		fmt.Fprintf(out, "error: %v\n", err)
 		return
 	}
-	fmt.Fprintf(out, "error: %s: %s\n", refused.Code(), refused.Message())
-	for _, detail := range refused.Details() {
+	fmt.Fprintf(out, "error: %s: %s\n", callStatus.Code(), callStatus.Message())
+	for _, detail := range callStatus.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.BadRequest:
 			for _, violation := range detail.FieldViolations {
@@ -52,17 +52,17 @@ func PrintError(out io.Writer, err error) {
 	}
 }
 
-// RetryDelay reports whether a retry can succeed, and the minimum delay that the server asks for.
+// RetryDelay returns the minimum delay before a retry, and whether the error is retryable.
 func RetryDelay(err error) (time.Duration, bool) {
 	var failed *FailedError
 	if errors.As(err, &failed) {
 		return failed.RetryDelay, true
 	}
-	refused := status.Convert(err)
-	for _, detail := range refused.Details() {
+	callStatus := status.Convert(err)
+	for _, detail := range callStatus.Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {
 			return info.RetryDelay.AsDuration(), true
 		}
 	}
-	return 0, refused.Code() == codes.Unavailable
+	return 0, callStatus.Code() == codes.Unavailable
 }

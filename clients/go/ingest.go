@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// Maximum number of documents that are kept until they have a final result, and so of documents that are sent twice.
+	// Maximum number of documents kept in memory until they have a final result, and thus of documents sent twice.
 	window = 4096
 	// A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes).
 	batch      = 64
@@ -29,19 +29,19 @@ const (
 // An Ingester sends the documents of a source over one stream after another until each has its final result.
 //
 // The sequence number of a document is its position in the source, on every stream. The server reports `durable_through`:
-// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
-// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durable_through` has
-// passed the document, and so exactly once.
+// documents up to this number have a final result and are dropped from memory. The next stream starts with the document after
+// it. Resending a document is idempotent, since it replaces itself. A rejection is reported once `durable_through` has
+// passed the document, and thus exactly once.
 type Ingester struct {
 	Indexed, Rejected int
 
 	index   spladesidecarv1.IndexServiceClient
-	options *spladesidecarv1.IngestOptions // of the next stream, except for FirstSequence
+	options *spladesidecarv1.IngestOptions // options of the next stream, except for FirstSequence
 	opened  bool
 	source  *Source
 	log     io.Writer
 	start   time.Time
-	room    chan struct{} // holds one token for each pending document
+	slots   chan struct{} // holds one element per pending document, to limit their number
 
 	mutex     sync.Mutex // guards the fields below and the two counts
 	pending   []*pending // documents from durable + 1, in order
@@ -59,28 +59,28 @@ type pending struct {
 func NewIngester(
 	index spladesidecarv1.IndexServiceClient, options *spladesidecarv1.IngestOptions, source *Source, log io.Writer,
 ) *Ingester {
-	room := make(chan struct{}, window)
-	return &Ingester{index: index, options: options, source: source, log: log, start: time.Now(), room: room}
+	slots := make(chan struct{}, window)
+	return &Ingester{index: index, options: options, source: source, log: log, start: time.Now(), slots: slots}
 }
 
-// Run sends all documents. It returns nil when each has its final result, and otherwise the error that a retry can't fix.
+// Run sends all documents. It returns nil when each has its final result, otherwise the first error that is not retryable.
 func (in *Ingester) Run(ctx context.Context) error {
 	stopProgress := in.showProgress()
 	defer stopProgress()
 	for failures := 0; ; {
 		before := in.durable
-		err := in.stream(ctx)
+		err := in.runStream(ctx)
 		if in.durable > before {
 			failures = 0
 		}
 		if err == nil && in.exhausted && len(in.pending) == 0 {
 			return nil
 		} else if err == nil {
-			continue // the server is draining; another one takes the rest
+			continue // the server is draining; the next stream sends the remaining documents
 		}
-		delay, retry := RetryDelay(err)
+		delay, retryable := RetryDelay(err)
 		failures++
-		if !retry || failures == attempts || ctx.Err() != nil {
+		if !retryable || failures == attempts || ctx.Err() != nil {
 			return err
 		}
 		delay = max(delay, backoffFor(failures))
@@ -93,23 +93,24 @@ func (in *Ingester) Run(ctx context.Context) error {
 	}
 }
 
-// backoffFor doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all at once.
+// backoffFor doubles from 0.2 s to 10 s and subtracts up to one half as jitter, so that clients don't reconnect at the same
+// time.
 func backoffFor(failures int) time.Duration {
-	longest := min(200*time.Millisecond<<(failures-1), 10*time.Second)
-	return longest/2 + rand.N(longest/2)
+	ceiling := min(200*time.Millisecond<<(failures-1), 10*time.Second)
+	return ceiling/2 + rand.N(ceiling/2)
 }
 
-// stream runs one stream from its first message to its status. It returns nil if all documents have their final result or
+// runStream runs one stream from its first message to its status. It returns nil if all documents have their final result or
 // the server is draining.
-func (in *Ingester) stream(ctx context.Context) error {
-	// The end of the context ends the sender, wherever it waits.
+func (in *Ingester) runStream(ctx context.Context) error {
+	// Cancelling the context unblocks and ends the sender.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := in.index.Ingest(ctx)
 	if err != nil {
 		return err
 	}
-	// No other goroutine uses these fields between two streams.
+	// No lock is needed: no other goroutine uses these fields between two streams.
 	unsent := make([]*pending, len(in.pending))
 	copy(unsent, in.pending)
 	options := proto.CloneOf(in.options)
@@ -124,15 +125,16 @@ func (in *Ingester) stream(ctx context.Context) error {
 	}()
 	received := in.receive(stream, sync.OnceFunc(func() { close(stop) }))
 	cancel()
-	// A broken stream ends both, and only Recv returns the reason. The sender's error matters if it is its own.
+	// A broken stream ends sender and receiver, and only Recv returns its status. Report the sender's error only if it
+	// has another cause, such as an unreadable file.
 	if err := <-sent; err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return received
 }
 
-// send sends the pending documents, then the rest of the source. Send blocks while the server applies backpressure. When
-// stop is closed, it half-closes the stream early.
+// send sends the pending documents, then the remaining documents of the source. Send blocks while the server applies
+// backpressure. When stop is closed, it half-closes the stream early.
 func (in *Ingester) send(
 	ctx context.Context, stream spladesidecarv1.IndexService_IngestClient,
 	options *spladesidecarv1.IngestOptions, unsent []*pending, stop <-chan struct{},
@@ -156,7 +158,7 @@ func (in *Ingester) send(
 			size += proto.Size(next.document)
 		}
 		if len(request.Operations) == 0 || isClosed(stop) {
-			return stream.CloseSend() // what is left of the request is pending, and sent on the next stream
+			return stream.CloseSend() // the documents of this request stay pending and are sent on the next stream
 		}
 		if err := stream.Send(request); err != nil {
 			return err
@@ -176,7 +178,7 @@ func isClosed(channel <-chan struct{}) bool {
 // read returns the next document of the source and adds it to the pending ones; nil after the last one or if stop is closed.
 func (in *Ingester) read(ctx context.Context, stop <-chan struct{}) (*pending, error) {
 	select {
-	case in.room <- struct{}{}:
+	case in.slots <- struct{}{}:
 	case <-stop:
 		return nil, nil
 	case <-ctx.Done():
@@ -184,16 +186,16 @@ func (in *Ingester) read(ctx context.Context, stop <-chan struct{}) (*pending, e
 	}
 	for {
 		line, document, err := in.source.Next()
-		var bad BadLine
+		var badLine BadLine
 		switch {
 		case errors.Is(err, io.EOF):
-			<-in.room
+			<-in.slots
 			in.mutex.Lock()
 			in.exhausted = true
 			in.mutex.Unlock()
 			return nil, nil
-		case errors.As(err, &bad):
-			in.reject(line, bad.Error())
+		case errors.As(err, &badLine):
+			in.reject(line, badLine.Error())
 		case err != nil:
 			return nil, err
 		default:
@@ -214,27 +216,27 @@ func (in *Ingester) receive(stream spladesidecarv1.IndexService_IngestClient, st
 		response, err := stream.Recv()
 		if err == nil {
 			var done []*pending
-			if done, failed, err = in.take(response, failed); err != nil {
+			if done, failed, err = in.processResponse(response, failed); err != nil {
 				return err
 			}
 			for _, next := range done {
-				in.settle(next)
-				<-in.room
+				in.complete(next)
+				<-in.slots
 			}
 			if draining = draining || response.Draining != nil; draining || failed != nil {
 				stop()
 			}
 			continue
 		}
-		delay, retry := RetryDelay(err)
+		delay, retryable := RetryDelay(err)
 		ended := errors.Is(err, io.EOF)
 		switch {
-		case failed != nil && (ended || retry):
+		case failed != nil && (ended || retryable):
 			failed.RetryDelay = max(failed.RetryDelay, delay)
 			return failed
 		case !ended:
 			return err
-		case !draining && !in.finished():
+		case !draining && !in.isFinished():
 			return status.Error(codes.Unavailable, "the stream ended before the last result")
 		default:
 			return nil
@@ -242,13 +244,15 @@ func (in *Ingester) receive(stream spladesidecarv1.IndexService_IngestClient, st
 	}
 }
 
-// take stores the results of a response. It returns the documents that are final now and were not before, and the first
-// failure of the stream.
-func (in *Ingester) take(response *spladesidecarv1.IngestResponse, failed *FailedError) ([]*pending, *FailedError, error) {
+// processResponse stores the results of a response. It returns the documents that have become durable, and the first failure
+// of the stream.
+func (in *Ingester) processResponse(
+	response *spladesidecarv1.IngestResponse, failed *FailedError,
+) ([]*pending, *FailedError, error) {
 	in.mutex.Lock()
 	defer in.mutex.Unlock()
 	if opened := response.Opened; opened != nil && !in.opened {
-		// If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+		// Later streams fail if the collection is deleted and created again, instead of writing some documents to the new one.
 		in.opened = true
 		in.options.CreateCollection, in.options.CollectionOptions = false, nil
 		in.options.ExpectedIncarnation = opened.GetCollection().GetIncarnation()
@@ -281,8 +285,8 @@ func (in *Ingester) take(response *spladesidecarv1.IngestResponse, failed *Faile
 	return done, failed, nil
 }
 
-// hasFailed reports whether an operation must be sent again. A status of a later release is like FAILED if its error has a
-// retry_delay, like REJECTED if it has another error, and like INDEXED if it has none.
+// hasFailed reports whether an operation must be resent. A status of a later release counts as FAILED if its error has a
+// retry_delay, as REJECTED if it has another error, and as INDEXED if it has none.
 func hasFailed(result *spladesidecarv1.OperationResult) bool {
 	switch result.Status {
 	case spladesidecarv1.OperationStatus_OPERATION_STATUS_FAILED:
@@ -294,7 +298,7 @@ func hasFailed(result *spladesidecarv1.OperationResult) bool {
 	}
 }
 
-func (in *Ingester) settle(done *pending) {
+func (in *Ingester) complete(done *pending) {
 	if rejection := done.result.GetError(); rejection != nil {
 		in.reject(done.line, formatRejection(rejection.Reason, rejection.Field, rejection.Message))
 		return
@@ -304,20 +308,20 @@ func (in *Ingester) settle(done *pending) {
 	in.mutex.Unlock()
 }
 
-func (in *Ingester) reject(line int, why string) {
+func (in *Ingester) reject(line int, reason string) {
 	in.mutex.Lock()
 	in.Rejected++
 	in.mutex.Unlock()
-	fmt.Fprintf(in.log, "\nline %d rejected: %s\n", line, why)
+	fmt.Fprintf(in.log, "\nline %d rejected: %s\n", line, reason)
 }
 
-func (in *Ingester) finished() bool {
+func (in *Ingester) isFinished() bool {
 	in.mutex.Lock()
 	defer in.mutex.Unlock()
 	return in.exhausted && len(in.pending) == 0
 }
 
-// showProgress writes a line every second, over the previous one, until the function that it returns is called.
+// showProgress rewrites a progress line every second until the returned function is called.
 func (in *Ingester) showProgress() func() {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

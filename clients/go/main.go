@@ -1,4 +1,4 @@
-// An example client of splade-sidecar. The parts to copy are connect.go, ingest.go and errors.go.
+// Example client of splade-sidecar. Reusable parts: connect.go, ingest.go and errors.go.
 package main
 
 //go:generate buf generate
@@ -20,8 +20,8 @@ import (
 
 const usage = `usage: splade-client [flags] COMMAND
   ingest COLLECTION FILE     encode and store the documents of a JSONL file
-  search COLLECTION QUERY    find the documents that score highest
-  encode TEXT...             show the heaviest terms of each text
+  search COLLECTION QUERY    find the documents with the highest scores
+  encode TEXT...             show the terms with the highest weights of each text
 flags:
 `
 
@@ -66,7 +66,7 @@ func run(ctx context.Context, to Server, timeout time.Duration, arguments []stri
 	case "encode":
 		return encode(ctx, spladesidecarv1.NewEncoderServiceClient(connection), arguments)
 	}
-	return fmt.Errorf("no such command: %s", command)
+	return fmt.Errorf("unknown command: %s; run splade-client -h for usage", command)
 }
 
 func ingest(ctx context.Context, index spladesidecarv1.IndexServiceClient, collection, path string) error {

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Maximum size of a document and of its line: a request with it stays below the server's 32 MiB (--max-message-bytes).
+// Maximum size of a document and of its line, so that a request stays below the server's 32 MiB (--max-message-bytes).
 const maxDocumentBytes = 30 << 20
 
 // A Source reads documents from a JSONL file: `id`, `text`, and all other fields as payload.
@@ -78,7 +78,7 @@ func (s *Source) Next() (int, *spladesidecarv1.Document, error) {
 	}
 }
 
-// readLine reads a line. It keeps only the beginning of a line that is too long.
+// readLine reads a line. Discards the end of a line that is too long.
 func (s *Source) readLine() (line []byte, err error) {
 	for {
 		part, err := s.read.ReadSlice('\n')
@@ -112,7 +112,7 @@ func parse(line []byte) (*spladesidecarv1.Document, error) {
 	}
 	delete(fields, "id")
 	delete(fields, "text")
-	// The values are sent as they are written: a float64 would round integers beyond 2^53.
+	// The values are sent verbatim: a float64 would round integers beyond 2^53.
 	payload, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func parse(line []byte) (*spladesidecarv1.Document, error) {
 
 var stringEscape = regexp.MustCompile(`\\(u[dD][89abAB]..\\u[dD][c-fC-F]|u[dD][89a-fA-F]|.)`)
 
-// hasLoneSurrogate reports whether a string has one half of a pair such as \ud83d\ude00 without the other half.
+// hasLoneSurrogate reports whether a line has one half of a surrogate pair such as \ud83d\ude00 without the other half.
 func hasLoneSurrogate(line []byte) bool {
 	for _, escape := range stringEscape.FindAll(line, -1) {
 		if len(escape) == len(`\ud8`) {
@@ -136,13 +136,13 @@ func hasLoneSurrogate(line []byte) bool {
 	return false
 }
 
-// members returns the values of a JSON object as they are written. Duplicate keys are an error.
+// members returns the values of a JSON object verbatim. Duplicate keys are an error.
 func members(object []byte) (map[string]json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(object, &fields); err != nil {
 		return nil, BadLine{"", fmt.Sprintf("not a JSON object: %v", err)}
 	}
-	// A map keeps only the last of two values of a key. No step can fail, since the object is valid JSON.
+	// Detects duplicate keys, of which a map keeps the last value. Errors are ignored, since the object is valid JSON.
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	_, _ = decoder.Token()
 	for seen := map[json.Token]bool{}; decoder.More(); {

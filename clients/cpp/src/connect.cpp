@@ -17,7 +17,7 @@ bool is_unix(const Server& to) { return to.address.rfind("unix:", 0) == 0; }
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + ": can't read the file");
+  if (!file) throw std::runtime_error(path + ": file can't be read");
   std::stringstream content;
   content << file.rdbuf();
   return content.str();
@@ -44,7 +44,7 @@ std::shared_ptr<grpc::Channel> connect(const Server& to) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  // gRPC would send the path of a Unix socket as authority, which HTTP/2 servers refuse.
+  // gRPC would send the path of a Unix socket as authority, which HTTP/2 servers reject.
   if (is_unix(to)) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   return grpc::CreateCustomChannel(to.address, credentials(to), arguments);
 }

@@ -12,7 +12,7 @@ struct Server {
   std::string token;                         // bearer token; empty for none
 };
 
-// Returns a channel that connects on the first call and reconnects when the connection is lost. Use one for all calls.
+// Returns a channel that connects on the first call and reconnects when the connection is lost. Use one channel for all calls.
 std::shared_ptr<grpc::Channel> connect(const Server& to);
 
 // Adds the token to the context of a call. Each call has its own context.

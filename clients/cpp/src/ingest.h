@@ -1,9 +1,9 @@
 // Sends documents over one stream after another until each has its final result.
 //
 // The sequence number of a document is its position in the source, on every stream. The server reports `durable_through`:
-// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
-// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durable_through` has
-// passed the document, and so exactly once.
+// documents up to this number have a final result and are dropped from memory. The next stream starts with the document after
+// it. Resending a document is idempotent, since it replaces itself. A rejection is reported once `durable_through` has
+// passed the document, and thus exactly once.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ class Ingester {
   Ingester(splade_sidecar::v1::IndexService::Stub& index, const Server& to, splade_sidecar::v1::IngestOptions options,
            Source& source);
 
-  // Sends all documents. It returns when each has its final result, and throws an error that a retry can't fix.
+  // Sends all documents. Returns when each has its final result. Throws the first error that is not retryable.
   void run();
 
   std::uint64_t indexed() const { return indexed_; }
@@ -38,22 +38,22 @@ class Ingester {
     std::optional<splade_sidecar::v1::OperationResult> result;  // the latest
   };
 
-  void stream();
+  void run_stream();
   void send(Stream& stream, const splade_sidecar::v1::IngestOptions& options,
             std::deque<splade_sidecar::v1::Document> unsent);
   std::optional<splade_sidecar::v1::Document> read();
   void receive(Stream& stream);
-  void take(const splade_sidecar::v1::IngestResponse& response);
-  void settle(const Pending& done);
-  void reject(std::uint64_t line, const std::string& why);
+  void process_response(const splade_sidecar::v1::IngestResponse& response);
+  void complete(const Pending& done);
+  void reject(std::uint64_t line, const std::string& reason);
   void show_progress();
-  bool finished() const { return exhausted_ && pending_.empty(); }
-  // Whether the sender must end, after half-closing the stream.
-  bool must_end() const { return over_ || draining_ || failed_; }
+  bool is_finished() const { return exhausted_ && pending_.empty(); }
+  // Returns whether the sender should half-close the stream and end.
+  bool should_end() const { return ended_ || draining_ || failed_; }
 
   splade_sidecar::v1::IndexService::Stub& index_;
   const Server& to_;
-  splade_sidecar::v1::IngestOptions options_;  // of the next stream, except for first_sequence
+  splade_sidecar::v1::IngestOptions options_;  // options of the next stream, except for first_sequence
   Source& source_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
@@ -65,8 +65,8 @@ class Ingester {
   bool opened_ = false;
   std::uint64_t indexed_ = 0;
   std::uint64_t rejected_ = 0;
-  // Of the current stream.
-  bool over_ = false;
+  // State of the current stream.
+  bool ended_ = false;
   bool draining_ = false;
   std::optional<FailedError> failed_;  // the first failure
 };

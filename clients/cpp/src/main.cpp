@@ -1,4 +1,4 @@
-// An example client of splade-sidecar. The parts to copy are connect.cpp, ingest.cpp and errors.cpp.
+// Example client of splade-sidecar. Reusable parts: connect.cpp, ingest.cpp and errors.cpp.
 #include <rapidjson/document.h>
 
 #include <algorithm>
@@ -18,8 +18,8 @@ namespace {
 
 constexpr char kUsage[] = R"(usage: splade-client [flags] COMMAND
   ingest COLLECTION FILE     encode and store the documents of a JSONL file
-  search COLLECTION QUERY    find the documents that score highest
-  encode TEXT...             show the heaviest terms of each text
+  search COLLECTION QUERY    find the documents with the highest scores
+  encode TEXT...             show the terms with the highest weights of each text
 flags:
   --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
   --ca FILE                  PEM file of the certificate authority to trust; enables TLS
@@ -126,8 +126,8 @@ int run(std::vector<std::string> arguments) {
 int main(int count, char** arguments) {
   try {
     return run({arguments + 1, arguments + count});
-  } catch (const CallError& refused) {
-    std::cerr << describe(refused.status) << "\n";
+  } catch (const CallError& error) {
+    std::cerr << describe(error.status) << "\n";
   } catch (const FailedError& failed) {
     std::cerr << describe(failed) << "\n";
   } catch (const std::exception& error) {

@@ -21,7 +21,7 @@ using splade_sidecar::v1::DocumentId;
 
 namespace {
 
-// Maximum size of a line: a request with its document stays below the server's 32 MiB (--max-message-bytes).
+// Maximum size of a line, so that a request with its document stays below the server's 32 MiB (--max-message-bytes).
 constexpr std::size_t kMaxLineBytes = 30 << 20;
 
 // The error of a line that is not a valid document, formatted like a rejection by the server.
@@ -34,8 +34,8 @@ const BadLine kBadId("id",
                      "must be an integer from 0 to 2^64-1, a string, or one of "
                      R"({"num": ...}, {"uuid": ...}, {"key": ...})");
 
-// RapidJSON accepts a \udc00 without the \ud83d before it and writes it as three bytes that are not valid UTF-8.
-void refuse_surrogates(std::string_view text) {
+// RapidJSON accepts a lone low surrogate such as \udc00 and encodes it as three bytes that are not valid UTF-8.
+void reject_surrogates(std::string_view text) {
   for (auto at = text.find('\xed'); at != text.npos; at = text.find('\xed', at + 1)) {
     if (static_cast<unsigned char>(text[at + 1]) >= 0xa0) {
       throw BadLine("", R"(a string has a lone surrogate (\ud800 to \udfff); remove it or write the whole pair)");
@@ -43,7 +43,7 @@ void refuse_surrogates(std::string_view text) {
   }
 }
 
-// Collects the values of a JSON object as they are written: a double would round integers beyond 2^53.
+// Collects the values of a JSON object verbatim: a double would round integers beyond 2^53.
 struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
   std::map<std::string, std::string> found;
 
@@ -54,12 +54,12 @@ struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
     return writer.RawValue(text, length, rapidjson::kNumberType) && end_value();
   }
   bool String(const char* text, SizeType length, bool) {
-    refuse_surrogates({text, length});
+    reject_surrogates({text, length});
     return writer.String(text, length) && end_value();
   }
   bool StartObject() { return depth++ == 0 || writer.StartObject(); }
   bool Key(const char* text, SizeType length, bool) {
-    refuse_surrogates({text, length});
+    reject_surrogates({text, length});
     if (depth > 1) return writer.Key(text, length);
     key.assign(text, length);
     if (found.count(key)) throw BadLine(path + key, "duplicate key; remove one");
@@ -94,7 +94,7 @@ struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
 };
 
 std::map<std::string, std::string> members(const std::string& json, const std::string& path = "") {
-  // Not recursive, since a line of many brackets would overflow the stack.
+  // The recursive parser would overflow the stack on a line with many brackets.
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::MemoryStream stream(json.data(), json.size());
@@ -105,7 +105,7 @@ std::map<std::string, std::string> members(const std::string& json, const std::s
     const std::string why = rapidjson::GetParseError_En(read.Code());
     throw BadLine("", "not JSON: " + why + " (byte " + std::to_string(read.Offset() + 1) + ")");
   }
-  if (stream.Tell() != json.size()) throw BadLine("", "not JSON: it has a NUL byte");
+  if (stream.Tell() != json.size()) throw BadLine("", "not JSON: NUL byte");
   return std::move(members.found);
 }
 
@@ -191,7 +191,7 @@ Document parse(const std::string& line) {
 }  // namespace
 
 Source::Source(const std::string& path) : file_(path, std::ios::binary) {
-  if (!file_) throw std::runtime_error(path + ": can't read the file");
+  if (!file_) throw std::runtime_error(path + ": file can't be read");
 }
 
 std::optional<Line> Source::next() {
@@ -211,7 +211,7 @@ std::optional<Line> Source::next() {
   return std::nullopt;
 }
 
-// Reads a line; nothing after the last one. It keeps only the beginning of a line that is too long.
+// Reads a line; nullopt after the last one. Discards the end of a line that is too long.
 std::optional<std::string> Source::read_line() {
   constexpr int kEnd = std::char_traits<char>::eof();
   std::streambuf& file = *file_.rdbuf();

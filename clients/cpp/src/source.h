@@ -8,7 +8,7 @@
 
 #include "splade_sidecar/v1/document.pb.h"
 
-// A line: its number, and its document or its error, formatted like a rejection by the server.
+// A line of the file with its number, and its document or its error in the format of a rejection by the server.
 struct Line {
   std::uint64_t number;
   std::optional<splade_sidecar::v1::Document> document;
@@ -18,7 +18,7 @@ struct Line {
 class Source {
  public:
   explicit Source(const std::string& path);
-  // Returns the next line that is not blank; nothing after the last one.
+  // Returns the next line that is not blank; nullopt after the last one.
   std::optional<Line> next();
 
  private:

@@ -1,13 +1,13 @@
-// Everything that an error reports: code, message and details (google.rpc).
+// Formatting of errors with code, message and details (google.rpc), and retry delays.
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { Duration } from "../gen/google/protobuf/duration.js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.js";
 import { Status } from "../gen/google/rpc/status.js";
 import type { ItemError } from "../gen/splade_sidecar/v1/errors.js";
 
-/** The error of a stream with an operation that FAILED: the operation is valid and must be sent again. */
+/** The error of a stream in which an operation FAILED: the operation is valid and must be resent. */
 export class FailedError extends Error {
-  /** Milliseconds; the maximum over all failed operations of the stream. */
+  /** Delay in milliseconds: the maximum over all failed operations of the stream. */
   retryDelay = 0;
 
   constructor(
@@ -25,7 +25,7 @@ export class EndedEarlyError extends Error {
   }
 }
 
-/** Returns the details by the names of their types, such as `google.rpc.BadRequest`. */
+/** Returns the details of an error by type name, such as `google.rpc.BadRequest`. */
 function details(error: ServiceError): Map<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
   for (const raw of error.metadata?.get("grpc-status-details-bin") ?? []) {
@@ -75,7 +75,7 @@ export function milliseconds(duration: Duration | undefined): number {
   return Number(duration?.seconds ?? 0n) * 1000 + (duration?.nanos ?? 0) / 1e6;
 }
 
-/** Returns the minimum delay before a retry in milliseconds; undefined if a retry can't succeed. */
+/** Returns the minimum delay before a retry in milliseconds; undefined if the error is not retryable. */
 export function retryDelay(error: unknown): number | undefined {
   if (error instanceof FailedError) {
     return error.retryDelay;

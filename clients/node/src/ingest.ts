@@ -1,9 +1,9 @@
 // Sends documents over one stream after another until each has its final result.
 //
 // The sequence number of a document is its position in the source, on every stream. The server reports `durableThrough`:
-// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
-// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durableThrough` has
-// passed the document, and so exactly once.
+// documents up to this number have a final result and are dropped from memory. The next stream starts with the document after
+// it. Resending a document is idempotent, since it replaces itself. A rejection is reported once `durableThrough` has
+// passed the document, and thus exactly once.
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
@@ -20,7 +20,7 @@ import {
 import { EndedEarlyError, FailedError, milliseconds, retryDelay } from "./errors.js";
 import { formatRejection, type Line } from "./source.js";
 
-/** Maximum number of documents that are kept until they have a final result, and so of documents that are sent twice. */
+/** Maximum number of documents kept in memory until they have a final result, and thus of documents sent twice. */
 const WINDOW = 4096;
 /** A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes). */
 const BATCH = 64;
@@ -33,8 +33,8 @@ type Pending = { line: number; bytes: number; document: Document; result?: Opera
 /** One stream. */
 interface Stream {
   call: ClientDuplexStream<IngestRequest, IngestResponse>;
-  /** Ends the sender, wherever it waits. */
-  over: AbortController;
+  /** Aborted when the stream has ended, to unblock and end the sender. */
+  ended: AbortController;
   draining: boolean;
   /** The first failure. */
   failed?: FailedError;
@@ -47,16 +47,16 @@ export class Ingester {
   private durable = 0; // the last `durableThrough`
   private exhausted = false; // the source has no more documents
   private opened = false;
-  private readonly events = new EventEmitter(); // "change": fewer documents are pending, or the stream must end
+  private readonly events = new EventEmitter(); // "change": a response has been processed
 
   constructor(
     private readonly index: IndexServiceClient,
-    private options: IngestOptions, // of the next stream, except for firstSequence
+    private options: IngestOptions, // options of the next stream, except for firstSequence
     private readonly source: AsyncIterator<Line>,
     private readonly log: (text: string) => void,
   ) {}
 
-  /** Sends all documents. It resolves when each has its final result, and rejects with an error that a retry can't fix. */
+  /** Sends all documents. Resolves when each has its final result. Rejects with the first error that is not retryable. */
   async run(): Promise<void> {
     const started = performance.now();
     const progress = () => {
@@ -66,7 +66,7 @@ export class Ingester {
     };
     const timer = setInterval(progress, 1000);
     try {
-      await this.streams();
+      await this.runStreams();
     } finally {
       clearInterval(timer);
       progress();
@@ -74,58 +74,58 @@ export class Ingester {
     }
   }
 
-  private async streams(): Promise<void> {
-    for (let failures = 0; !this.finished(); ) {
+  private async runStreams(): Promise<void> {
+    for (let failures = 0; !this.isFinished(); ) {
       const before = this.durable;
       try {
-        // If it resolves before the end, the server is draining; another one takes the rest.
-        await this.stream();
+        // If the stream ends early, the server is draining; the next stream sends the remaining documents.
+        await this.runStream();
         failures = this.durable > before ? 0 : failures;
       } catch (error) {
         failures = this.durable > before ? 1 : failures + 1;
-        const wanted = retryDelay(error);
-        if (wanted === undefined || failures === ATTEMPTS) {
+        const minDelay = retryDelay(error);
+        if (minDelay === undefined || failures === ATTEMPTS) {
           throw error;
         }
-        const delay = Math.max(wanted, backoff(failures));
+        const delay = Math.max(minDelay, backoff(failures));
         this.log(`\nthe stream broke: ${(error as Error).message}; retrying in ${delay.toFixed(0)} ms\n`);
         await sleep(delay);
       }
     }
   }
 
-  private finished(): boolean {
+  private isFinished(): boolean {
     return this.exhausted && this.pending.length === 0;
   }
 
   /** Runs one stream from its first message to its status. */
-  private async stream(): Promise<void> {
-    const stream: Stream = { call: this.index.ingest(), over: new AbortController(), draining: false };
-    stream.call.once("error", () => stream.over.abort());
-    let ownError: unknown; // of the sender, such as an unreadable file
+  private async runStream(): Promise<void> {
+    const stream: Stream = { call: this.index.ingest(), ended: new AbortController(), draining: false };
+    stream.call.once("error", () => stream.ended.abort());
+    let sendError: unknown; // such as an unreadable file
     const sending = this.send(stream).catch((error) => {
-      if (!stream.over.signal.aborted) {
-        ownError = error;
+      if (!stream.ended.signal.aborted) {
+        sendError = error;
         stream.call.cancel();
       }
     });
     try {
       await this.receive(stream);
     } catch (error) {
-      throw ownError ?? this.failure(stream, error);
+      throw sendError ?? this.failure(stream, error);
     } finally {
-      stream.over.abort();
+      stream.ended.abort();
       await sending;
     }
     if (stream.failed) {
       throw stream.failed;
     }
-    if (!stream.draining && !this.finished()) {
+    if (!stream.draining && !this.isFinished()) {
       throw new EndedEarlyError();
     }
   }
 
-  /** Returns the error to report for a stream that ended with `error`, perhaps after an operation FAILED. */
+  /** Returns the error to report for a stream that ended with `error`, which is the failure of an operation if there was one. */
   private failure({ failed }: Stream, error: unknown): unknown {
     const delay = retryDelay(error);
     if (failed === undefined || delay === undefined) {
@@ -136,22 +136,22 @@ export class Ingester {
   }
 
   /**
-   * Sends the pending documents, then the rest of the source. It waits while the server applies backpressure. If the server
-   * is draining or an operation FAILED, it half-closes the stream early.
+   * Sends the pending documents, then the remaining documents of the source. It waits while the server applies backpressure.
+   * If the server is draining or an operation FAILED, it half-closes the stream early.
    */
   private async send(stream: Stream): Promise<void> {
-    const { call, over } = stream;
+    const { call, ended } = stream;
     const unsent = [...this.pending];
     let request = IngestRequest.fromPartial({ options: { ...this.options, firstSequence: BigInt(this.durable + 1) } });
     for (;;) {
-      // What is written before "drain" is kept in memory.
+      // Messages that are written before "drain" would be buffered without bound.
       if (!call.write(request)) {
-        await once(call, "drain", { signal: over.signal });
+        await once(call, "drain", { signal: ended.signal });
       }
       const next = unsent.length > 0 ? unsent.splice(0, batchLength(unsent)) : await this.read(stream);
-      over.signal.throwIfAborted();
-      if (next.length === 0 || mustEnd(stream)) {
-        call.end(); // `next` is pending, and sent on the next stream
+      ended.signal.throwIfAborted();
+      if (next.length === 0 || shouldEnd(stream)) {
+        call.end(); // `next` stays pending and is sent on the next stream
         return;
       }
       const operations = next.map(({ document }) => ({ kind: { $case: "upsert" as const, upsert: document } }));
@@ -162,8 +162,8 @@ export class Ingester {
   /** Returns the next documents of the source and adds them to the pending ones; none after the last one. */
   private async read(stream: Stream): Promise<Pending[]> {
     const documents: Pending[] = [];
-    const { signal } = stream.over;
-    for (let bytes = 0; documents.length < BATCH && bytes < BATCH_BYTES && !signal.aborted && !mustEnd(stream); ) {
+    const { signal } = stream.ended;
+    for (let bytes = 0; documents.length < BATCH && bytes < BATCH_BYTES && !signal.aborted && !shouldEnd(stream); ) {
       if (this.pending.length >= WINDOW) {
         await once(this.events, "change", { signal });
         continue;
@@ -190,7 +190,7 @@ export class Ingester {
     return new Promise((resolve, reject) => {
       stream.call.on("data", (response: IngestResponse) => {
         try {
-          this.take(stream, response);
+          this.processResponse(stream, response);
         } catch (error) {
           reject(error);
           stream.call.cancel();
@@ -201,9 +201,9 @@ export class Ingester {
     });
   }
 
-  private take(stream: Stream, response: IngestResponse): void {
+  private processResponse(stream: Stream, response: IngestResponse): void {
     if (response.opened && !this.opened) {
-      // If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+      // Later streams fail if the collection is deleted and created again, instead of writing some documents to the new one.
       const expectedIncarnation = response.opened.collection?.incarnation ?? "";
       const created = { createCollection: false, collectionOptions: undefined };
       this.options = { ...this.options, ...created, expectedIncarnation };
@@ -227,13 +227,13 @@ export class Ingester {
     }
     for (const pending of this.pending.splice(0, done)) {
       this.durable++;
-      this.settle(pending);
+      this.complete(pending);
     }
     stream.draining ||= response.draining !== undefined;
     this.events.emit("change");
   }
 
-  private settle({ line, result }: Pending): void {
+  private complete({ line, result }: Pending): void {
     if (!result || hasFailed(result)) {
       throw new Error(`durable_through passed operation ${this.durable}, which has no final result`);
     }
@@ -245,15 +245,15 @@ export class Ingester {
     }
   }
 
-  private reject(line: number, why: string): void {
+  private reject(line: number, reason: string): void {
     this.rejected++;
-    this.log(`\nline ${line} rejected: ${why}\n`);
+    this.log(`\nline ${line} rejected: ${reason}\n`);
   }
 }
 
 /**
- * Returns whether an operation must be sent again. A status of a later release is like FAILED if its error has a retryDelay,
- * like REJECTED if it has another error, and like INDEXED if it has none.
+ * Returns whether an operation must be resent. A status of a later release counts as FAILED if its error has a retryDelay,
+ * as REJECTED if it has another error, and as INDEXED if it has none.
  */
 function hasFailed({ status, error }: OperationResult): boolean {
   switch (status) {
@@ -266,12 +266,12 @@ function hasFailed({ status, error }: OperationResult): boolean {
   }
 }
 
-/** Returns whether the stream must be half-closed before the source is exhausted. */
-function mustEnd(stream: Stream): boolean {
+/** Returns whether the stream should be half-closed before the source is exhausted. */
+function shouldEnd(stream: Stream): boolean {
   return stream.draining || stream.failed !== undefined;
 }
 
-/** Returns the number of the next documents that make a request. */
+/** Returns the number of unsent documents that fit into the next request. */
 function batchLength(unsent: Pending[]): number {
   let [count, bytes] = [0, 0];
   while (count < Math.min(BATCH, unsent.length) && bytes < BATCH_BYTES) {
@@ -280,8 +280,8 @@ function batchLength(unsent: Pending[]): number {
   return count;
 }
 
-/** Doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all at once. */
+/** Doubles from 0.2 s to 10 s and subtracts up to one half as jitter, so that clients don't reconnect at the same time. */
 function backoff(failures: number): number {
-  const longest = Math.min(200 * 2 ** (failures - 1), 10_000);
-  return (longest * (1 + Math.random())) / 2;
+  const ceiling = Math.min(200 * 2 ** (failures - 1), 10_000);
+  return (ceiling * (1 + Math.random())) / 2;
 }

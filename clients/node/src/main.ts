@@ -1,4 +1,4 @@
-// An example client of splade-sidecar. The parts to copy are connect.ts, ingest.ts and errors.ts.
+// Example client of splade-sidecar. Reusable parts: connect.ts, ingest.ts and errors.ts.
 import { parseArgs } from "node:util";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { PayloadFormat } from "../gen/splade_sidecar/v1/document.js";
@@ -17,8 +17,8 @@ import { formatId, readLines } from "./source.js";
 
 const USAGE = `usage: node dist/src/main.js [flags] COMMAND
   ingest COLLECTION FILE     encode and store the documents of a JSONL file
-  search COLLECTION QUERY    find the documents that score highest
-  encode TEXT...             show the heaviest terms of each text
+  search COLLECTION QUERY    find the documents with the highest scores
+  encode TEXT...             show the terms with the highest weights of each text
 flags:
   --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
   --ca FILE                  PEM file of the certificate authority to trust; enables TLS
@@ -34,15 +34,15 @@ async function main(): Promise<void> {
       timeout: { type: "string", default: "30" },
     },
   });
-  const [command, ...rest] = positionals;
+  const [command, ...args] = positionals;
   const to: Server = { address: values.server, caFile: values.ca, token: process.env.SPLADE_TOKEN };
   const timeout = Number(values.timeout) * 1000;
-  if (command === "ingest" && rest.length === 2) {
-    await ingest(to, rest[0], rest[1]);
-  } else if (command === "search" && rest.length === 2) {
-    await search(to, timeout, rest[0], rest[1]);
-  } else if (command === "encode" && rest.length > 0) {
-    await encode(to, timeout, rest);
+  if (command === "ingest" && args.length === 2) {
+    await ingest(to, args[0], args[1]);
+  } else if (command === "search" && args.length === 2) {
+    await search(to, timeout, args[0], args[1]);
+  } else if (command === "encode" && args.length > 0) {
+    await encode(to, timeout, args);
   } else {
     console.error(USAGE);
     process.exitCode = 2;
@@ -95,7 +95,7 @@ async function encode(to: Server, timeout: number, texts: string[]): Promise<voi
   }
 }
 
-/** Makes a promise of a call with a callback. */
+/** Converts a callback-style call to a promise. */
 function unary<Response>(call: (done: (error: ServiceError | null, response: Response) => void) => unknown): Promise<Response> {
   return new Promise((resolve, reject) => call((error, response) => (error ? reject(error) : resolve(response))));
 }

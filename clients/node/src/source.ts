@@ -2,13 +2,13 @@
 import { createReadStream } from "node:fs";
 import { Document, type DocumentId } from "../gen/splade_sidecar/v1/document.js";
 
-/** Maximum size of a line: a request with its document stays below the server's 32 MiB (--max-message-bytes). */
+/** Maximum size of a line, so that a request with its document stays below the server's 32 MiB (--max-message-bytes). */
 const MAX_LINE_BYTES = 30 << 20;
 
-/** A line: its number and size, and its document or its error, formatted like a rejection by the server. */
+/** A line of the file: its number and size, and its document or its error in the format of a rejection by the server. */
 export type Line = { number: number; bytes: number; document: Document } | { number: number; bad: string };
 
-/** Reads a file lazily. */
+/** Reads a file line by line. */
 export async function* readLines(path: string): AsyncGenerator<Line, void, void> {
   let number = 0;
   for await (const line of splitLines(path)) {
@@ -38,8 +38,8 @@ export function formatRejection(reason: string, field: string, message: string):
 }
 
 /**
- * Splits at line feeds only; `readline` would also split at U+2028, which a JSON string may contain. Yields only the
- * beginning of a line that is too long.
+ * Splits at line feeds only; `readline` would also split at U+2028, which a JSON string may contain. Discards the end of a
+ * line that is too long.
  */
 async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   let line: Buffer[] = [];
@@ -64,7 +64,7 @@ async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   }
 }
 
-/** Unlike `toString`, it fails on invalid UTF-8 instead of replacing it with U+FFFD. */
+/** Rejects invalid UTF-8, which `toString` would replace with U+FFFD. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decode(line: Buffer): string {
@@ -79,7 +79,7 @@ function decode(line: Buffer): string {
 }
 
 function parse(line: string): Document {
-  refuseLoneSurrogates(line);
+  rejectLoneSurrogates(line);
   const fields = members(line);
   const text = parseString(fields.get("text"));
   if (text === undefined) {
@@ -92,8 +92,8 @@ function parse(line: string): Document {
   return Document.fromPartial({ id, text, payloadJson: `{${payload.join(",")}}` });
 }
 
-/** Protobuf would replace half of a pair such as \ud83d\ude00 with U+FFFD. */
-function refuseLoneSurrogates(json: string): void {
+/** Rejects lone surrogates: protobuf would replace half of a pair such as \ud83d\ude00 with U+FFFD. */
+function rejectLoneSurrogates(json: string): void {
   for (const [, lone] of json.matchAll(/\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)/g)) {
     if (lone) {
       throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff); remove it or write the whole pair");
@@ -102,7 +102,7 @@ function refuseLoneSurrogates(json: string): void {
 }
 
 /**
- * Returns the values of the JSON object at `path` as they are written. JavaScript's numbers would round integers beyond 2^53.
+ * Returns the values of the JSON object at `path` verbatim. JavaScript's numbers would round integers beyond 2^53.
  * (Since Node 21 the reviver of JSON.parse gets the source of a number, but it doesn't see duplicate keys.)
  */
 function members(json: string, path = ""): Map<string, string> {
@@ -115,7 +115,7 @@ function members(json: string, path = ""): Map<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new BadLine("", "not a JSON object");
   }
-  // The JSON is valid, so it is enough to find the separators of its members.
+  // The JSON is valid, so finding the separators of its members is enough.
   const found = new Map<string, string>();
   let key: string | undefined;
   let [depth, start] = [0, 0];

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A connection that connects on the first call and reconnects when it is lost. Use one for all calls. */
+/** A channel that connects on the first call and reconnects when the connection is lost. Use one connection for all calls. */
 final class Connection implements AutoCloseable {
     private static final int MAX_MESSAGE_BYTES = 32 << 20;
 

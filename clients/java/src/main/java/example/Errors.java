@@ -13,7 +13,7 @@ import io.grpc.protobuf.StatusProto;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** Everything that an error reports: code, message and details (google.rpc). */
+/** Formatting of errors with code, message and details (google.rpc), and retry delays. */
 final class Errors {
     private Errors() {}
 
@@ -49,7 +49,7 @@ final class Errors {
         return text.toString();
     }
 
-    /** Returns the minimum delay before a retry in milliseconds; empty if a retry can't succeed. */
+    /** Returns the minimum delay before a retry in milliseconds; empty if the error is not retryable. */
     static OptionalLong retryDelay(Throwable error) {
         if (error instanceof FailedException failed) {
             return OptionalLong.of(failed.retryDelay);

@@ -2,11 +2,11 @@ package example;
 
 import io.spladesidecar.v1.ItemError;
 
-/** The error of a stream with an operation that FAILED: the operation is valid and must be sent again. */
+/** The error of a stream in which an operation FAILED: the operation is valid and must be resent. */
 final class FailedException extends Exception {
     final long line;
     final transient ItemError item;
-    /** Milliseconds; the maximum over all failed operations of the stream. */
+    /** Delay in milliseconds: the maximum over all failed operations of the stream. */
     final long retryDelay;
 
     FailedException(long line, ItemError item, long retryDelay) {

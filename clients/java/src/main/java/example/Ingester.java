@@ -25,12 +25,12 @@ import java.util.concurrent.ThreadLocalRandom;
  * Sends the documents of a source over one stream after another until each has its final result.
  *
  * <p>The sequence number of a document is its position in the source, on every stream. The server reports {@code
- * durable_through}: documents up to this number have a final result and are forgotten here. The next stream begins with the
- * document after it. Sending a document again is harmless, since it replaces itself. A rejection is reported once {@code
- * durable_through} has passed the document, and so exactly once.
+ * durable_through}: documents up to this number have a final result and are dropped from memory. The next stream starts with
+ * the document after it. Resending a document is idempotent, since it replaces itself. A rejection is reported once {@code
+ * durable_through} has passed the document, and thus exactly once.
  */
 final class Ingester {
-    /** Maximum number of documents that are kept until they have a final result, and so of documents sent twice. */
+    /** Maximum number of documents kept in memory until they have a final result, and thus of documents sent twice. */
     private static final int WINDOW = 4096;
     /** A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes). */
     private static final int BATCH = 64;
@@ -45,13 +45,14 @@ final class Ingester {
     private final PrintStream log;
     private final long start = System.nanoTime();
 
-    // All guarded by `this`.
+    // Guarded by `this`.
     private final Deque<Pending> pending = new ArrayDeque<>(); // documents from durable + 1, in order
-    private IngestOptions options; // of the next stream, except for first_sequence
+    private IngestOptions options; // options of the next stream, except for first_sequence
     private boolean opened;
     private long durable; // the last durable_through
     private boolean exhausted; // the source has no more documents
-    private boolean stopped; // the sender must end: the stream has ended, the server is draining, or an operation FAILED
+    // Whether the sender should end: the stream has ended, the server is draining, or an operation FAILED.
+    private boolean stopped;
     private long indexed;
     private long rejected;
 
@@ -87,32 +88,32 @@ final class Ingester {
         notifyAll();
     }
 
-    /** Sends all documents. It returns when each has its final result, and throws an error that a retry can't fix. */
+    /** Sends all documents. Returns when each has its final result. Throws the first error that is not retryable. */
     void run() throws Exception {
         Thread progress = new Thread(this::showProgress);
         progress.start();
         try {
-            streams();
+            runStreams();
         } finally {
             progress.interrupt();
             progress.join();
         }
     }
 
-    private void streams() throws Exception {
+    private void runStreams() throws Exception {
         for (int failures = 0; !isFinished(); ) {
             long before = durable();
             try {
-                // If it returns before the end, the server is draining; another one takes the rest.
-                stream();
+                // If the stream ends early, the server is draining; the next stream sends the remaining documents.
+                runStream();
                 failures = durable() > before ? 0 : failures;
             } catch (StatusException | FailedException broken) {
                 failures = durable() > before ? 1 : failures + 1;
-                OptionalLong wanted = Errors.retryDelay(broken);
-                if (wanted.isEmpty() || failures == ATTEMPTS) {
+                OptionalLong minDelay = Errors.retryDelay(broken);
+                if (minDelay.isEmpty() || failures == ATTEMPTS) {
                     throw broken;
                 }
-                long delay = Math.max(wanted.getAsLong(), backoff(failures));
+                long delay = Math.max(minDelay.getAsLong(), backoff(failures));
                 log.printf("%nthe stream broke: %s; retrying in %d ms%n", broken.getMessage(), delay);
                 Thread.sleep(delay);
             }
@@ -120,33 +121,34 @@ final class Ingester {
     }
 
     /**
-     * Returns milliseconds: doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all
-     * at once.
+     * Returns milliseconds: doubles from 0.2 s to 10 s and subtracts up to one half as jitter, so that clients don't
+     * reconnect at the same time.
      */
     private static long backoff(int failures) {
-        long longest = Math.min(200L << (failures - 1), 10_000);
-        return longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2);
+        long ceiling = Math.min(200L << (failures - 1), 10_000);
+        return ceiling / 2 + ThreadLocalRandom.current().nextLong(ceiling / 2);
     }
 
     /** Runs one stream from its first message to its status. */
-    private void stream() throws Exception {
+    private void runStream() throws Exception {
         Deque<Document> unsent = new ArrayDeque<>();
-        IngestOptions first;
+        IngestOptions streamOptions;
         synchronized (this) {
-            pending.forEach(left -> unsent.add(left.document()));
-            first = options.toBuilder().setFirstSequence(durable + 1).build();
+            pending.forEach(next -> unsent.add(next.document()));
+            streamOptions = options.toBuilder().setFirstSequence(durable + 1).build();
             stopped = false;
         }
         BlockingClientCall<IngestRequest, IngestResponse> call = index.ingest();
-        IOException[] unreadable = new IOException[1];
+        IOException[] readError = new IOException[1];
         Thread sender = new Thread(() -> {
             try {
-                send(call, first, unsent);
+                send(call, streamOptions, unsent);
             } catch (IOException error) {
-                unreadable[0] = error;
+                readError[0] = error;
                 call.cancel("the file can't be read", error);
             } catch (InterruptedException | StatusException | IllegalStateException broken) {
-                // The stream has ended, and the receiver gets the reason. Writing after that is an IllegalStateException.
+                // The stream has ended, and the receiver gets its status. Writing to an ended stream throws
+                // IllegalStateException.
             }
         });
         sender.start();
@@ -156,26 +158,26 @@ final class Ingester {
             stop();
             call.cancel("the stream has ended", null);
             sender.join();
-            if (unreadable[0] != null) {
-                throw unreadable[0];
+            if (readError[0] != null) {
+                throw readError[0];
             }
         }
     }
 
     /**
-     * Sends the pending documents, then the rest of the source. `write` blocks while the server applies backpressure. If the
-     * sender is stopped, it half-closes the stream early.
+     * Sends the pending documents, then the remaining documents of the source. `write` blocks while the server applies
+     * backpressure. If the sender is stopped, it half-closes the stream early.
      */
-    private void send(BlockingClientCall<IngestRequest, IngestResponse> call, IngestOptions first, Deque<Document> unsent)
+    private void send(BlockingClientCall<IngestRequest, IngestResponse> call, IngestOptions streamOptions, Deque<Document> unsent)
             throws IOException, InterruptedException, StatusException {
-        IngestRequest.Builder request = IngestRequest.newBuilder().setOptions(first);
+        IngestRequest.Builder request = IngestRequest.newBuilder().setOptions(streamOptions);
         do {
             if (!call.write(request.build())) {
-                return; // the stream has ended, and the receiver gets the reason
+                return; // the stream has ended, and the receiver gets its status
             }
             request = nextOperations(unsent);
         } while (request.getOperationsCount() > 0 && !isStopped());
-        call.halfClose(); // what is left in the request is pending, and sent on the next stream
+        call.halfClose(); // the documents of this request stay pending and are sent on the next stream
     }
 
     private IngestRequest.Builder nextOperations(Deque<Document> unsent) throws IOException, InterruptedException {
@@ -217,7 +219,7 @@ final class Ingester {
         }
     }
 
-    /** Processes results until the stream ends. It stops the sender if the server is draining or an operation FAILED. */
+    /** Processes results until the stream ends. Stops the sender if the server is draining or an operation FAILED. */
     private void receive(BlockingClientCall<IngestRequest, IngestResponse> call)
             throws InterruptedException, StatusException, FailedException {
         Map<Long, OperationResult> results = new HashMap<>(); // of operations after durable_through
@@ -225,7 +227,7 @@ final class Ingester {
         boolean draining = false;
         try {
             for (IngestResponse response = call.read(); response != null; response = call.read()) {
-                failed = take(response, results, failed);
+                failed = processResponse(response, results, failed);
                 draining |= response.hasDraining();
                 if (draining || failed != null) {
                     stop();
@@ -247,10 +249,11 @@ final class Ingester {
     }
 
     /** Processes a response and returns the failure of the stream. */
-    private synchronized FailedException take(
+    private synchronized FailedException processResponse(
             IngestResponse response, Map<Long, OperationResult> results, FailedException failed) {
         if (response.hasOpened() && !opened) {
-            // If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+            // Later streams fail if the collection is deleted and created again, instead of writing some documents to the new
+            // one.
             opened = true;
             options = options.toBuilder()
                     .setCreateCollection(false)
@@ -279,15 +282,15 @@ final class Ingester {
         }
         while (durable < response.getDurableThrough()) {
             durable++;
-            settle(pending.remove(), results.remove(durable));
+            complete(pending.remove(), results.remove(durable));
         }
         notifyAll();
         return failed;
     }
 
     /**
-     * Returns whether an operation must be sent again. A status of a later release is like FAILED if its error has a
-     * retry_delay, like REJECTED if it has another error, and like INDEXED if it has none.
+     * Returns whether an operation must be resent. A status of a later release counts as FAILED if its error has a
+     * retry_delay, as REJECTED if it has another error, and as INDEXED if it has none.
      */
     private static boolean hasFailed(OperationResult result) {
         return switch (result.getStatus()) {
@@ -301,7 +304,7 @@ final class Ingester {
         return pending.stream().skip(sequence - durable - 1).findFirst().orElseThrow().line();
     }
 
-    private synchronized void settle(Pending done, OperationResult result) {
+    private synchronized void complete(Pending done, OperationResult result) {
         if (result == null || hasFailed(result)) {
             throw new IllegalStateException("durable_through passed operation " + durable + ", which has no final result");
         }
@@ -313,12 +316,12 @@ final class Ingester {
         }
     }
 
-    private synchronized void reject(long line, String why) {
+    private synchronized void reject(long line, String reason) {
         rejected++;
-        log.printf("%nline %d rejected: %s%n", line, why);
+        log.printf("%nline %d rejected: %s%n", line, reason);
     }
 
-    /** Writes a line every second, over the previous one, until it is interrupted. */
+    /** Rewrites a progress line every second until the thread is interrupted. */
     private void showProgress() {
         for (boolean running = true; running; ) {
             try {

@@ -22,13 +22,13 @@ import java.util.List;
 import java.util.StringJoiner;
 import java.util.concurrent.TimeUnit;
 
-/** An example client of splade-sidecar. The parts to copy are Connection, Ingester and Errors. */
+/** Example client of splade-sidecar. Reusable parts: Connection, Ingester and Errors. */
 public final class Main {
     private static final String USAGE = """
             usage: java -cp 'target/splade-client.jar:target/lib/*' example.Main [flags] COMMAND
               ingest COLLECTION FILE     encode and store the documents of a JSONL file
-              search COLLECTION QUERY    find the documents that score highest
-              encode TEXT...             show the heaviest terms of each text
+              search COLLECTION QUERY    find the documents with the highest scores
+              encode TEXT...             show the terms with the highest weights of each text
             flags:
               --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
               --ca FILE                  PEM file of the certificate authority to trust; enables TLS
@@ -41,10 +41,10 @@ public final class Main {
         String server = "127.0.0.1:50051";
         String caFile = null;
         long timeout = 30_000;
-        List<String> rest = new ArrayList<>(List.of(arguments));
-        while (rest.size() > 1 && rest.get(0).startsWith("--")) {
-            String flag = rest.remove(0);
-            String value = rest.remove(0);
+        List<String> remaining = new ArrayList<>(List.of(arguments));
+        while (remaining.size() > 1 && remaining.get(0).startsWith("--")) {
+            String flag = remaining.remove(0);
+            String value = remaining.remove(0);
             switch (flag) {
                 case "--server" -> server = value;
                 case "--ca" -> caFile = value;
@@ -52,15 +52,15 @@ public final class Main {
                 default -> usage();
             }
         }
-        String command = rest.isEmpty() ? "" : rest.remove(0);
-        if (rest.isEmpty() || (!command.equals("encode") && rest.size() != 2)) {
+        String command = remaining.isEmpty() ? "" : remaining.remove(0);
+        if (remaining.isEmpty() || (!command.equals("encode") && remaining.size() != 2)) {
             usage();
         }
         try (Connection connection = new Connection(server, caFile, System.getenv("SPLADE_TOKEN"))) {
             switch (command) {
-                case "ingest" -> ingest(connection, rest.get(0), Path.of(rest.get(1)));
-                case "search" -> search(connection, timeout, rest.get(0), rest.get(1));
-                case "encode" -> encode(connection, timeout, rest);
+                case "ingest" -> ingest(connection, remaining.get(0), Path.of(remaining.get(1)));
+                case "search" -> search(connection, timeout, remaining.get(0), remaining.get(1));
+                case "encode" -> encode(connection, timeout, remaining);
                 default -> usage();
             }
         } catch (Exception error) {

@@ -25,14 +25,14 @@ import java.util.regex.Pattern;
 
 /** Documents from a JSONL file: `id`, `text`, and all other fields as payload. */
 final class Source implements AutoCloseable {
-    /** Maximum size of a document and of its line: a request with it stays below --max-message-bytes (32 MiB). */
+    /** Maximum size of a document and of its line, so that a request stays below --max-message-bytes (32 MiB). */
     private static final int MAX_DOCUMENT_BYTES = 30 << 20;
 
     private static final Pattern BLANK = Pattern.compile("[ \t\r]*");
     private static final Pattern UUID = Pattern.compile("(?i)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}");
     private static final Pattern DIGITS = Pattern.compile("[0-9]{1,20}");
 
-    /** The number of a line, and its document or its error, formatted like a rejection by the server. */
+    /** A line of the file with its number, and its document or its error in the format of a rejection by the server. */
     record Line(long number, Document document, String bad) {}
 
     private static final class BadLine extends Exception {
@@ -71,7 +71,7 @@ final class Source implements AutoCloseable {
         return null;
     }
 
-    /** Reads a line; null after the last one. It keeps only the beginning of a line that is too long. */
+    /** Reads a line; null after the last one. Discards the end of a line that is too long. */
     private byte[] readLine() throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         int next = file.read();
@@ -86,7 +86,7 @@ final class Source implements AutoCloseable {
         return line.toByteArray();
     }
 
-    /** Unlike `new String`, it fails on invalid UTF-8 instead of replacing it with U+FFFD. */
+    /** Decodes UTF-8. Rejects invalid bytes, which `new String` would replace with U+FFFD. */
     private static String decode(byte[] line) throws BadLine {
         if (line.length > MAX_DOCUMENT_BYTES) {
             throw new BadLine("", "the line has more than " + MAX_DOCUMENT_BYTES + " bytes");
@@ -144,7 +144,7 @@ final class Source implements AutoCloseable {
         }
     }
 
-    /** Copies a value with its numbers as they are written: a double would round integers beyond 2^53. */
+    /** Copies a value with its numbers verbatim: a double would round integers beyond 2^53. */
     private static void copy(JsonReader in, JsonWriter out) throws IOException {
         int depth = 0;
         do {
@@ -182,7 +182,7 @@ final class Source implements AutoCloseable {
         } while (depth > 0);
     }
 
-    /** Protobuf would replace a lone half of a surrogate pair with a question mark. */
+    /** Rejects lone surrogates, which protobuf would replace with a question mark. */
     private static String wellFormed(String text) throws BadLine {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff); remove it or write the whole pair");
