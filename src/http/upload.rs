@@ -19,7 +19,7 @@ use tonic::Status;
 use super::frames::encode_frame;
 use super::internal_error::internal_error;
 use super::json_decode::{decode_operation, decode_string};
-use super::lines::{InputLine, BodyLineReader};
+use super::lines::{BodyLineReader, InputLine};
 use super::method::StreamItem;
 use super::offload::offload;
 use super::parameters::StreamParameters;
