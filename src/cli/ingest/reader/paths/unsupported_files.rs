@@ -136,7 +136,7 @@ fn is_compression(extension: &str) -> bool {
 
 impl UnsupportedFile {
     /// Creates the error of an unsupported file, with the remedy.
-    pub fn to_error(&self, path: &Path) -> anyhow::Error {
+    pub fn to_error(self, path: &Path) -> anyhow::Error {
         let file = display_path(path);
         let remedy = self.remedy.replace('@', &file);
         anyhow!("{file} is {}, which is not supported; {remedy}", self.description)
