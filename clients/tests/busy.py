@@ -1,4 +1,4 @@
-"""A fake server that is at capacity at first."""
+"""Fake server that is at capacity for all searches and for the first stream."""
 
 import time
 
@@ -15,25 +15,25 @@ RETRY_DELAY_S = 1
 
 
 class Busy(FakeServer):
-    """Refuses every search, and the first stream, with a RetryInfo."""
+    """Rejects every search, and the first stream, with RESOURCE_EXHAUSTED and a RetryInfo."""
 
     def __init__(self) -> None:
         self.searches = 0
-        self.refused: list[float] = []  # time of each refused stream
+        self.rejected: list[float] = []  # time of each rejected stream
         super().__init__()
 
     def Search(self, request, context):
         self.searches += 1
-        context.abort_with_status(refusal())
+        context.abort_with_status(overloaded())
 
     def Ingest(self, requests, context):
-        if not self.refused:
-            self.refused.append(time.monotonic())
-            context.abort_with_status(refusal())
+        if not self.rejected:
+            self.rejected.append(time.monotonic())
+            context.abort_with_status(overloaded())
         yield from super().Ingest(requests, context)
 
 
-def refusal():
+def overloaded():
     detail = Any()
     detail.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_DELAY_S)))
     code = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]

@@ -1,4 +1,4 @@
-"""The examples as programs, each built with the usual tool of its language, and a server for them."""
+"""Fixtures: the example clients, each built with the standard tool of its language, and a server."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ CLIENT_TIMEOUT_S = 120
 
 
 class Client:
-    """The example of one language."""
+    """The example client of one language."""
 
     def __init__(self, command: list[str]) -> None:
         self.command = command
@@ -50,7 +50,7 @@ def client(request) -> Client:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory) -> Path:
     """A directory with ca.pem, and cert.pem and key.pem of `localhost`."""
-    folder = tmp_path_factory.mktemp("certificates")
+    directory = tmp_path_factory.mktemp("certificates")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     authority = ["-subj", "/CN=authority", "-addext", "basicConstraints=critical,CA:TRUE"]
     server = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
@@ -59,5 +59,5 @@ def certificates(tmp_path_factory) -> Path:
         ["-x509", *key, *authority, "-keyout", "ca.key", "-out", "ca.pem"],
         ["-x509", *key, *server, *leaf, "-keyout", "key.pem", "-out", "cert.pem"],
     ):
-        subprocess.run(["openssl", "req", *line], cwd=folder, check=True, capture_output=True)
-    return folder
+        subprocess.run(["openssl", "req", *line], cwd=directory, check=True, capture_output=True)
+    return directory

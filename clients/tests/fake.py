@@ -16,7 +16,7 @@ INCARNATION = "the-first-incarnation"
 
 @dataclass
 class Stream:
-    """One stream, as the server saw it."""
+    """Recording of one stream on the server side."""
 
     options: index.IngestOptions
     began: float = field(default_factory=time.monotonic)
@@ -24,7 +24,7 @@ class Stream:
     operations: dict[int, docs.Document] = field(default_factory=dict)
     """Documents by sequence number."""
     durable_through: int = 0
-    """The last value sent."""
+    """Last value that the server sent."""
     half_closed: bool = False
 
     @property
@@ -39,7 +39,7 @@ class Stream:
         return response
 
     def receive(self, request: index.IngestRequest) -> list[int]:
-        """Keeps the operations of a request and returns their sequence numbers."""
+        """Records the operations of a request and returns their sequence numbers."""
         first = self.first_sequence + len(self.operations)
         for sequence, operation in enumerate(request.operations, first):
             assert operation.WhichOneof("kind") == "upsert", operation
@@ -48,11 +48,11 @@ class Stream:
 
 
 class FakeServer(index_grpc.IndexServiceServicer):
-    """Indexes every operation as soon as it arrives. Subclasses misbehave."""
+    """Indexes every operation as soon as it arrives. Subclasses simulate failures."""
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
-        # Like the real server, it refuses larger messages.
+        # The real server also rejects larger messages.
         settings = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
         self._server = grpc.server(futures.ThreadPoolExecutor(4), options=settings)
         index_grpc.add_IndexServiceServicer_to_server(self, self._server)

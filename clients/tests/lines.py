@@ -1,4 +1,4 @@
-"""Lines of a JSONL file that every example accepts, and lines that every example rejects."""
+"""JSONL lines that every example accepts, and lines that every example rejects."""
 
 import json
 import re
@@ -9,7 +9,7 @@ MAX_MESSAGE_BYTES = 32 << 20
 
 
 def ids() -> list[tuple[str, object]]:
-    """The table of ids: the JSON of each id as it is written there, such as 7.0 and 1e3, and what it becomes."""
+    """Returns the id forms of the table: the JSON of each id verbatim, such as 7.0 and 1e3, and the expected result."""
     text = ID_TABLE.read_text(encoding="utf-8")
     values = text[text.index('"values"') : text.index('"texts"')]
     rows = [(id, json.loads(becomes)) for id, becomes in re.findall(r'{"id": (.+), "becomes": (.+)},?\n', values)]
@@ -39,7 +39,7 @@ GOOD_LINES: list[tuple[bytes, dict]] = [
     (b'{"text": "other values", "a": null, "b": true, "c": [], "d": {}, "e": "<&>"}', None),
     (b'{"text": "no id", "id": null}', {}),
 ]
-# Without a payload above, it is what the JSON of the line says.
+# A payload of None above stands for all fields of the line except the text.
 GOOD_LINES = [
     (line, payload if payload is not None else {key: value for key, value in json.loads(line).items() if key != "text"})
     for line, payload in GOOD_LINES
@@ -50,7 +50,7 @@ def deep(levels: int) -> bytes:
     return b'{"text": "deep", "n": ' + b"[" * levels + b"]" * levels + b"}"
 
 
-# A line and the field of its rejection, or part of the message.
+# A line, and the field of its rejection or part of the message.
 BAD_LINES: list[tuple[bytes, str]] = [
     (b"not JSON", "JSON"),
     (b'{"text": "no end"', "JSON"),

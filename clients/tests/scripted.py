@@ -1,4 +1,4 @@
-"""A fake server that fails operations, drains and breaks streams as a script says."""
+"""Fake server that fails operations, drains and breaks streams according to a script."""
 
 import time
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ UNKNOWN_STATUS = 1_000
 
 @dataclass(frozen=True)
 class Script:
-    """What the server does on one stream. A document whose text is blank is REJECTED."""
+    """Behavior of the server on one stream. A document with a blank text is always REJECTED."""
 
     failing: Mapping[int, float] = field(default_factory=dict)
-    """Sequence numbers of the operations that FAIL, with their `retry_delay` in seconds."""
+    """`retry_delay` in seconds of the operations that FAIL, by sequence number."""
     drain_after: int | None = None
     """Sequence number after which the server announces that it is draining."""
     end_after: int | None = None
@@ -35,13 +35,13 @@ class Script:
     reason: str = "SHUTTING_DOWN"
     """Reason of a stream that ends early."""
     lag: int = 0
-    """Number of operations that have a result, but are not durable until the client half-closes the stream."""
+    """Number of operations that have a result but become durable only when the client half-closes the stream."""
     unknown_statuses: bool = False
-    """Results have a status that the contract does not have yet."""
+    """Whether results have a status that the API does not define yet."""
 
 
 class Scripted(FakeServer):
-    """Follows one script per stream; the last one repeats."""
+    """Runs one script per stream. Further streams repeat the last script."""
 
     def __init__(self, *scripts: Script) -> None:
         self._scripts = scripts
@@ -68,7 +68,7 @@ class Scripted(FakeServer):
             sequences = stream.receive(request)
             last = max(sequences, default=last)
             response = advance(script, stream, last - script.lag)
-            # In any order.
+            # Reversed, since clients must accept results in any order.
             response.results.extend(result(script, stream, sequence) for sequence in reversed(sequences))
             yield response
             if script.drain_after is not None and last >= script.drain_after and not drained:
@@ -85,17 +85,17 @@ class Scripted(FakeServer):
 
 
 def advance(script: Script, stream: Stream, through: int) -> index.IngestResponse:
-    """Moves `durable_through` on, up to the first operation that FAILED."""
+    """Advances `durable_through`, at most to the operation before the first one that FAILED."""
     through = min([through, *(failed - 1 for failed in script.failing)])
     stream.durable_through = max(stream.durable_through, through)
     return index.IngestResponse(durable_through=stream.durable_through)
 
 
 def result(script: Script, stream: Stream, sequence: int) -> index.OperationResult:
-    made = known_result(script, stream, sequence)
+    response = known_result(script, stream, sequence)
     if script.unknown_statuses:
-        made.status = UNKNOWN_STATUS
-    return made
+        response.status = UNKNOWN_STATUS
+    return response
 
 
 def known_result(script: Script, stream: Stream, sequence: int) -> index.OperationResult:

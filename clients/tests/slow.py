@@ -1,4 +1,4 @@
-"""A fake server whose store is slow: it reads operations, but sends no result until `go` is set."""
+"""Fake server with a stalled store: it reads operations, but sends no result until `go` is set."""
 
 import queue
 import threading

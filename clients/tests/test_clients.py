@@ -1,4 +1,4 @@
-"""What every example does, in each language. Add a new one to toolchains.py."""
+"""Tests that run with the example client of each language. Add a new language to toolchains.py."""
 
 import json
 import os
@@ -29,9 +29,9 @@ WINDOW = 4_096
 ATTEMPTS = 10
 # Number of documents of a test in which the client waits for its source, and the delay between them.
 SLOW_LINES, SLOW_DELAY_S = 500, 0.01
-# How long a server that is stopping continues to read if the client does not half-close its streams.
+# Seconds for which a draining server continues to read if the client does not half-close its streams.
 DRAIN_GRACE_S = 5
-# How long a test waits for something that must not happen.
+# Seconds to wait for something that must not happen.
 GRACE_S = 0.5
 TOKEN = "a-token-of-these-tests"
 # Invalid lines by number, with part of the rejection. The client rejects the first two, and the server the others.
@@ -48,8 +48,10 @@ BAD = {
 def lines(tmp_path_factory) -> Path:
     """The sample corpus followed by generated lines. The id of each document is the number of its line."""
     sample = CORPUS.read_text(encoding="utf-8").splitlines()
-    made = [json.dumps({"id": n, "text": f"a note about item {n}", "n": n}) for n in range(len(sample) + 1, LINES + 1)]
-    text = sample + made
+    generated = [
+        json.dumps({"id": n, "text": f"a note about item {n}", "n": n}) for n in range(len(sample) + 1, LINES + 1)
+    ]
+    text = sample + generated
     for number, (line, _) in BAD.items():
         text[number - 1] = line
     path = tmp_path_factory.mktemp("documents") / "documents.jsonl"
@@ -90,13 +92,13 @@ def stored_ids(sidecar, collection: str) -> list[int]:
 
 
 def rejections(log: str) -> dict[int, str]:
-    """The printed rejections by line number."""
+    """Returns the printed rejections by line number."""
     rejects = re.findall(r"line (\d+) rejected: (.*)", log)
     assert len({number for number, _ in rejects}) == len(rejects), "a line is rejected twice"
-    return {int(number): why for number, why in rejects}
+    return {int(number): reason for number, reason in rejects}
 
 
-def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
+def test_an_ingest_survives_a_killed_server(client, start, tmp_path, lines):
     server = start(tmp_path / "store")
     log = tmp_path / "log"
     with open(log, "w") as stderr:
@@ -108,15 +110,15 @@ def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
     assert so_far < LINES - 500, "the server was too fast to be killed in the middle"
     server = start(tmp_path / "store", address=server.address)
     out, _ = running.communicate(timeout=180)
-    said = log.read_text()
-    assert running.returncode == 0, said
+    printed = log.read_text()
+    assert running.returncode == 0, printed
     assert out.splitlines()[-1] == f"indexed {LINES - len(BAD)}, rejected {len(BAD)}"
-    assert "the stream broke" in said
-    assert " in flight, " in said, "there is no progress line"
-    rejects = rejections(said)
+    assert "the stream broke" in printed
+    assert " in flight, " in printed, "there is no progress line"
+    rejects = rejections(printed)
     assert sorted(rejects) == sorted(BAD)
-    for number, why in rejects.items():
-        assert BAD[number][1] in why
+    for number, reason in rejects.items():
+        assert BAD[number][1] in reason
     assert stored_ids(server, "notes") == [n for n in range(1, LINES + 1) if n not in BAD]
     server.kill()
 
@@ -140,7 +142,7 @@ def slow_lines(tmp_path) -> Path:
     return path
 
 
-def test_a_server_that_stops_waits_for_no_client(client, start, tmp_path, slow_lines):
+def test_a_client_does_not_delay_the_shutdown_of_the_server(client, start, tmp_path, slow_lines):
     """The client half-closes the stream when the server drains, and continues on the next server."""
     server = start(tmp_path / "store")
     log = tmp_path / "log"
@@ -161,7 +163,7 @@ def test_a_server_that_stops_waits_for_no_client(client, start, tmp_path, slow_l
     server.kill()
 
 
-def test_an_ingest_does_not_continue_in_another_collection_of_the_same_name(client, start, tmp_path, slow_lines):
+def test_an_ingest_does_not_resume_in_another_collection_of_the_same_name(client, start, tmp_path, slow_lines):
     other = start(tmp_path / "other")
     other.index.CreateCollection(index.CreateCollectionRequest(name="notes"))
     assert other.stop() == 0
@@ -182,7 +184,7 @@ def test_an_ingest_does_not_continue_in_another_collection_of_the_same_name(clie
     other.kill()
 
 
-def test_a_search_finds_what_it_should(client, sidecar, small):
+def test_a_search_prints_the_hits_of_the_server(client, sidecar, small):
     query = "ancient city buried by a volcano"
     best = sidecar.index.Search(index.SearchRequest(collection=small, query={"text": query}, limit=5)).hits
     done = client.run("--server", sidecar.address, "search", small, query)
@@ -201,7 +203,7 @@ def test_encode_shows_terms(client, sidecar):
     assert len(second.split(", ")) == 8
 
 
-def test_a_refusal_names_the_field(client, sidecar):
+def test_errors_name_the_invalid_field(client, sidecar):
     done = client.run("--server", sidecar.address, "search", "a/b", "query")
     assert done.returncode == 1
     assert code_of(done) == "invalidargument"
@@ -209,14 +211,14 @@ def test_a_refusal_names_the_field(client, sidecar):
     assert "  reason INVALID_ARGUMENT " in done.stderr
 
 
-def test_a_collection_that_is_not_there(client, sidecar):
+def test_search_in_a_missing_collection(client, sidecar):
     done = client.run("--server", sidecar.address, "search", "absent", "query")
     assert done.returncode == 1
     assert code_of(done) == "notfound"
     assert "  reason COLLECTION_NOT_FOUND " in done.stderr
 
 
-def test_an_ingest_that_is_refused_ends(client, sidecar, lines):
+def test_an_invalid_ingest_is_not_retried(client, sidecar, lines):
     done = client.run("--server", sidecar.address, "ingest", ".hidden", str(lines))
     assert done.returncode == 1
     assert "  field options.collection: " in done.stderr
@@ -248,13 +250,13 @@ def test_an_ingest_waits_for_the_retry_delay(client, busy, lines):
     done = client.run("--server", busy.address, "ingest", "notes", str(lines))
     assert done.returncode == 0, done.stderr
     (stream,) = busy.streams
-    assert stream.began - busy.refused[0] >= RETRY_DELAY_S
+    assert stream.began - busy.rejected[0] >= RETRY_DELAY_S
     unreadable = 2
     assert done.stdout.splitlines()[-1] == f"indexed {LINES - unreadable}, rejected {unreadable}"
 
 
 def test_a_slow_store_stops_the_client(client, tmp_path):
-    """It reads the file no further than its window, and continues when there are results."""
+    """The client stops reading the file when its window is full, and continues when results arrive."""
     many = tmp_path / "many.jsonl"
     many.write_text("".join(f'{{"id": {n}, "text": "note {n}"}}\n' for n in range(3 * WINDOW)))
     slow = Slow()
@@ -285,13 +287,13 @@ def scripted():
         server.stop()
 
 
-# Numbers of the lines that a client, and a fake server, rejects.
+# Number of the line that the client rejects, and numbers of the lines that the fake server rejects.
 UNREADABLE_LINE, BLANK_LINES = 160, {150, 500, 1_000}
 
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory) -> tuple[Path, dict[int, int], dict[int, str]]:
-    """Lines for three windows. Returns the file, the line and the text of each sequence number."""
+    """A file with three windows of lines, and the line number and the text by sequence number."""
     path = tmp_path_factory.mktemp("documents") / "notes.jsonl"
     text = {n: " " if n in BLANK_LINES else f"note {n}" for n in range(1, 3 * WINDOW + 1)}
     with open(path, "w", encoding="utf-8") as file:
@@ -302,7 +304,7 @@ def notes(tmp_path_factory) -> tuple[Path, dict[int, int], dict[int, str]]:
 
 
 def check_notes(server: Scripted, done: subprocess.CompletedProcess, texts: dict[int, str]) -> None:
-    """Checks that nothing is lost, sequence numbers are those of the source, and each rejection is reported once."""
+    """Checks that no document is lost, sequence numbers match the source, and each rejection is reported once."""
     assert done.returncode == 0, done.stderr
     durable = 0
     for stream in server.streams:
@@ -336,20 +338,20 @@ def test_a_failed_operation_is_sent_again(client, scripted, notes):
     assert warning in done.stderr
 
 
-def test_an_operation_that_fails_again_and_again_is_an_error(client, scripted, notes):
+def test_an_ingest_fails_if_an_operation_fails_repeatedly(client, scripted, notes):
     path, lines, _ = notes
     server = scripted(Script(failing={200: 0}))
     done = client.run("--server", server.address, "ingest", "notes", str(path))
     assert (done.returncode, code_of(done)) == (1, "unavailable"), done.stderr
     assert f": line {lines[200]}: {FAILURE}\n  reason STORE_UNAVAILABLE" in done.stderr
-    # The first stream makes progress and counts too.
+    # The first stream counts as an attempt although it makes progress.
     assert [stream.first_sequence for stream in server.streams] == [1] + [200] * (ATTEMPTS - 1)
     assert sorted(rejections(done.stderr)) == [150, 160]
     assert done.stdout.splitlines()[-1] == "indexed 198, rejected 2"
 
 
 def test_a_client_leaves_a_draining_server_without_an_error(client, scripted, notes):
-    """When it is told, the client has sent its whole window and waits for results."""
+    """The server announces draining when the client has sent its whole window and waits for results."""
     path, _, texts = notes
     server = scripted(Script(drain_after=WINDOW, lag=3 * WINDOW), Script(drain_after=WINDOW + 1_000), Script())
     done = client.run("--server", server.address, "ingest", "notes", str(path))
@@ -361,7 +363,7 @@ def test_a_client_leaves_a_draining_server_without_an_error(client, scripted, no
 
 
 def test_a_rejection_is_reported_once_although_streams_break(client, scripted, notes):
-    """The streams break after the result of each rejected line, before it is durable or after it."""
+    """Streams break after the results of the rejected lines, before or after these are durable."""
     path, _, texts = notes
     server = scripted(
         Script(end_after=640, lag=200),
@@ -375,8 +377,8 @@ def test_a_rejection_is_reported_once_although_streams_break(client, scripted, n
     assert done.stderr.count("the stream broke: ") == len(server.streams) - 1 == 4
 
 
-def test_a_status_of_a_later_release_is_final_unless_its_error_is_not(client, scripted, notes):
-    """With a retry_delay it is like FAILED, with another error like REJECTED, and without an error like INDEXED."""
+def test_statuses_of_later_releases(client, scripted, notes):
+    """A status counts as FAILED with a retry_delay, as REJECTED with another error, and as INDEXED without error."""
     path, lines, texts = notes
     server = scripted(Script(failing={100: 0.1}, unknown_statuses=True), Script(unknown_statuses=True))
     done = client.run("--server", server.address, "ingest", "notes", str(path))
@@ -387,15 +389,15 @@ def test_a_status_of_a_later_release_is_final_unless_its_error_is_not(client, sc
 
 def test_a_collection_that_was_created_again_is_an_error(client, scripted, notes):
     path, _, _ = notes
-    refusal = Script(end_after=0, status=grpc.StatusCode.FAILED_PRECONDITION, reason="INCARNATION_MISMATCH")
-    server = scripted(Script(end_after=100), refusal)
+    mismatch = Script(end_after=0, status=grpc.StatusCode.FAILED_PRECONDITION, reason="INCARNATION_MISMATCH")
+    server = scripted(Script(end_after=100), mismatch)
     done = client.run("--server", server.address, "ingest", "notes", str(path))
     assert (done.returncode, code_of(done)) == (1, "failedprecondition")
     assert "  reason INCARNATION_MISMATCH " in done.stderr
     assert len(server.streams) == 2
 
 
-def test_each_id_becomes_what_the_table_says(client, sidecar, tmp_path, request):
+def test_ids_are_stored_as_in_the_table(client, sidecar, tmp_path, request):
     table, collection = ids(), f"ids-{client_name(request)}"
     path = tmp_path / "ids.jsonl"
     path.write_text(
@@ -403,26 +405,26 @@ def test_each_id_becomes_what_the_table_says(client, sidecar, tmp_path, request)
     )
     done = client.run("--server", sidecar.address, "ingest", collection, str(path))
     assert done.returncode == 0, done.stderr
-    refused = [n for n, (_, becomes) in enumerate(table, 1) if becomes == "refused"]
+    invalid = [n for n, (_, becomes) in enumerate(table, 1) if becomes == "refused"]
     rejects = rejections(done.stderr)
-    assert sorted(rejects) == refused
-    for number, why in rejects.items():
-        assert re.match(r"[A-Z_]+ id(\.\w+)?: ", why), f"line {number}: {why}"
-    assert done.stdout.splitlines()[-1] == f"indexed {len(table) - len(refused)}, rejected {len(refused)}"
+    assert sorted(rejects) == invalid
+    for number, reason in rejects.items():
+        assert re.match(r"[A-Z_]+ id(\.\w+)?: ", reason), f"line {number}: {reason}"
+    assert done.stdout.splitlines()[-1] == f"indexed {len(table) - len(invalid)}, rejected {len(invalid)}"
     found = stored(sidecar, collection)
-    made = {
+    generated = {
         document.id.uuid
         for document in found
         if table[int(json.loads(document.payload_json)["text"].removeprefix("id ")) - 1][1] == "made"
     }
-    assert len(made) == 1 and "" not in made
+    assert len(generated) == 1 and "" not in generated
     becomes = {tuple(*becomes.items()) for _, becomes in table if isinstance(becomes, dict)}
     kinds = [(document.id.WhichOneof("kind"), document.id) for document in found]
-    assert {(kind, str(getattr(id, kind))) for kind, id in kinds} - {("uuid", *made)} == becomes
+    assert {(kind, str(getattr(id, kind))) for kind, id in kinds} - {("uuid", *generated)} == becomes
 
 
-def test_each_id_is_sent_as_the_table_says(client, recorder, tmp_path):
-    """In a store a document would hide those that it replaces."""
+def test_ids_are_sent_as_in_the_table(client, recorder, tmp_path):
+    """Checks the requests, because equal ids replace each other in a store."""
     table = [(id, becomes) for id, becomes in ids() if becomes != "refused"]
     path = tmp_path / "ids.jsonl"
     path.write_text("".join(f'{{"id": {id}, "text": "{n}"}}\n' for n, (id, _) in enumerate(table)), encoding="utf-8")
@@ -434,13 +436,13 @@ def test_each_id_is_sent_as_the_table_says(client, recorder, tmp_path):
         kind = document.id.WhichOneof("kind")
         sent = {kind: str(getattr(document.id, kind))} if kind else "made"
         if kind == "uuid":
-            # The server accepts any spelling.
+            # The server accepts upper case, too.
             sent = {kind: str(uuid.UUID(document.id.uuid))}
         assert sent == becomes, id
 
 
 def test_a_bad_line_is_rejected_alone(client, sidecar, tmp_path, request):
-    """A valid line follows each invalid one, and the valid ones are stored as they are written."""
+    """A valid line follows each invalid one, and all valid lines are stored."""
     collection, file = f"bad-lines-{client_name(request)}", tmp_path / "lines.jsonl"
     lines = [b"\xef\xbb\xbf" + BAD_LINES[0][0], b""]
     for n, (bad, _) in enumerate(BAD_LINES[1:], 3):
@@ -450,19 +452,19 @@ def test_a_bad_line_is_rejected_alone(client, sidecar, tmp_path, request):
     assert done.returncode == 0, done.stderr[-2000:]
     numbers = [1, *range(3, 2 * len(BAD_LINES), 2)]
     rejects = rejections(done.stderr)
-    passed = [BAD_LINES[number // 2][0][:100] for number in numbers if number not in rejects]
-    assert not passed, "not rejected"
+    accepted = [BAD_LINES[number // 2][0][:100] for number in numbers if number not in rejects]
+    assert not accepted, "invalid lines were accepted"
     assert sorted(rejects) == numbers, [(number, rejects[number]) for number in sorted(set(rejects) - set(numbers))]
-    for number, why in rejects.items():
+    for number, reason in rejects.items():
         expected = BAD_LINES[number // 2][1]
         pattern = rf"[A-Z_]+ ({expected}): " if not re.search(r"JSON|UTF-8|surrogate|bytes", expected) else expected
-        assert re.search(pattern, why), f"line {number}: {why[:500]}"
+        assert re.search(pattern, reason), f"line {number}: {reason[:500]}"
     good = len(BAD_LINES) - 1
     assert done.stdout.splitlines()[-1] == f"indexed {good}, rejected {len(BAD_LINES)}"
     assert stored_ids(sidecar, collection) == list(range(3, good + 3))
 
 
-def test_a_good_line_is_stored_as_it_is_written(client, sidecar, tmp_path, request):
+def test_a_valid_line_is_stored_exactly(client, sidecar, tmp_path, request):
     collection, file = f"good-lines-{client_name(request)}", tmp_path / "lines.jsonl"
     # A byte order mark, blank lines, and no line feed at the end.
     file.write_bytes(b"\xef\xbb\xbf" + b"\n\r\n \n".join(line for line, _ in GOOD_LINES))
@@ -477,7 +479,7 @@ def test_a_good_line_is_stored_as_it_is_written(client, sidecar, tmp_path, reque
     assert payloads == expected
 
 
-def test_no_request_is_larger_than_the_server_takes(client, recorder, tmp_path):
+def test_no_request_exceeds_the_maximum_message_size(client, recorder, tmp_path):
     large = tmp_path / "large.jsonl"
     size, count = 900_000, 80
     assert size * count > 2 * MAX_MESSAGE_BYTES
@@ -497,7 +499,7 @@ def recorder():
 
 
 def sent_to(server: FakeServer) -> list[docs.Document]:
-    """The documents of the only stream, in order."""
+    """Returns the documents of the only stream, in order."""
     (stream,) = server.streams
     return list(stream.operations.values())
 
@@ -529,9 +531,9 @@ def test_tls_with_a_token(client, start, tmp_path, certificates, lines):
 
 def test_a_unix_socket(client, start, tmp_path_factory):
     # The path of a socket has at most 107 bytes.
-    folder = tmp_path_factory.mktemp("s")
-    path = folder / "socket"
-    server = start(folder / "store", "--unix-socket", str(path))
+    directory = tmp_path_factory.mktemp("s")
+    path = directory / "socket"
+    server = start(directory / "store", "--unix-socket", str(path))
     done = client.run("--server", f"unix://{path}", "encode", "volcano")
     assert done.returncode == 0, done.stderr
     assert "volcano" in done.stdout
@@ -539,7 +541,7 @@ def test_a_unix_socket(client, start, tmp_path_factory):
 
 
 def code_of(done: subprocess.CompletedProcess) -> str:
-    """The printed status code in lower case and without underscores, since its spelling depends on the language."""
+    """Returns the printed status code in lower case without underscores, since its spelling depends on the language."""
     found = re.search(r"^error: (\w+): ", done.stderr, re.MULTILINE)
     assert found, done.stderr
     return found[1].replace("_", "").lower()

@@ -1,4 +1,4 @@
-"""Builds each example as its README says, and returns the command that runs it. Skips the test without its tools."""
+"""Builds each example like its README, and returns the command that runs it. Skips the test if a tool is missing."""
 
 import subprocess
 from pathlib import Path
@@ -8,38 +8,38 @@ from skips import find_program, skip
 CLIENTS = Path(__file__).resolve().parents[1]
 
 
-def need(*programs: str) -> None:
+def require(*programs: str) -> None:
     for program in programs:
         find_program(program)
 
 
-def build(folder: Path, *lines: str) -> None:
+def build(directory: Path, *lines: str) -> None:
     for line in lines:
-        done = subprocess.run(line.split(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(line.split(), cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, f"{line}: {done.stdout[-4000:]}"
 
 
 def go() -> list[str]:
-    need("go", "buf")
+    require("go", "buf")
     build(CLIENTS / "go", "go generate .", "go vet .", "go build -o splade-client .")
     return [str(CLIENTS / "go" / "splade-client")]
 
 
 def node() -> list[str]:
-    need("node", "npm")
+    require("node", "npm")
     build(CLIENTS / "node", "npm install --no-audit --no-fund", "npm run build")
     return ["node", str(CLIENTS / "node" / "dist" / "src" / "main.js")]
 
 
 def java() -> list[str]:
-    need("java", "mvn")
+    require("java", "mvn")
     build(CLIENTS / "java", "mvn -q -B -ntp package")
     target = CLIENTS / "java" / "target"
     return ["java", "-cp", f"{target}/splade-client.jar:{target}/lib/*", "example.Main"]
 
 
 def cpp() -> list[str]:
-    need("cmake", "c++", "pkg-config", "protoc", "grpc_cpp_plugin")
+    require("cmake", "c++", "pkg-config", "protoc", "grpc_cpp_plugin")
     header = "rapidjson/reader.h"
     if subprocess.run(["c++", "-E", "-x", "c++", "-include", header, "/dev/null"], capture_output=True).returncode:
         skip("cpp")
