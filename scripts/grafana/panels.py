@@ -90,7 +90,8 @@ ROWS = {
     "2 · Admitted": [
         ("Admitted", RATE, "Permits granted; a document is read from the network only after it has a permit",
          [(f"sum by (work, lane) ({rate('splade_admitted_total')})", "{{work}} {{lane}}")]),
-        ("Permits held", "percentunit", "Share of --max-in-flight-documents or --max-unary-texts in use; at 100 % clients wait",
+        ("Permits held", "percentunit",
+          "Share of --max-in-flight-documents or --max-unary-texts in use; at 100 % clients wait",
          [(f"max by (work, lane, instance) ({PERMITS_SHARE})", "{{work}} {{lane}} {{instance}}")],
          thresholds((None, GREEN), (0.9, YELLOW), (1, RED))),
     ],
@@ -108,7 +109,7 @@ ROWS = {
         ("Tokens", RATE, "Tokens encoded per second, including special tokens, by model",
          [(f"sum by (model) ({rate('splade_tokens_total')})", "{{model}}")]),
         ("Batch time", "s", "Time to encode one batch", quantiles("splade_encode_seconds")),
-        ("Batch fill", "percentunit", "Mean tokens per batch as a share of --max-batch-tokens; low values mean low load",
+        ("Batch fill", "percentunit", "Mean tokens per batch as a share of --max-batch-tokens; low when idle",
          [(mean("splade_encode_batch_fill_ratio"), "mean")]),
         ("Batch size", "short", "Mean texts and tokens per batch",
          [(mean("splade_encode_batch_texts"), "texts"), (mean("splade_encode_batch_tokens"), "tokens")]),

@@ -28,7 +28,6 @@ EXCLUDED = (
     "demo/",
     "fuzz/corpus/",
     "fuzz/dictionaries/",
-    
     "proto/google",
     "clients/cpp/third_party/",
     "benches/peers/texts/",

@@ -22,7 +22,7 @@ STATUS = {
 
 
 class StandIn:
-    """`metrics` is the text of `/metrics`, or a function that returns the next text; `status` is the object of `/status.json`."""
+    """Serves `metrics` (a text, or a function returning the next one) as `/metrics` and `status` as `/status.json`."""
 
     def __init__(self) -> None:
         self.metrics, self.status = "", dict(STATUS)
