@@ -15,7 +15,7 @@ SUITES = re.search(r"^SUITES := (.+)$", MAKEFILE, re.M)[1].split()
 FORBIDDEN_SKIPS = re.compile(
     r"pytest\.(skip|xfail)|importorskip|skipif|mark\.skip|run=False|collect_ignore|SkipTest|skipTest|unittest\.skip"
 )
-IGNORED = ("is started, and killed, by another test", "measures")
+IGNORED = ("child process of another test", "measures")
 
 
 def sources(*patterns: str) -> dict[str, str]:
