@@ -215,7 +215,7 @@ fn errors_name_the_key_and_the_expected_type() {
         ("max-in-flight-bytes = 'lots'", &["sidecar.toml:1) is `lots`; expected a size"]),
         ("query-min-weight = nan", &["is `nan`; expected 0 or a positive number"]),
         ("tls-key = 'k'", &["--tls-cert is missing; set it to the certificate of the key in --tls-key"]),
-        ("device = 'metal'\ndtype = 'int8'", &["--dtype (", "sidecar.toml:2): int8 is for the cpu"]),
+        ("device = 'metal'\ndtype = 'int8'", &["--dtype (", "sidecar.toml:2): int8 requires the CPU"]),
     ] {
         let errors = file.errors(text);
         assert_eq!(errors.len(), 1, "{text}: {errors:?}");

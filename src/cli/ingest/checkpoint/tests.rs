@@ -152,11 +152,11 @@ fn files_of_earlier_versions_are_compared_by_their_sizes() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_is_told_at_once() {
+async fn an_unwritable_checkpoint_path_is_reported_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("absent").join("checkpoint");
     let error = format!("{:#}", IngestCheckpoint::open(&path, settings()).await.unwrap_err());
-    assert!(error.contains("can't be written"), "{error}");
+    assert!(error.contains("can't write the lock file"), "{error}");
 }
 
 /// Returns the checkpoint settings of a command line.
