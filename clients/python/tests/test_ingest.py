@@ -161,15 +161,15 @@ def test_an_iterable_may_be_silent_for_longer_than_the_server_waits(start, tmp_p
 
     with Client(server.address) as client:
         run = client.ingest(two(), "silent", create_collection=True, give_up_after=1.0)
-        delay = run._run.delay
+        original = run._run.delay_after_error
 
         def count(error):
-            waits = delay(error)
+            delay = original(error)
             if run.summary.reconnects == 3:
                 ended_idle.set()
-            return waits
+            return delay
 
-        run._run.delay = count
+        run._run.delay_after_error = count
         assert sorted(result.number for result in run) == [1, 2]
     assert run.summary.reconnects == 3
 

@@ -359,8 +359,8 @@ def test_calls_raise_after_a_fork_with_an_open_asyncio_client(sidecar, client):
         lambda: Client(sidecar.address).encode(["a text"]),
         lambda: asyncio.run(several.encode(["a text"])),
     ):
-        said = in_child(work)
-        assert said.startswith("RuntimeError: this process was forked while") and "close the AsyncClient" in said
+        output = in_child(work)
+        assert output.startswith("RuntimeError: this process was forked while") and "close the AsyncClient" in output
     asyncio.run(several.close())
     gc.collect()
     assert in_child(lambda: len(client.encode(["a text"]))) == "1"
@@ -373,16 +373,16 @@ def in_child(work):
     if child == 0:
         signal.alarm(TIMEOUT_S)
         try:
-            said = repr(work())
+            output = repr(work())
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(write, said.encode()[:4000])
+            output = f"{type(error).__name__}: {error}"
+        os.write(write, output.encode()[:4000])
         os._exit(0)
     os.close(write)
     with open(read, "rb") as pipe:
-        said = pipe.read().decode()
+        output = pipe.read().decode()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the child hangs"
-    return said
+    return output
 
 
 @needs_fork
@@ -390,16 +390,17 @@ def test_calls_raise_after_a_fork_during_a_call(client, sidecar):
     """Threads that don't exist in the child may hold gRPC's locks."""
     with client.ingest(({"text": f"text {n}"} for n in range(100_000)), "forked", create_collection=True) as run:
         next(run)
-        said = in_child(lambda: client.encode(["a text"]))
-        assert said.startswith("RuntimeError: this process was forked while a call") and "spawn" in said
-        assert in_child(lambda: Client(sidecar.address).encode(["a text"])) == said
-        assert "begun in another process" in in_child(lambda: next(run))
+        output = in_child(lambda: client.encode(["a text"]))
+        assert output.startswith("RuntimeError: this process was forked while a splade_sidecar call")
+        assert "spawn" in output
+        assert in_child(lambda: Client(sidecar.address).encode(["a text"])) == output
+        assert "started in the parent process, before a fork" in in_child(lambda: next(run))
         assert in_child(run.close) == in_child(client.close) == "None"
 
         async def main():
             await AsyncClient(sidecar.address).encode(["a text"])
 
-        assert in_child(lambda: asyncio.run(main())) == said
+        assert in_child(lambda: asyncio.run(main())) == output
         assert next(run).status == "indexed", "this process goes on"
     for thread in threading.enumerate():
         if thread.name.startswith("splade-"):
