@@ -100,8 +100,8 @@ def test_langchain_with_asyncio(sidecar, client):
         return await embeddings.aembed_documents(["a text"]), await embeddings.aembed_query("a query")
 
     async def with_client():
-        async with AsyncClient(sidecar.address) as several:
-            return await main(SpladeSparseEmbeddings(client=client, async_client=several))
+        async with AsyncClient(sidecar.address) as async_client:
+            return await main(SpladeSparseEmbeddings(client=client, async_client=async_client))
 
     plain = SpladeSparseEmbeddings(client=client)
     wanted = plain.embed_documents(["a text"]), plain.embed_query("a query")
@@ -220,8 +220,8 @@ def test_a_blank_text_has_an_empty_vector(sidecar, client):
 
         encoder = SparseTextEmbedding(client=client)
         for batch_size in (1, 7, 64):
-            made = [(one.indices.tolist(), one.values.tolist()) for one in encoder.embed(texts, batch_size)]
-            assert made == wanted
+            vectors = [(one.indices.tolist(), one.values.tolist()) for one in encoder.embed(texts, batch_size)]
+            assert vectors == wanted
         for texts_or_one in (BLANK, "\u200b"):
             for one in encoder.query_embed(texts_or_one):
                 assert one.as_dict() == {}
@@ -232,16 +232,16 @@ def test_a_blank_text_has_an_empty_vector(sidecar, client):
     from splade_sidecar.langchain import SpladeSparseEmbeddings
 
     async def with_asyncio():
-        async with AsyncClient(sidecar.address) as several:
-            embeddings = SpladeSparseEmbeddings(client=client, async_client=several)
+        async with AsyncClient(sidecar.address) as async_client:
+            embeddings = SpladeSparseEmbeddings(client=client, async_client=async_client)
             return await embeddings.aembed_documents(texts), await embeddings.aembed_query("\u200b")
 
     embeddings = SpladeSparseEmbeddings(client=client)
-    made = embeddings.embed_documents(texts)
-    assert [(one.indices, one.values) for one in made] == wanted
+    vectors = embeddings.embed_documents(texts)
+    assert [(one.indices, one.values) for one in vectors] == wanted
     query = embeddings.embed_query("\u200b")
     assert (query.indices, query.values) == ([], [])
-    assert asyncio.run(with_asyncio()) == (made, query)
+    assert asyncio.run(with_asyncio()) == (vectors, query)
 
 
 def test_haystack_leaves_blank_documents_without_an_embedding(sidecar, client):

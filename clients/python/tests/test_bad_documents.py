@@ -127,8 +127,8 @@ def test_each_is_rejected_alone(client):
 
 def test_each_is_rejected_alone_with_asyncio(sidecar, client):
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            run = several.ingest(interleave([given for given, *_ in BAD]), "bad-aio", create_collection=True)
+        async with AsyncClient(sidecar.address) as async_client:
+            run = async_client.ingest(interleave([given for given, *_ in BAD]), "bad-aio", create_collection=True)
             return [result async for result in run], run.summary
 
     results, summary = asyncio.run(main())
@@ -186,9 +186,9 @@ def test_more_bad_documents_than_a_window_holds(sidecar, client):
     assert client.ingest(given[:500], "many", window_documents=10).wait().rejected == 500
 
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            summary = await several.ingest(given, "many", window_documents=10).wait()
-            texts = [one async for one in several.encode_stream([5] * 500 + ["fine"], window_texts=10)]
+        async with AsyncClient(sidecar.address) as async_client:
+            summary = await async_client.ingest(given, "many", window_documents=10).wait()
+            texts = [one async for one in async_client.encode_stream([5] * 500 + ["fine"], window_texts=10)]
             return summary, texts
 
     summary, texts = asyncio.run(main())

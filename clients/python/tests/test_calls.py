@@ -128,8 +128,8 @@ def test_errors_name_the_index_of_the_rejected_text(sidecar, client, number):
     field = f"texts[{number - 1}]"
 
     async def with_asyncio():
-        async with AsyncClient(sidecar.address) as several:
-            await several.encode(iter(texts))
+        async with AsyncClient(sidecar.address) as async_client:
+            await async_client.encode(iter(texts))
 
     calls = [
         lambda: client.encode(texts),
@@ -185,8 +185,8 @@ def test_calls_are_retried_until_the_timeout(start, tmp_path):
     with Client(server.address) as client:
 
         async def many():
-            async with AsyncClient(server.address) as several:
-                return await asyncio.gather(*(several.encode([f"text {n}", "b"]) for n in range(20)))
+            async with AsyncClient(server.address) as async_client:
+                return await asyncio.gather(*(async_client.encode([f"text {n}", "b"]) for n in range(20)))
 
         assert all(len(vectors) == 2 for vectors in asyncio.run(many()))
         with pytest.raises((InvalidArgument, Overloaded)):
@@ -213,15 +213,15 @@ def test_a_unix_socket(start, tmp_path):
 
 def test_the_asyncio_client_has_the_same_calls(sidecar, client, notes):
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            assert await several.encode(TEXTS, batch_size=2) == client.encode(TEXTS)
-            assert await several.search(notes, "scurvy fruit") == client.search(notes, "scurvy fruit")
-            assert await several.explain("ash of a volcano", document_text=TEXTS[0]) == client.explain(
+        async with AsyncClient(sidecar.address) as async_client:
+            assert await async_client.encode(TEXTS, batch_size=2) == client.encode(TEXTS)
+            assert await async_client.search(notes, "scurvy fruit") == client.search(notes, "scurvy fruit")
+            assert await async_client.explain("ash of a volcano", document_text=TEXTS[0]) == client.explain(
                 "ash of a volcano", document_text=TEXTS[0]
             )
-            await several.delete(notes, [99])
+            await async_client.delete(notes, [99])
             with pytest.raises(NotFound) as caught:
-                await several.search("absent", "some text")
+                await async_client.search("absent", "some text")
             return caught.value.reason
 
     assert asyncio.run(main()) == "COLLECTION_NOT_FOUND"

@@ -43,8 +43,8 @@ def test_an_invalid_text_is_rejected_alone(sidecar, client):
     given = ["heat transfer", 7, "supersonic flow", None, b"bytes", "a lone \udc80 surrogate", "x" * (32 << 20), "last"]
 
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            return [one async for one in several.encode_stream(given)]
+        async with AsyncClient(sidecar.address) as async_client:
+            return [one async for one in async_client.encode_stream(given)]
 
     results = list(client.encode_stream(given))
     assert asyncio.run(main()) == results

@@ -37,8 +37,8 @@ USE = """
     import splade_sidecar.v1.errors_pb2
     from splade_sidecar.messages import operation
 
-    made = operation(Document("a text", DocumentId(num=7)))
-    assert isinstance(made, index_service_pb2.Operation) and made.upsert.id.num == 7
+    operation_message = operation(Document("a text", DocumentId(num=7)))
+    assert isinstance(operation_message, index_service_pb2.Operation) and operation_message.upsert.id.num == 7
     assert index_service_pb2_grpc.IndexServiceStub
 """
 
@@ -72,7 +72,7 @@ def test_beside_stubs_that_the_user_generated(tmp_path):
     imports = "    from mine.splade_sidecar.v1 import index_service_pb2 as mine\n"
     check = """
     assert mine.__file__ != index_service_pb2.__file__
-    assert mine.Operation.FromString(made.SerializeToString()).upsert.text == "a text"
+    assert mine.Operation.FromString(operation_message.SerializeToString()).upsert.text == "a text"
     """
     for script in (imports + USE + check, USE + imports + check):
         run(script, tmp_path)

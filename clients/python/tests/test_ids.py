@@ -87,8 +87,8 @@ def check(results, rows, stored):
         result = by_number[number]
         if row["becomes"] == "refused":
             assert result.status == "rejected", row
-            why = result.error
-            assert why.code == 3 and why.field.split(".")[0].split("[")[0] == "id" and why.message, row
+            error = result.error
+            assert error.code == 3 and error.field.split(".")[0].split("[")[0] == "id" and error.message, row
         else:
             assert result.status == "indexed", (row, result.error)
     made = sum(row["becomes"] == "made" for row in rows)
@@ -108,8 +108,8 @@ def test_every_id_of_the_table_by_the_synchronous_client(client, kind):
 def test_every_id_of_the_table_by_the_asyncio_client(sidecar, client):
     async def main():
         given = [{"id": row["id"], "text": f"document {place}"} for place, row in enumerate(ROWS)]
-        async with AsyncClient(sidecar.address) as several:
-            return [one async for one in several.ingest(given, "ids-aio", create_collection=True)]
+        async with AsyncClient(sidecar.address) as async_client:
+            return [one async for one in async_client.ingest(given, "ids-aio", create_collection=True)]
 
     check(asyncio.run(main()), ROWS, stored_ids(client, "ids-aio"))
 
@@ -146,9 +146,9 @@ def test_the_same_ids_are_explained_filtered_and_deleted(sidecar, client, place)
         assert client.explain("a document", collection=collection, document_id=again).score > 0
 
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            await several.explain("a document", collection=collection, document_id=row["id"])
-            await several.delete(collection, [row["id"]])
+        async with AsyncClient(sidecar.address) as async_client:
+            await async_client.explain("a document", collection=collection, document_id=row["id"])
+            await async_client.delete(collection, [row["id"]])
 
     asyncio.run(main())
     assert [hit.id for hit in client.search(collection, "a document")] == [1]

@@ -234,10 +234,10 @@ def test_a_document_is_replaced_only_by_a_newer_version(client):
 def test_versions_of_asyncio(sidecar, client):
     async def main():
         given = [{"id": 1, "text": "new", "version": 2}, {"id": 1, "text": "old", "version": 1}, Delete(1, version=1)]
-        async with AsyncClient(sidecar.address) as several:
-            run = several.ingest(given, "versions-aio", create_collection=True)
+        async with AsyncClient(sidecar.address) as async_client:
+            run = async_client.ingest(given, "versions-aio", create_collection=True)
             statuses = by_number([result async for result in run])
-            [found] = await several.get_documents("versions-aio", [1])
+            [found] = await async_client.get_documents("versions-aio", [1])
             return statuses, run.summary.superseded, found.text, found.version
 
     assert asyncio.run(main()) == (["indexed", "superseded", "superseded"], 2, "new", 2)
@@ -272,8 +272,8 @@ def test_an_error_of_the_iterable_comes_after_the_results_before_it(sidecar, cli
             yield {"text": "first"}
             raise KeyError("no second")
 
-        async with AsyncClient(target) as several:
-            run = several.ingest(broken(), "broken")
+        async with AsyncClient(target) as async_client:
+            run = async_client.ingest(broken(), "broken")
             with pytest.raises(KeyError):
                 await run.wait()
             return run.summary.indexed

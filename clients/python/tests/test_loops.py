@@ -15,28 +15,28 @@ from splade_sidecar import AsyncClient, Client
 
 def test_a_client_is_made_without_a_loop(sidecar, client):
     """The client is created like at the top of a module that uvicorn imports before it runs its event loop."""
-    several = AsyncClient(sidecar.address)
+    async_client = AsyncClient(sidecar.address)
     wanted = client.encode(["a text"])
 
     async def main():
-        assert await several.encode(["a text"]) == wanted
-        summary = await several.ingest([{"text": "a text"}], "loops", create_collection=True).wait()
-        return summary.indexed, [one.vector async for one in several.encode_stream(["a text"])]
+        assert await async_client.encode(["a text"]) == wanted
+        summary = await async_client.ingest([{"text": "a text"}], "loops", create_collection=True).wait()
+        return summary.indexed, [one.vector async for one in async_client.encode_stream(["a text"])]
 
     for _ in range(3):
         assert asyncio.run(main()) == (1, wanted)
-    assert len(several._connections) == 1, "those of loops that have ended are dropped"
-    asyncio.run(several.close())
+    assert len(async_client._connections) == 1, "those of loops that have ended are dropped"
+    asyncio.run(async_client.close())
 
 
 def test_loops_of_several_threads_share_a_client(sidecar, client):
-    several = AsyncClient(sidecar.address)
+    async_client = AsyncClient(sidecar.address)
     wanted = client.encode(["a text"])
     failed = []
 
     async def main():
         for _ in range(20):
-            assert (await asyncio.gather(*(several.encode(["a text"]) for _ in range(4)))) == [wanted] * 4
+            assert (await asyncio.gather(*(async_client.encode(["a text"]) for _ in range(4)))) == [wanted] * 4
 
     def run():
         try:
@@ -53,23 +53,23 @@ def test_loops_of_several_threads_share_a_client(sidecar, client):
 
 
 def test_closing_closes_the_connections_of_other_loops(sidecar):
-    several = AsyncClient(sidecar.address)
+    async_client = AsyncClient(sidecar.address)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(several.encode(["a text"]), loop).result(20)
+    asyncio.run_coroutine_threadsafe(async_client.encode(["a text"]), loop).result(20)
 
     async def main():
-        await several.encode(["a text"])
-        assert len(several._connections) == 2
-        await several.close()
+        await async_client.encode(["a text"])
+        assert len(async_client._connections) == 2
+        await async_client.close()
 
     asyncio.run(main())
     loop.call_soon_threadsafe(loop.stop)
     thread.join(20)
     loop.close()
     with pytest.raises(RuntimeError, match="the client is closed"):
-        asyncio.run(several.encode(["a text"]))
+        asyncio.run(async_client.encode(["a text"]))
 
 
 def test_calls_of_a_closed_client_raise(sidecar):
@@ -87,16 +87,16 @@ def test_no_warnings_when_a_loop_ends_with_an_open_client(sidecar):
         import asyncio, gc, sys
         from splade_sidecar import AsyncClient
 
-        several = AsyncClient(sys.argv[1])
+        async_client = AsyncClient(sys.argv[1])
 
         async def main():
-            await several.encode(["a text"])
-            run = several.ingest([{"text": "a text"}, {"text": 5}] * 50, "quiet", create_collection=True)
+            await async_client.encode(["a text"])
+            run = async_client.ingest([{"text": "a text"}, {"text": 5}] * 50, "quiet", create_collection=True)
             assert (await run.wait()).indexed == 50
-            async with several.ingest([{"text": "a text"}] * 5000, "quiet") as left:
+            async with async_client.ingest([{"text": "a text"}] * 5000, "quiet") as left:
                 await left.__anext__()
             try:
-                await several.ingest([{"text": "a text"}], "absent").wait()
+                await async_client.ingest([{"text": "a text"}], "absent").wait()
             except Exception as error:
                 assert error.reason == "COLLECTION_NOT_FOUND"
 
@@ -111,8 +111,8 @@ def test_no_warnings_when_a_loop_ends_with_an_open_client(sidecar):
 
 def test_no_coroutine_is_left_behind(sidecar):
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            run = several.ingest([{"text": f"text {n}"} for n in range(1000)], "behind", create_collection=True)
+        async with AsyncClient(sidecar.address) as async_client:
+            run = async_client.ingest([{"text": f"text {n}"} for n in range(1000)], "behind", create_collection=True)
             await run.__anext__()
             await run.close()
             await asyncio.sleep(0.1)

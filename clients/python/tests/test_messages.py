@@ -86,18 +86,18 @@ def test_lists_of_values_and_ids_are_python_values():
 
 def test_filters_are_nested_and_have_ranges():
     when = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
-    made = filter_message(
+    converted = filter_message(
         {
             "must": [{"path": "year", "range": {"gte": 1990, "lt": np.float32(2000)}}, {"path": "x", "is_empty": True}],
             "should": [{"filter": {"must_not": [{"path": "author.name", "match": "a"}]}}],
             "must_not": [{"path": "at", "time_range": {"gt": when}}],
         }
     )
-    assert made.must[0].range == filter_pb2.NumberRange(gte=1990, lt=2000) and made.must[1].is_empty
-    assert made.should[0].filter.must_not[0].match.keyword == "a"
-    assert made.must_not[0].time_range.gt.ToDatetime(datetime.timezone.utc) == when
-    assert filter_message(made) is made
-    assert filter_message({"must": [made.must[0], {"filter": made}]}).must[1].filter == made
+    assert converted.must[0].range == filter_pb2.NumberRange(gte=1990, lt=2000) and converted.must[1].is_empty
+    assert converted.should[0].filter.must_not[0].match.keyword == "a"
+    assert converted.must_not[0].time_range.gt.ToDatetime(datetime.timezone.utc) == when
+    assert filter_message(converted) is converted
+    assert filter_message({"must": [converted.must[0], {"filter": converted}]}).must[1].filter == converted
 
 
 @pytest.mark.parametrize(
@@ -128,33 +128,33 @@ def test_errors_name_the_invalid_condition(given, message):
 
 def test_absent_pruning_differs_from_no_limit():
     given = {"collection": "notes", "pruning": {"max_terms": 0}, "long_text": "window", "window_overlap": 0}
-    made = fill_with_encoding(index.IngestOptions, {**given, "text_field": "", "model": None})
-    assert made.HasField("text_field") and made.encoding.HasField("window_overlap")
-    assert made.encoding.pruning.HasField("max_terms") and not made.encoding.pruning.HasField("min_weight")
-    assert made.encoding.long_text == encoding_pb2.LONG_TEXT_WINDOW
-    made = fill_with_encoding(index.IngestOptions, {"collection": "notes"})
-    assert not made.HasField("encoding") and not made.HasField("text_field")
+    converted = fill_with_encoding(index.IngestOptions, {**given, "text_field": "", "model": None})
+    assert converted.HasField("text_field") and converted.encoding.HasField("window_overlap")
+    assert converted.encoding.pruning.HasField("max_terms") and not converted.encoding.pruning.HasField("min_weight")
+    assert converted.encoding.long_text == encoding_pb2.LONG_TEXT_WINDOW
+    converted = fill_with_encoding(index.IngestOptions, {"collection": "notes"})
+    assert not converted.HasField("encoding") and not converted.HasField("text_field")
 
 
 def test_a_search_has_a_query_and_return_options():
     pruning = encoding_pb2.Pruning(max_terms=8)
-    made = search_request(
+    converted = search_request(
         "notes", "grey cat", {"pruning": pruning, "vector_name": "splade", "limit": 3, "payload_fields": ["title"]}
     )
-    assert (made.query.text, made.query.vector_name, made.limit) == ("grey cat", "splade", 3)
-    assert made.query.encoding.pruning == pruning
-    assert list(made.return_options.payload_fields) == ["title"]
-    assert made.return_options.payload_format == document_pb2.PAYLOAD_FORMAT_JSON
+    assert (converted.query.text, converted.query.vector_name, converted.limit) == ("grey cat", "splade", 3)
+    assert converted.query.encoding.pruning == pruning
+    assert list(converted.return_options.payload_fields) == ["title"]
+    assert converted.return_options.payload_format == document_pb2.PAYLOAD_FORMAT_JSON
     for query in (SparseVector([1], [0.5]), ([1], [0.5]), (np.array([1]), np.array([0.5]))):
-        made = search_request("notes", query, {"required_features": ["groups"]})
-        assert made.query.sparse_vector == encoding_pb2.SparseVector(indices=[1], values=[0.5])
-        assert list(made.required_features) == ["groups"]
+        converted = search_request("notes", query, {"required_features": ["groups"]})
+        assert converted.query.sparse_vector == encoding_pb2.SparseVector(indices=[1], values=[0.5])
+        assert list(converted.required_features) == ["groups"]
     with pytest.raises(TypeError, match="payload_fields: expected a list"):
         search_request("notes", "grey cat", {"payload_fields": "title"})
     with pytest.raises(TypeError, match="required_features: expected a list"):
         search_request("notes", "grey cat", {"required_features": "groups"})
-    made = explain_request("cat", None, None, "a cat", {"query_encoding": {"pruning": {"max_terms": 8}}})
-    assert made.query.encoding.pruning == pruning and not made.HasField("document_encoding")
+    converted = explain_request("cat", None, None, "a cat", {"query_encoding": {"pruning": {"max_terms": 8}}})
+    assert converted.query.encoding.pruning == pruning and not converted.HasField("document_encoding")
     with pytest.raises(TypeError, match="document_encoding: expected a mapping with .*, got str"):
         explain_request("cat", None, None, "a cat", {"document_encoding": "window"})
 
@@ -170,10 +170,10 @@ OPTIONS = CollectionOptions(
 
 
 def test_collection_options_there_and_back():
-    made = collection_options(OPTIONS, "options")
-    assert made.sparse_vectors["splade"].datatype == collection_pb2.VECTOR_DATATYPE_FLOAT16
-    assert made.dense_vectors["d"].distance == collection_pb2.DISTANCE_DOT
-    described = collection_pb2.Collection(name="notes", incarnation="i", point_count=2**40, options=made)
+    converted = collection_options(OPTIONS, "options")
+    assert converted.sparse_vectors["splade"].datatype == collection_pb2.VECTOR_DATATYPE_FLOAT16
+    assert converted.dense_vectors["d"].distance == collection_pb2.DISTANCE_DOT
+    described = collection_pb2.Collection(name="notes", incarnation="i", point_count=2**40, options=converted)
     assert collection(described) == Collection("notes", "i", 2**40, OPTIONS)
     for given in (
         {"dense_vectors": {"d": {"size": 384, "distance": "dot"}}},
@@ -181,7 +181,7 @@ def test_collection_options_there_and_back():
         {"dense_vectors": {"d": DenseVectorOptions(384, "dot")}},
         collection_pb2.CollectionOptions(dense_vectors={"d": {"size": 384, "distance": 2}}),
     ):
-        assert collection_options(given, "options").dense_vectors["d"] == made.dense_vectors["d"]
+        assert collection_options(given, "options").dense_vectors["d"] == converted.dense_vectors["d"]
     for given in ({"dense": {}}, {"dense_vectors": {"d": {"size": 4, "distance": "manhattan"}}}):
         with pytest.raises(ValueError, match="^options: "):
             collection_options(given, "options")
@@ -192,21 +192,21 @@ def test_collection_options_there_and_back():
 def call(address, function):
     """Runs a call with each client, and returns both results."""
     with Client(address) as client:
-        made = function(client)
-        first = list(made) if hasattr(made, "__next__") else made
+        converted = function(client)
+        first = list(converted) if hasattr(converted, "__next__") else converted
 
     async def main():
         async with AsyncClient(address) as client:
-            made = function(client)
-            return [one async for one in made] if hasattr(made, "__anext__") else await made
+            converted = function(client)
+            return [one async for one in converted] if hasattr(converted, "__anext__") else await converted
 
     return first, asyncio.run(main())
 
 
 def stored(id, **payload):
-    made = document_pb2.StoredDocument(id=id, text_field="text")
-    made.payload_json = str(payload).replace("'", '"')
-    return made
+    converted = document_pb2.StoredDocument(id=id, text_field="text")
+    converted.payload_json = str(payload).replace("'", '"')
+    return converted
 
 
 def test_documents_are_fetched_until_each_id_has_its_result():
@@ -250,21 +250,21 @@ def test_lists_have_pages():
 
     def documents(request, context):
         assert request.page_size == 2 and request.return_options.with_dense_vectors
-        made, token = page(request, [stored({"num": number}, n=number) for number in range(1, 6)])
-        made[0].version = 0
-        for document in made:
+        converted, token = page(request, [stored({"num": number}, n=number) for number in range(1, 6)])
+        converted[0].version = 0
+        for document in converted:
             document.sparse_vectors["splade"].indices.append(1)
             document.sparse_vectors["splade"].values.append(0.5)
             document.dense_vectors["d"].values.extend([0.5, 1.0])
-        return index.ListDocumentsResponse(documents=made, next_page_token=token)
+        return index.ListDocumentsResponse(documents=converted, next_page_token=token)
 
     def collections(request, context):
-        made, token = page(request, [collection_pb2.Collection(name=name) for name in "abc"])
-        return index.ListCollectionsResponse(collections=made, next_page_token=token)
+        converted, token = page(request, [collection_pb2.Collection(name=name) for name in "abc"])
+        return index.ListCollectionsResponse(collections=converted, next_page_token=token)
 
     def aliases(request, context):
-        made, token = page(request, [collection_pb2.Alias(name=name, collection="notes") for name in "abcd"])
-        return index.ListAliasesResponse(aliases=made, next_page_token=token)
+        converted, token = page(request, [collection_pb2.Alias(name=name, collection="notes") for name in "abcd"])
+        return index.ListAliasesResponse(aliases=converted, next_page_token=token)
 
     with Scripted(ListDocuments=documents, ListCollections=collections, ListAliases=aliases) as server:
         for found in call(
@@ -320,7 +320,7 @@ def test_errors_have_their_reason_and_metadata():
             assert (caught.value.reason, caught.value.metadata) == ("A_NEW_REASON", {"quota": "7"})
 
 
-def test_reasons_are_those_of_the_contract():
+def test_reasons_match_the_proto_enum():
     names = [name.removeprefix("ERROR_REASON_") for name in Contract.keys() if not name.endswith("UNSPECIFIED")]
     assert [reason.value for reason in ErrorReason] == names == [reason.name for reason in ErrorReason]
     assert ErrorReason.EMPTY_TEXT == "EMPTY_TEXT" and f"{ErrorReason.EMPTY_TEXT}" == str(ErrorReason.EMPTY_TEXT)

@@ -185,7 +185,7 @@ def test_common_types_are_converted(place):
 
 @pytest.mark.parametrize("place", range(len(UNSUPPORTED)))
 def test_errors_name_the_path_of_an_unsupported_value(place):
-    given, path, words = UNSUPPORTED[place]
+    given, path, message = UNSUPPORTED[place]
     if path is None:
         with pytest.raises(RuntimeError):
             payload_json({"field": given})
@@ -194,7 +194,7 @@ def test_errors_name_the_path_of_an_unsupported_value(place):
         payload_json({"field": given})
     error = caught.value.item_error()
     assert error.field == f"payload.field{path}"
-    assert words in error.message
+    assert message in error.message
     error.message.encode()
 
 
@@ -212,7 +212,7 @@ def deep(levels, kind):
 
 
 @pytest.mark.parametrize(
-    ("given", "field", "words"),
+    ("given", "field", "message"),
     [
         (cyclic(), "payload.list[0]", "contains itself"),
         (deep(100_000, dict), "payload.in.in", "nested more than 100 levels deep"),
@@ -222,11 +222,11 @@ def deep(levels, kind):
         (7, "payload", "got int"),
     ],
 )
-def test_invalid_payloads_are_rejected(given, field, words):
+def test_invalid_payloads_are_rejected(given, field, message):
     with pytest.raises(InvalidValueError) as caught:
         payload_json(given)
     error = caught.value.item_error()
-    assert error.field.startswith(field) and words in error.message
+    assert error.field.startswith(field) and message in error.message
     assert len(error.field) < 600
 
 
@@ -241,8 +241,8 @@ def test_the_server_returns_what_was_sent(sidecar, client):
         assert type(hits[n]["value"]) is type(wanted) or wanted in (1e22, 1e300)
 
     async def main():
-        async with AsyncClient(sidecar.address) as several:
-            return await several.search("converted", "document", limit=1000)
+        async with AsyncClient(sidecar.address) as async_client:
+            return await async_client.search("converted", "document", limit=1000)
 
     assert {hit.id: hit.payload for hit in asyncio.run(main())} == hits
 
@@ -333,11 +333,11 @@ def test_a_document_is_stored_exactly_or_rejected_by_its_path(client):
         sent = json.loads(payload_json(given[number - 1]["payload"]))
         assert payload == {"text": f"document {number}", **sent}
     for number in bad:
-        why = results[number].error
+        error = results[number].error
         assert results[number].id == number
-        assert (why.code, why.reason) == (3, "MALFORMED_DOCUMENT")
-        assert why.field.startswith("payload.payload") or "RuntimeError" in why.message
-        assert why.message.encode()
+        assert (error.code, error.reason) == (3, "MALFORMED_DOCUMENT")
+        assert error.field.startswith("payload.payload") or "RuntimeError" in error.message
+        assert error.message.encode()
 
 
 def test_decimals_do_not_depend_on_the_context():

@@ -194,11 +194,11 @@ def assert_not_picklable(value, *remedies):
 
 
 def test_pickling_a_connection_raises_with_the_remedy(client):
-    several = AsyncClient("localhost:1")
+    async_client = AsyncClient("localhost:1")
     running = [client.ingest([], "any"), client.encode_stream([])]
-    running += [several.ingest([], "any"), several.encode_stream([])]
+    running += [async_client.ingest([], "any"), async_client.encode_stream([])]
     assert {type(one) for one in running} == {Ingest, EncodeStream, AsyncIngest, AsyncEncodeStream}
-    for one in (client, several):
+    for one in (client, async_client):
         assert_not_picklable(one, "create a client in each process")
     for one in running:
         assert_not_picklable(one, "create a client and start the call")
@@ -296,7 +296,7 @@ def encode_inherited(_address):
 
 def call_asyncio(address):
     async def main():
-        return await INHERITED["several"].encode(["a text"])
+        return await INHERITED["async_client"].encode(["a text"])
 
     return asyncio.run(main())
 
@@ -337,14 +337,14 @@ def test_a_client_from_before_a_fork_connects_again(sidecar, used):
 
 @needs_fork
 def test_an_asyncio_client_from_before_a_fork_connects_there(sidecar, client):
-    several = INHERITED["several"] = AsyncClient(sidecar.address)
+    async_client = INHERITED["async_client"] = AsyncClient(sidecar.address)
     with multiprocessing.get_context("fork").Pool(2) as pool:
         made = pool.map_async(call_asyncio, [None] * 8).get(TIMEOUT_S)
     assert made == [client.encode(["a text"])] * 8
 
     async def main():
-        async with several:
-            return await several.encode(["a text"])
+        async with async_client:
+            return await async_client.encode(["a text"])
 
     assert asyncio.run(main()) == made[0]
 
@@ -352,16 +352,16 @@ def test_an_asyncio_client_from_before_a_fork_connects_there(sidecar, client):
 @needs_fork
 def test_calls_raise_after_a_fork_with_an_open_asyncio_client(sidecar, client):
     """The thread of grpc.aio polls permanently, so a child that used gRPC would hang or crash."""
-    several = AsyncClient(sidecar.address)
-    asyncio.run(several.encode(["a text"]))
+    async_client = AsyncClient(sidecar.address)
+    asyncio.run(async_client.encode(["a text"]))
     for work in (
         lambda: client.encode(["a text"]),
         lambda: Client(sidecar.address).encode(["a text"]),
-        lambda: asyncio.run(several.encode(["a text"])),
+        lambda: asyncio.run(async_client.encode(["a text"])),
     ):
         output = in_child(work)
         assert output.startswith("RuntimeError: this process was forked while") and "close the AsyncClient" in output
-    asyncio.run(several.close())
+    asyncio.run(async_client.close())
     gc.collect()
     assert in_child(lambda: len(client.encode(["a text"]))) == "1"
 

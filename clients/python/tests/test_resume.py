@@ -185,18 +185,18 @@ def test_a_draining_server_is_left_without_delay(asyncio_api):
 
 
 @both
-def test_a_drained_stream_may_be_refused_next(asyncio_api):
+def test_the_stream_after_a_drained_one_may_fail(asyncio_api):
     def draining(items, context, options):
         yield opened(options)
         yield index.IngestResponse(draining=index.IngestDraining())
         for sequence, _ in enumerate(items, options.first_sequence):
             yield index.IngestResponse(results=[result(sequence)], durable_through=sequence)
 
-    def refusing(items, context, options):
+    def unavailable(items, context, options):
         abort(context, grpc.StatusCode.UNAVAILABLE, "stopping", "SHUTTING_DOWN", 0.1)
         yield
 
-    with Scripted(draining, refusing, store_all) as server:
+    with Scripted(draining, unavailable, store_all) as server:
         results, _ = ingest(server, documents(2000), asyncio_api, window_documents=50)
     assert sorted(one.number for one in results) == list(range(1, 2001))
 

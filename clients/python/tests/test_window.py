@@ -280,8 +280,8 @@ def test_items_are_documents_and_deletions_with_positions():
     assert (first.upsert.text, first.position) == ("1", "a")
     assert (second.delete_document.id.key, second.position) == ("mail/42", "b")
     assert third.delete_document.id.num == 7
-    [refused] = window.collect_rejected()
-    assert (refused.number, refused.status, refused.position) == (3, "rejected", "c")
+    [rejected] = window.collect_rejected()
+    assert (rejected.number, rejected.status, rejected.position) == (3, "rejected", "c")
     deleted = final(2, index.OPERATION_STATUS_DELETED, position="b")
     results = window.process(durable(2, final(1, position="a"), deleted))
     assert [(result.number, result.status, result.position) for result in results] == [
