@@ -34,8 +34,8 @@ to 512 bytes. A string in the form of a UUID is a `Key`."""
 
 GivenId = DocumentId | float | Decimal | Mapping[str, Any] | document_pb2.DocumentId
 """Id of a document in arguments. A str in hyphenated UUID form is a UUID, any other str and any `Key` is a string.
-Integral floats below 2**53 and integral Decimals are integers. A mapping has the fields of a `DocumentId` message, such as
-`{"key": "mail/42"}`."""
+Integral floats below 2**53 and integral Decimals are integers. A mapping has the fields of a `DocumentId` message, such
+as `{"key": "mail/42"}`."""
 
 Role = Literal["document", "query"]
 LongText = Literal["truncate", "reject", "window"]
