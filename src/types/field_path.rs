@@ -6,6 +6,16 @@ use std::fmt;
 ///
 /// The path is formatted only for errors. Building a string for each value would need quadratic memory for a field with
 /// a long name and many elements.
+///
+/// # Examples
+///
+/// ```
+/// use splade_sidecar::types::FieldPath;
+///
+/// let payload = FieldPath::new("payload");
+/// let tags = payload.field("tags");
+/// assert_eq!(tags.element(3).field("name").to_string(), "payload.tags[3].name");
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FieldPath<'a> {
     parent: Option<&'a FieldPath<'a>>,

@@ -5,6 +5,18 @@
 use super::SparseVector;
 
 /// Rules for the terms that are kept, highest weights first. All rules apply; the default keeps all terms.
+///
+/// # Examples
+///
+/// ```
+/// use splade_sidecar::types::{Pruning, SparseVector, SparseVectorError};
+///
+/// let mut vector = SparseVector::new(vec![1, 5, 8], vec![0.2, 3.0, 1.0])?;
+/// let removed = vector.prune(Pruning { max_terms: Some(2), min_weight: 0.5, ..Pruning::default() });
+/// assert_eq!(vector.indices(), [5, 8]);
+/// assert_eq!(removed.terms, 1);
+/// # Ok::<(), SparseVectorError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pruning {
     /// Maximum number of terms; `None` for no limit.

@@ -1,6 +1,20 @@
 //! Sparse vectors.
 
 /// Sparse vector over a vocabulary. Indices are ascending and unique; values are finite and not zero.
+///
+/// # Examples
+///
+/// ```
+/// use splade_sidecar::types::{SparseVector, SparseVectorError};
+///
+/// let query = SparseVector::new(vec![7, 2], vec![0.5, 1.0])?;
+/// let document = SparseVector::new(vec![2, 9], vec![2.0, 3.0])?;
+/// assert_eq!(query.indices(), [2, 7]);
+///
+/// let score: f32 = query.intersection(&document).map(|(_, a, b)| a * b).sum();
+/// assert_eq!(score, 2.0);
+/// # Ok::<(), SparseVectorError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SparseVector {
     indices: Vec<u32>,
