@@ -7,7 +7,7 @@
 //!       └────────────────────────── results ◀─────────────────────────────┘
 //! ```
 //!
-//! A [`Finalizer`] travels with each document. It owns the document's permit and the obligation to answer, so that each
+//! A [`Finalizer`] travels with each document. It owns the document's permit and must report its result, so that each
 //! document gets exactly one result and its permit is always released.
 //!
 //! Texts that only need an encoder and documents that also need the store have separate permits: an unavailable store

@@ -6,7 +6,7 @@
 //! never searched in another, and all documents of a stream are written to one collection.
 //!
 //! Searches use cache entries of up to 5 seconds: after a switch by another process they may keep reading the old
-//! collection with its model for that long, which gives the results from before the switch. Writes ask the store each
+//! collection with its model for that long, which gives the results from before the switch. Writes query the store each
 //! time, so that a stream that starts after the switch never writes to the old collection.
 //!
 //! See docs/adr/0038-aliases.md.
@@ -153,7 +153,7 @@ impl Collections {
         if cache.entries.len() >= MAX_CACHED_COLLECTIONS {
             cache.entries.clear();
         }
-        // An invalidation during the fetch means that the answer may be out of date already.
+        // An invalidation during the fetch means that the response may already be stale.
         if cache.invalidations == invalidations_before {
             let collection = CachedCollection { name: info.name.clone(), spec: info.spec.clone() };
             cache.entries.insert(name.to_owned(), (collection, Instant::now()));

@@ -9,7 +9,8 @@ use crate::grpc::{MAX_PAYLOAD_DEPTH, RequestLimits};
 use crate::proto;
 use crate::types::{ApiError, Filter, Point, Pruning, RESERVED_PREFIX, SparseVector, check_collection_name, is_blank};
 
-/// Parses a document's bytes. Checks that it is refused with a reason, or that all of it can be stored and returned.
+/// Parses a document's bytes. Checks that it is rejected with an error message, or that all of it can be stored
+/// and returned.
 pub fn check_document(bytes: &[u8]) {
     let limits = RequestLimits::default();
     let document = match parse_document(&Bytes::copy_from_slice(bytes), &limits) {
@@ -49,7 +50,7 @@ pub fn check_search_request(bytes: &[u8]) {
     }
 }
 
-/// Parses the options of an ingest stream. Checks that invalid options are refused with a reason.
+/// Parses the options of an ingest stream. Checks that invalid options are rejected with an error message.
 pub fn check_ingest_options(bytes: &[u8]) {
     let Ok(ingest) = proto::IngestOptions::decode(bytes) else { return };
     let _ = check_collection_name(&ingest.collection).map_err(|error| check_api_error(&error));
@@ -57,7 +58,7 @@ pub fn check_ingest_options(bytes: &[u8]) {
     let _ = parse_batch_points(ingest.batch_points).map_err(|error| check_api_error(&error));
 }
 
-/// Parses an operation's bytes. Checks that it is a valid change of a document or is refused with a reason.
+/// Parses an operation's bytes. Checks that it is a valid change of a document or is rejected with an error message.
 pub fn check_operation(bytes: &[u8]) {
     if let Err(error) = parse_operation(&Bytes::copy_from_slice(bytes), &RequestLimits::default()).change {
         check_api_error(&error.error);

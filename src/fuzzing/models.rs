@@ -35,7 +35,8 @@ pub fn check_text(model: &Model, text: &str) {
     }
 }
 
-/// Loads a model from an arbitrary directory. Checks that it is refused with a reason, or that it encodes finite vectors.
+/// Loads a model from an arbitrary directory. Checks that it is rejected with an error message, or that it encodes
+/// finite vectors.
 pub fn check_model(dir: &Path) {
     match Model::load("fuzzed", dir, &Backend::default()).and_then(|model| model.warm_up().map(|()| model)) {
         Err(error) => assert!(!error.to_string().is_empty()),

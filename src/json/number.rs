@@ -2,10 +2,10 @@
 
 use serde_json::Number;
 
-/// 2^63: doubles from here on may represent integers that exceed 64 bits.
+/// 2^63. Doubles at or above it can represent integers that exceed 64 bits.
 pub const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// 2^53: doubles from here on do not represent every integer; 2^53 + 1 is the first that is rounded.
+/// 2^53. Doubles above it cannot represent every integer; 2^53 + 1 is the first integer that is rounded.
 pub const TWO_POW_53: f64 = 9_007_199_254_740_992.0;
 
 /// Converts a double to a JSON number. Integral values within 64 bits become integers, so that `1`, `1.0` and `1e0` are

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 /// Maximum size of a JSON file other than `tokenizer.json`, in bytes. The weights of a vocabulary of 250,000 tokens
 /// need 8 MiB.
 pub const MAX_JSON_BYTES: u64 = 16 << 20;
-/// Maximum size of `tokenizer.json`, in bytes. XLM-R's has 17 MiB.
+/// Maximum size of `tokenizer.json`, in bytes. The file of XLM-R has 17 MiB.
 pub const MAX_TOKENIZER_BYTES: u64 = 128 << 20;
 
 /// Files with the arguments of a Transformer module. Like sentence-transformers, the first non-empty one is used.

@@ -135,7 +135,7 @@ fn add_tokenizer_files(entries: &mut EntryHasher, files: &TokenizerFiles) -> Res
     files.vocabulary_files().iter().try_for_each(|path| entries.put_file("vocabulary", path))
 }
 
-/// Adds the honoured keys of a file, ordered by name. A null is included, since it may differ from a missing key.
+/// Adds the applied keys of a file, ordered by name. A null is included, since it may differ from a missing key.
 fn add_settings(
     entries: &mut EntryHasher,
     file: &str,

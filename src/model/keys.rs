@@ -1,7 +1,7 @@
 //! Tables of the keys in a model's configuration files, and the check of a file against its table.
 //!
 //! Every key that transformers 5.23 or sentence-transformers 6.2 reads has an entry, so no key is ignored silently. A
-//! key is honoured, restricted to values without effect, or known to be irrelevant. `docs/model-files.md` is generated
+//! key is applied, restricted to values without effect, or known to be irrelevant. `docs/model-files.md` is generated
 //! from these tables, and `tests/it/model_settings.rs` compares them with sentence-transformers.
 //!
 //! See docs/adr/0019-configuration-key-table.md.

@@ -33,8 +33,8 @@ impl Model {
     /// Loads a model from a directory. Blocks while it reads and packs the weights.
     ///
     /// # Errors
-    /// [`ModelError::File`] if a file is missing, unreadable or unsupported, a key has a refused value, a tensor is
-    /// missing or has the wrong shape, or the tokenizer has more tokens than the model has embeddings.
+    /// [`ModelError::File`] if a file is missing, unreadable or unsupported, a key has an unsupported value, a tensor
+    /// is missing or has the wrong shape, or the tokenizer has more tokens than the model has embeddings.
     pub fn load(name: &str, directory: &Path, backend: &Backend) -> Result<Self, ModelError> {
         let layout = Layout::read(directory)?;
         // Before the weights are read, so that the warnings precede an error that they may explain.

@@ -77,7 +77,7 @@ impl TokenizerFiles {
     /// Reads the configuration files of a directory.
     ///
     /// # Errors
-    /// [`ModelError::File`] if a file is not JSON, a key has a refused value, or the class is not supported.
+    /// [`ModelError::File`] if a file is not JSON, a key has an unsupported value, or the class is not supported.
     pub fn read(
         directory: &Path,
         context: TokenizerContext<'_>,

@@ -49,7 +49,7 @@ impl PositionEmbeddings {
 }
 
 impl Embeddings {
-    /// Returns the normalised embeddings of all tokens, `[tokens, width]`.
+    /// Returns the normalized embeddings of all tokens, `[tokens, width]`.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
         let gather = |table: &EmbeddingTable, ids: &[u32]| {
             let rows = Tensor::from_vec(table.gather(ids)?, (ids.len(), table.width()), &Device::Cpu)?;
@@ -68,7 +68,7 @@ impl Embeddings {
     }
 }
 
-/// Post-norm layer: attention and a feed-forward network, each added to its input and normalised.
+/// Post-norm layer: attention and a feed-forward network, each added to its input and normalized.
 pub struct PostNormLayer {
     /// Fused query, key and value projection.
     pub qkv: Linear,

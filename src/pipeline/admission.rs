@@ -14,8 +14,8 @@
 //! - A [`Slot`] is capacity for one result. It is released when the client takes the result: a client that doesn't read
 //!   results blocks only itself.
 //! - An [`AdmissionTicket`] is a reservation and a slot. Its holder may read one item from the network.
-//! - A [`Finalizer`] is a redeemed ticket. It owns the obligation to answer for its item, and answers even when it is
-//!   dropped.
+//! - A [`Finalizer`] is a redeemed ticket. It must report the result of its item, and reports an error when it is
+//!   dropped without one.
 //! - [`AdmissionControl`] owns the permits of one kind of work, with separate pools for unary calls and streams.
 //!
 //! See docs/adr/0043-admission-of-calls-and-streams.md.

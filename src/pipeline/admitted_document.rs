@@ -3,7 +3,7 @@
 use super::receipt::Receipt;
 use crate::types::{Digest, Document};
 
-/// Document with its digest, permit and obligation to answer.
+/// Document with its digest, permit and finalizer.
 #[derive(Debug)]
 pub struct AdmittedDocument {
     /// The text is moved out while the document is being encoded.

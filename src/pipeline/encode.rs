@@ -53,7 +53,7 @@ impl EncodeHandle {
         (Self { pool, urgency: Urgency::Bulk, options, tickets }, vectors)
     }
 
-    /// Submits a text for encoding, or answers immediately with `text`'s error. Waits for permits for its bytes and for
+    /// Submits a text for encoding, or reports the error of `text` immediately. Waits for permits for its bytes and for
     /// capacity in the lane.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ impl IngestHandle {
         self.writer.flush_through(self.read_through.load(Ordering::Relaxed));
     }
 
-    /// Submits an operation, or answers immediately if it is invalid. Waits for permits for its bytes, for earlier
+    /// Submits an operation, or reports the error immediately if it is invalid. Waits for permits for its bytes, for earlier
     /// changes of the same id by any client, and for capacity in the lane.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl IngestHandle {
             tokio::select! {
                 biased;
                 () = receipt.wait_until_first() => {}
-                // Dropping the receipt answers with an error.
+                // Dropping the receipt reports an error.
                 () = self.tickets.wait_abandoned() => return Ok(()),
             }
         }

@@ -78,7 +78,7 @@ impl Receipt {
         self.claim
     }
 
-    /// Drops an abandoned operation, which answers with an error, and returns its claim.
+    /// Drops an abandoned operation, which reports an error, and returns its claim.
     pub fn abandon(self) -> Claim {
         self.claim
     }

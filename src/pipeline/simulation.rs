@@ -1,6 +1,6 @@
 //! Deterministic simulation of the pipeline and its store.
 //!
-//! The real pipeline runs on a simulated clock, with encoders and a store whose behaviour is drawn from a seed: delays,
+//! The real pipeline runs on a simulated clock, with encoders and a store whose behavior is drawn from a seed: delays,
 //! outages, refusals, writes that land after their call has failed, flushes that fail, kills. Clients stream, upsert
 //! and delete a few ids, and cancel some of their calls. An [`Oracle`] determines which changes the store may contain.
 //! A failure prints its seed, which reproduces it exactly.

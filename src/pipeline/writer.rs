@@ -1,4 +1,4 @@
-//! Writer of a collection: batches, sends and retries its upserts and deletes, and answers for them.
+//! Writer of a collection: batches, sends and retries its upserts and deletes, and reports their results.
 //!
 //! ```text
 //!  encoder threads ──▶ batcher (points, bytes, age) ─┐

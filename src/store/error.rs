@@ -62,7 +62,7 @@ impl StoreError {
 
     /// Returns whether the store may have executed the request, or may still execute it later.
     ///
-    /// Includes [`Self::Internal`]: Qdrant also returns INTERNAL if another node of the cluster did not answer, and it
+    /// Includes [`Self::Internal`]: Qdrant also returns INTERNAL if another node of the cluster did not respond, and it
     /// applies a write later if the failure came after the write was logged.
     pub fn has_unknown_outcome(&self) -> bool {
         matches!(self, Self::Interrupted(_) | Self::Internal(_) | Self::Timeout(_))

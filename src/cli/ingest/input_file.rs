@@ -40,7 +40,8 @@ pub struct FileRecord {
     /// Digest of these bytes; for Parquet, of the whole file.
     #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ContentDigest>,
-    /// Start of the last record, if it was read without a line end. If the file grows, the record is read again from here.
+    /// Start of the last record, if it was read without a line ending. If the file grows, the record is read again
+    /// from here.
     #[serde(rename = "last_record", default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<RecordStart>,
 }

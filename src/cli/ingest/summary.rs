@@ -28,7 +28,7 @@ pub struct Summary {
     pub pruned_terms: u64,
     /// Lines or rows of other shards, which are not counted in `documents`.
     pub other_shards: u64,
-    /// Last records without a line end, which are left to a later run.
+    /// Last records without a line ending, which are left to a later run.
     pub held_back: u64,
     /// Streams that replaced a failed one.
     pub reconnects: u64,

@@ -54,7 +54,7 @@ impl From<ApiError> for Status {
         if !field.is_empty() {
             details.add_bad_request_violation(&field, &message);
         }
-        // Clients retry these codes; other errors have no delay, so that clients don't retry in vain.
+        // Clients retry these codes; other errors have no delay, so that clients do not retry them.
         if matches!(code, Code::Unavailable | Code::ResourceExhausted) {
             details.set_retry_info(Some(clamp_retry_delay(retry_after)));
         }

@@ -14,7 +14,7 @@ use super::builder::LayerBuilder;
 const WORD_EMBEDDING: &str = "embeddings.tok_embeddings.weight";
 
 struct ModernBertLayer {
-    /// `None` in the first layer, whose input the embeddings already normalise.
+    /// `None` in the first layer, whose input the embeddings already normalize.
     attention_norm: Option<LayerNorm>,
     qkv: Linear,
     attention_output: Linear,

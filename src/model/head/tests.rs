@@ -64,7 +64,7 @@ fn pooling_agrees_with_the_definition() -> Result<()> {
 
 const WIDTH: usize = 8;
 
-/// Returns heads that only normalise hidden states; if the decoder on this machine is not [`Decoder::Float32`], a
+/// Returns heads that only normalize hidden states; if the decoder on this machine is not [`Decoder::Float32`], a
 /// second head uses that.
 fn plain_heads(
     decoder: &[f32],
@@ -110,7 +110,7 @@ fn ways() -> impl Iterator<Item = ((Pooling, TermActivation), Backend, DType)> {
     ways.flat_map(move |way| backends.clone().map(|(backend, dtype)| (way, backend, dtype)))
 }
 
-/// Rows whose normalised form is zero in the first two columns, which the decoder's huge weights multiply.
+/// Rows whose normalized form is zero in the first two columns, which the decoder's huge weights multiply.
 fn harmless(seed: usize) -> Rows {
     let row = |row: usize| {
         let [a, b, c] = [1, 2, 3].map(|number| ((seed * 7 + row * 5 + number * 3) % 11) as f32 - 4.5);

@@ -1,4 +1,4 @@
-//! Layer normalisation with a fused residual addition.
+//! Layer normalization with a fused residual addition.
 
 use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, bail};
 use rten_simd::SimdOp;
@@ -7,7 +7,7 @@ use rten_vecmath::{Normalize, NormalizeOptions, Sum, SumSquareSub};
 use super::contiguous::contiguous_elements;
 use crate::model::backend::Backend;
 
-/// Layer normalisation over the last dimension (Ba et al., 2016, arXiv:1607.06450).
+/// Layer normalization over the last dimension (Ba et al., 2016, arXiv:1607.06450).
 pub struct LayerNorm {
     weight: Vec<f32>,
     bias: Vec<f32>,
@@ -33,7 +33,7 @@ impl LayerNorm {
         Ok(Self { weight: weight.to_vec(), bias, epsilon, device_params })
     }
 
-    /// Normalises the rows of `x`, `[tokens, width]`.
+    /// Normalizes the rows of `x`, `[tokens, width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if let Some((weight, bias)) = &self.device_params {
             return normalize_on_device(x, weight, bias, self.epsilon);
@@ -43,7 +43,7 @@ impl LayerNorm {
         Tensor::from_vec(rows, x.shape(), x.device())
     }
 
-    /// Normalises the rows of `x + residual`, each `[tokens, width]`.
+    /// Normalizes the rows of `x + residual`, each `[tokens, width]`.
     pub fn forward_residual(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         match &self.device_params {
             Some((weight, bias)) => normalize_on_device(&(x + residual)?, weight, bias, self.epsilon),
@@ -73,7 +73,7 @@ impl LayerNorm {
     }
 }
 
-/// Normalises with candle operations, always in float32.
+/// Normalizes with candle operations, always in float32.
 fn normalize_on_device(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let dtype = x.dtype();
     let x = x.to_dtype(DType::F32)?;

@@ -13,7 +13,7 @@ pub struct KeySpec {
     /// suffix.
     pub path: &'static str,
     pub rule: KeyRule,
-    /// Effect of the key, the reason why it is irrelevant, or the remedy for a refused value.
+    /// Effect of the key, the reason why it is irrelevant, or the remedy for an unsupported value.
     pub note: &'static str,
 }
 
@@ -95,7 +95,7 @@ impl KeyTable {
         Ok(())
     }
 
-    /// Returns true if a key below `path` is honoured.
+    /// Returns true if a key below `path` is applied.
     pub fn has_honoured_below(&self, path: &str) -> bool {
         self.iter().any(|key| matches!(key.rule, KeyRule::Honoured) && is_below(key.path, path))
     }

@@ -33,7 +33,7 @@ impl TransformerConfig {
     /// unknown keys to `unknown_keys`.
     ///
     /// # Errors
-    /// [`ModelError::File`] if the class is unsupported or a key has a refused value.
+    /// [`ModelError::File`] if the class is unsupported or a key has an unsupported value.
     pub fn new(
         path: &Path,
         file: &Value,

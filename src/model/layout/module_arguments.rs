@@ -27,7 +27,7 @@ impl ModuleArguments {
     /// Reads the file of a module. `default_task` is the default task of its class.
     ///
     /// # Errors
-    /// [`ModelError::File`] if the file is not JSON, a key has a refused value, or the task is not masked language
+    /// [`ModelError::File`] if the file is not JSON, a key has an unsupported value, or the task is not masked language
     /// modelling.
     pub fn read(directory: &Path, default_task: &str, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let mut arguments = Self { path: directory.join(FILES[0]), values: Map::new() };

@@ -43,7 +43,7 @@ impl PoolingConfig {
     /// Reads the `config.json` of a `SpladePooling`; returns the defaults if there is none.
     ///
     /// # Errors
-    /// [`ModelError::File`] if it is not JSON or a key has a refused value.
+    /// [`ModelError::File`] if it is not JSON or a key has an unsupported value.
     pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let Some(config) = read_optional_json::<Value>(&path)? else { return Ok(Self::default()) };

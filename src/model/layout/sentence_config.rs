@@ -30,7 +30,8 @@ impl SentenceConfig {
     /// Reads the file of a directory with a `modules.json`.
     ///
     /// # Errors
-    /// [`ModelError::File`] if it is not JSON, is missing or for another kind of model, or a key has a refused value.
+    /// [`ModelError::File`] if it is not JSON, is missing or for another kind of model, or a key has an
+    /// unsupported value.
     pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join(FILE_NAME);
         let file_error = |problem: String| ModelError::file(&path, problem);

@@ -22,7 +22,7 @@ impl StaticSettings {
     /// Reads the directory of a `SparseStaticEmbedding` in the model's directory `root`.
     ///
     /// # Errors
-    /// [`ModelError::File`] if a file is missing or is not JSON, or a key has a refused value.
+    /// [`ModelError::File`] if a file is missing or is not JSON, or a key has an unsupported value.
     pub fn read(root: &Path, directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let config = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));

@@ -7,8 +7,8 @@ use super::results::{ItemResult, ResultSender};
 use crate::metrics as names;
 use crate::types::{ApiError, ErrorReason};
 
-/// Owner of an item's permit and of the obligation to answer for it. Answers with an error when dropped without a
-/// result, so no item is lost silently.
+/// Owns an item's permit and must report the item's result. Reports an error when dropped without a result, so that no
+/// item is lost silently.
 #[derive(Debug)]
 pub struct Finalizer<K, T> {
     pending: Option<PendingItem<K, T>>,

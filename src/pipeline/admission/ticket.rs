@@ -76,7 +76,7 @@ impl<K, T> TicketIssuer<K, T> {
 }
 
 impl<K, T> AdmissionTicket<K, T> {
-    /// Waits for the item's bytes, and takes on the obligation to answer for the item.
+    /// Waits for the item's bytes, and returns the finalizer, which must report the result of the item.
     ///
     /// # Errors
     /// `ShuttingDown` if the pipeline is closed.

@@ -37,7 +37,7 @@ impl UnchangedFilter {
     }
 
     /// Sends a document. Never waits: the queue has capacity for all permits. If it were full, dropping the document
-    /// would answer with an error.
+    /// would report an error.
     pub fn send(&self, admitted: AdmittedDocument) {
         let _sent = self.sender.try_send(admitted);
     }
@@ -58,7 +58,7 @@ async fn run_lookups(
             biased;
             digests = fetch_digests(&writers, &collection, &ids) => digests,
             // Abandoned documents must not block later changes of their ids while the store is down. Dropping them
-            // answers with an error.
+            // reports an error.
             () = wait_receipts_abandoned(batch.iter().map(|admitted| &admitted.receipt)) => {
                 batch.clear();
                 continue;
@@ -76,7 +76,7 @@ async fn run_lookups(
                         counter!(names::UNCHANGED).increment(1);
                         drop(admitted.receipt.confirm());
                     } else if encoder.encode(admitted).await.is_err() {
-                        // The pipeline is closed; dropping the remaining documents answers with an error.
+                        // The pipeline is closed; dropping the remaining documents reports an error.
                         return;
                     }
                 }

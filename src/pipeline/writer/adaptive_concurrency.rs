@@ -69,7 +69,7 @@ impl AdaptiveConcurrency {
         }
     }
 
-    /// Records that the store refused a write or did not answer.
+    /// Records that the store refused a write or did not respond.
     pub fn record_refusal(&mut self) {
         self.decrease(Self::REFUSAL_FACTOR);
     }

@@ -18,7 +18,7 @@ use crate::trace;
 use crate::types::PointId;
 
 impl WriteTarget {
-    /// Deletes the points of a unary call and answers. Sends nothing more once the caller has disconnected.
+    /// Deletes the points of a unary call and reports the result. Sends nothing more once the caller has disconnected.
     pub(super) async fn delete_unary(&self, job: UnaryDeleteJob, deadline: Instant) -> WriteOutcome {
         // Held until the end, even if the caller disconnects.
         let UnaryDeleteJob { ids, claims, permits: _permits, mut reply, .. } = job;
@@ -61,7 +61,7 @@ impl WriteTarget {
         trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
-    /// Deletes the points of a batch and answers for each of them. Only the first attempt may begin after `deadline`.
+    /// Deletes the points of a batch and reports the result of each. Only the first attempt may begin after `deadline`.
     pub(super) async fn delete_batch(&self, mut jobs: Vec<StreamDeleteJob>, deadline: Instant) -> WriteOutcome {
         let mut retries = RetrySchedule::new(deadline, &*self.retry_budget);
         let (mut has_unknown_outcome, mut has_failed) = (false, false);

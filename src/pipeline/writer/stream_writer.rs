@@ -78,7 +78,7 @@ impl StreamWriter {
     }
 
     fn send(&self, job: WriterJob) {
-        // The channel has capacity for all permits. If the send failed, dropping the job would answer with an error.
+        // The channel has capacity for all permits. If the send failed, dropping the job would report an error.
         let _sent = self.writer.send(job);
     }
 }

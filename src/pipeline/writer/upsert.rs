@@ -47,7 +47,7 @@ impl WriteTarget {
         trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
-    /// Writes a batch of points with the same key and answers for each of them. Only the first attempt of each part may
+    /// Writes a batch of points with the same key and reports the result of each. Only the first attempt of each part may
     /// begin after `deadline`.
     pub(super) async fn upsert(&self, jobs: Vec<UpsertJob>, deadline: Instant) -> WriteOutcome {
         let Some(batch_key) = jobs.first().map(|job| Arc::clone(&job.batch_key)) else { return WriteOutcome::NoSample };
@@ -70,7 +70,7 @@ impl WriteTarget {
 }
 
 impl UpsertBatch<'_> {
-    /// Sends a part once. Then answers for its points, or requeues the part.
+    /// Sends a part once. Then reports the results of its points, or requeues the part.
     async fn write_part(&mut self, mut part: UpsertPart) {
         part.drop_abandoned(&mut self.unsettled_claims);
         if part.points.is_empty() {

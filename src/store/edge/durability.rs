@@ -1,7 +1,7 @@
 //! Tracking of visible changes that are not durable yet.
 //!
 //! The engine shows a change as soon as it is applied, but a crash reverts the change until the following flush has
-//! completed. A digest that is read in between would make the pipeline answer UNCHANGED for a document that isn't durable.
+//! completed. A digest that is read in between would make the pipeline report UNCHANGED for a document that isn't durable.
 //! So the writer registers the points of a commit here before it applies the first change, and removes them when the commit
 //! is durable; a reader reads the engine first and checks the registered points afterwards. Each change that the reader saw
 //! was registered before it became visible, so it is either still registered, and ignored, or durable by now.

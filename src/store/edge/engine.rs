@@ -1,6 +1,6 @@
 //! Wrapper of one shard of the engine that converts panics into errors.
 //!
-//! Behaviour of qdrant-edge 0.7.2, and how this module handles it:
+//! Behavior of qdrant-edge 0.7.2, and how this module handles it:
 //! - `update` writes the engine's log and memory, but `load` doesn't replay the log. So only flushed changes survive the
 //!   process, and a write is confirmed after [`ShardEngine::flush`].
 //! - `flush` takes two locks with `try_lock().expect(…)` and can panic. See the implementation of [`ShardEngine::flush`].

@@ -3,7 +3,7 @@
 //! During a merge, the engine keeps deletions and replacements of points in the merged segments only in memory, and at the
 //! end of the merge the old and the merged segments exist side by side on disk. A crash then leaves old copies of points,
 //! and points that had been deleted. Even without a merge, an interrupted flush can leave both a point's new copy and its
-//! old one. Qdrant's server replays its log and removes the duplicates on start; the embedded engine does neither. So:
+//! old one. Qdrant's server replays its log and removes the duplicates on startup; the embedded engine does neither. So:
 //! - points that the journal lists as deleted are deleted again;
 //! - a point that exists more than once is deleted, and its newest copy is upserted.
 //!
@@ -33,7 +33,7 @@ pub(super) fn recover(shard: &impl ShardEngine, journal: &mut Journal) -> Result
 /// Repairs a collection in memory; the caller must flush. Reads every id.
 ///
 /// The journal keeps its entries. They may be cleared after the flush only if every segment on disk is open. This is the
-/// case at a start, but not after a failed merge, which can leave segments that only the next start opens.
+/// case on startup, but not after a failed merge, which can leave segments that are opened only on the next startup.
 pub(super) fn repair(shard: &impl ShardEngine, journal: &mut Journal) -> Result<(), StoreError> {
     for change in collect_pending_changes(journal.read_entries()?) {
         shard.apply(change).map_err(ApplyError::into_error)?;

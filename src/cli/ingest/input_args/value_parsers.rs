@@ -5,7 +5,7 @@ use crate::cli::ingest::reader::CellType;
 /// Parses a delimiter; `\t` is the tab.
 ///
 /// # Errors
-/// If the text is not a single ASCII character, or is a quote or a line end.
+/// If the text is not a single ASCII character, or is a quote or a line ending.
 pub fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"\\t" => Ok(b'\t'),

@@ -2,8 +2,8 @@
 //!
 //! Compression is detected by the first bytes, not by the file name. Concatenated gzip members or zstd frames form one text
 //! ([`multi_member_reader`]). The first bytes also identify unsupported formats ([`unsupported`]), before and after
-//! decompression. Other character encodings are decoded last ([`decoding_reader`]), so line ends are always searched in UTF-8.
-//! Decompression never runs ahead of reading, so a decompression bomb does not exhaust memory.
+//! decompression. Other character encodings are decoded last ([`decoding_reader`]), so line endings are always searched
+//! in UTF-8. Decompression never runs ahead of reading, so a decompression bomb does not exhaust memory.
 
 mod counting_reader;
 mod decoding_reader;

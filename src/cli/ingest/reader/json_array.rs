@@ -91,7 +91,7 @@ impl JsonArray {
         }
         let is_complete = content.len() as u64 == total_bytes;
         content.truncate(content.trim_ascii_end().len());
-        // Rejected records are written as one line each; line ends outside of strings are insignificant in JSON.
+        // Rejected records are written as one line each; line endings outside of strings are insignificant in JSON.
         content.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
         self.elements_read += 1;
         if !is_terminated {
@@ -155,7 +155,7 @@ impl RecordReader for JsonArray {
     }
 
     fn may_block(&self) -> bool {
-        // Line ends say nothing about element ends, so every read of a stream may block.
+        // Line endings say nothing about element ends, so every read of a stream may block.
         self.content.is_streamed()
     }
 }

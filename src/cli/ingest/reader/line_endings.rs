@@ -1,17 +1,18 @@
-//! Line end detection: LF, CR LF or a lone CR.
+//! Line ending detection: LF, CR LF or a lone CR.
 //!
-//! The first line end of a file selects its kind. In a file with LF or CR LF, a lone CR is part of the line; ending a line
-//! there would split a record. In a file whose first line end is a lone CR (classic Mac OS), all three kinds end a line.
+//! The first line ending of a file determines its line ending style. In a file with LF or CR LF, a lone CR is part of the
+//! line; ending a line there would split a record. In a file whose first line ending is a lone CR (classic Mac OS), each of
+//! the three ends a line.
 
-/// Finds the line ends of a file, chunk by chunk.
+/// Finds the line endings of a file, chunk by chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineEndScanner {
     line_ending: LineEnding,
-    /// True if the last byte was a CR that ended a line; an LF after it belongs to the same line end.
+    /// True if the last byte was a CR that ended a line; an LF after it belongs to the same line ending.
     is_after_cr: bool,
 }
 
-/// Counts line ends, chunk by chunk.
+/// Counts line endings, chunk by chunk.
 #[derive(Debug)]
 pub struct LineEndCounter {
     scanner: LineEndScanner,
@@ -32,7 +33,7 @@ impl LineEndCounter {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LineEnding {
-    /// Before the first line end.
+    /// Before the first line ending.
     #[default]
     Unknown,
     Lf,
@@ -60,7 +61,7 @@ impl LineEndScanner {
         }
     }
 
-    /// Returns the index after the line end in the next bytes; `None` if the line continues after them.
+    /// Returns the index after the line ending in the next bytes; `None` if the line continues after them.
     pub fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let is_end = |byte: u8| byte == b'\n' || byte == b'\r' && self.line_ending != LineEnding::Lf;
         let at = bytes.iter().position(|&byte| is_end(byte))?;
@@ -95,12 +96,12 @@ impl LineEndScanner {
         LineEndCounter { scanner: Self { is_after_cr: false, ..self }, count: 0 }
     }
 
-    /// Returns whether a lone CR is part of the line; `None` before the first line end.
+    /// Returns whether a lone CR is part of the line; `None` before the first line ending.
     pub fn is_lf_only(self) -> Option<bool> {
         (self.line_ending != LineEnding::Unknown).then_some(self.line_ending == LineEnding::Lf)
     }
 
-    /// Returns a line without its line end.
+    /// Returns a line without its line ending.
     pub fn trim_end(self, line: &[u8]) -> &[u8] {
         match line.strip_suffix(b"\n") {
             Some(line) => line.strip_suffix(b"\r").unwrap_or(line),

@@ -18,17 +18,17 @@ pub struct LineReader {
     lines_read: u64,
 }
 
-/// Line without its line end and without a leading byte-order mark.
+/// Line without its line ending and without a leading byte-order mark.
 pub struct RawLine {
     /// Bytes of the line, at most [`MAX_RECORD_BYTES`].
     pub content: Vec<u8>,
-    /// Length of the whole line with its line end, in bytes.
+    /// Length of the whole line with its line ending, in bytes.
     pub total_bytes: u64,
     /// Line number, from 1.
     pub number: u64,
     /// True if `content` holds only the beginning of the line.
     pub is_truncated: bool,
-    /// True if the line has a line end. The last line of a file may have none while it is still being written.
+    /// True if the line has a line ending. The last line of a file may have none while it is still being written.
     pub is_terminated: bool,
 }
 
@@ -37,7 +37,7 @@ impl RawLine {
         !self.is_truncated && self.content.trim_ascii().is_empty()
     }
 
-    /// Converts a blank line. Without a line end, at the end of a file, it may be the start of a record.
+    /// Converts a blank line. Without a line ending, at the end of a file, it may be the start of a record.
     pub fn to_blank_record(&self) -> NextRecord {
         if self.is_terminated { NextRecord::Blank } else { NextRecord::UnterminatedBlank }
     }
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!((reader.position().rows, reader.position().disk_bytes), (2, long + 5));
     }
 
-    /// Returns the expected lines, by the kind of the first line end.
+    /// Returns the expected lines, by the kind of the first line ending.
     fn expected_lines(text: &str) -> Vec<String> {
         let first = text.find(['\r', '\n']).map(|at| &text[at..]);
         if first.is_none_or(|first| first.starts_with('\n') || first.starts_with("\r\n")) {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     proptest! {
-        /// Property: the lines are the text between the line ends, without a leading byte-order mark.
+        /// Property: the lines are the text between the line endings, without a leading byte-order mark.
         #[test]
         fn lines_are_those_of_the_text(text in "[a-z\u{e9}\r\n ]{0,64}", mark: bool) {
             let marked = format!("{}{text}", if mark { "\u{feff}" } else { "" });

@@ -17,7 +17,7 @@ pub struct Record {
     pub content: Vec<u8>,
     /// True if `content` is the whole record.
     pub is_complete: bool,
-    /// True if the record has a line end; the last record of a file may still be written to.
+    /// True if the record has a line ending; the last record of a file may still be written to.
     pub is_terminated: bool,
     pub document: Result<Document, ItemError>,
 }

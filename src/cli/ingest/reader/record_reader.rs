@@ -31,7 +31,7 @@ pub enum NextRecord {
     Record(Record),
     /// Blank line, which only counts as a line.
     Blank,
-    /// Whitespace without a line end at the end of the file, which may be the start of a record.
+    /// Whitespace without a line ending at the end of the file, which may be the start of a record.
     UnterminatedBlank,
     End,
 }

@@ -162,7 +162,7 @@ impl ResumePoint {
                 return true;
             }
             FileChange::Appended => {
-                // A last record that was ingested without a line end may be longer now, so it is read again.
+                // A last record that was ingested without a line ending may be longer now, so it is read again.
                 let last_record = record.last_record;
                 let to_position = |last: RecordStart| InputPosition {
                     row: last.rows,

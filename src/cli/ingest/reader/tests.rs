@@ -1,4 +1,4 @@
-//! Tests of behaviour that all formats share.
+//! Tests of behavior that all formats share.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -90,7 +90,7 @@ impl PointWriter for QdrantStore {
     /// only points on which all replicas agree; an omitted point is written again, which is always correct. With one
     /// replica it has no cost.
     ///
-    /// Qdrant counts all replicas, not only active ones: while one is down or being filled, it answers INTERNAL. Writes
+    /// Qdrant counts all replicas, not only active ones: while one is down or being filled, it returns INTERNAL. Writes
     /// still work then, so this returns no digests instead of an error, and the documents are encoded again.
     ///
     /// See docs/adr/0036-qdrant-digests-from-all-replicas.md.

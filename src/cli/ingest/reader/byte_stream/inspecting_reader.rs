@@ -59,8 +59,8 @@ impl Inspector {
         find_by_bytes(head, self.format, self.encoding).or(by_extension)
     }
 
-    /// Returns whether `head` is long enough to decide. Before the first line end there is no complete record, so waiting for
-    /// more delays nothing; compressed data may hold complete records and is decided as soon as possible.
+    /// Returns whether `head` is long enough to decide. Before the first line ending there is no complete record, so waiting
+    /// for more delays nothing; compressed data may hold complete records and is decided as soon as possible.
     fn has_enough_bytes(&self, head: &[u8]) -> bool {
         head.len() >= HEAD_BYTES
             || head.iter().any(|byte| b"\r\n".contains(byte))

@@ -22,13 +22,13 @@ pub struct QuotedParser {
     csv_reader: Reader,
     dialect: CsvDialect,
     line_ends: LineEndScanner,
-    /// True once the kind of line end is known and `csv_reader` was rebuilt for it.
+    /// True once the line ending style is known and `csv_reader` was rebuilt for it.
     is_terminator_set: bool,
 }
 
 impl QuotedParser {
     pub fn new(dialect: CsvDialect) -> Self {
-        // Any kind of line end terminates the first row, which then selects the kind for the rest of the file.
+        // The first row may end with any line ending, which then applies to the rest of the file.
         let csv_reader = build_csv_reader(&dialect, Terminator::CRLF);
         Self { csv_reader, dialect, line_ends: LineEndScanner::default(), is_terminator_set: false }
     }
@@ -62,7 +62,7 @@ impl QuotedParser {
             return Ok(None);
         }
         if row.is_terminated {
-            // Only the last byte is known to be a line end: earlier ones may be inside quotes.
+            // Only the last byte is known to be a line ending: earlier ones may be inside quotes.
             let _end = self.line_ends.find_end(row.raw.last_chunk::<1>().map_or(&[], |last| last));
         }
         self.finish_row(&mut row, cells);
@@ -119,9 +119,9 @@ impl QuotedParser {
         }
     }
 
-    /// Counts the lines of a row and removes its line end and leading blank lines.
+    /// Counts the lines of a row and removes its line ending and leading blank lines.
     fn finish_row(&self, row: &mut CsvRow, cells: &mut Cells) {
-        // The last line of an unterminated row has no line end, so it is not counted yet.
+        // The last line of an unterminated row has no line ending, so it is not counted yet.
         row.lines += u64::from(!row.is_terminated && (row.is_truncated || !row.raw.ends_with(b"\n")));
         let is_lf = self.line_ends.is_lf_only() != Some(false);
         let is_blank = |byte: &&u8| **byte == b'\n' || **byte == b'\r' && !is_lf;

@@ -32,9 +32,9 @@ impl Cells {
 /// Raw bytes and counts of a row.
 #[derive(Debug, Default)]
 pub struct CsvRow {
-    /// Raw bytes of the row without its line end, at most [`MAX_RECORD_BYTES`].
+    /// Raw bytes of the row without its line ending, at most [`MAX_RECORD_BYTES`].
     pub raw: Vec<u8>,
-    /// Length of the whole row with its line end, in bytes.
+    /// Length of the whole row with its line ending, in bytes.
     pub total_bytes: u64,
     /// Number of lines of the row, including blank lines before it.
     pub lines: u64,
@@ -44,7 +44,7 @@ pub struct CsvRow {
     pub cell_count: usize,
     /// True if the row exceeded a limit, so that `raw` or the values are incomplete.
     pub is_truncated: bool,
-    /// True if the row has a line end; the last row of a file may still be written to.
+    /// True if the row has a line ending; the last row of a file may still be written to.
     pub is_terminated: bool,
 }
 

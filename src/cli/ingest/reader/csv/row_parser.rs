@@ -21,7 +21,7 @@ impl RowParser {
         }
     }
 
-    /// Returns whether the first row selects the kind of line end for the rest of the file.
+    /// Returns whether the first row selects the line ending style for the rest of the file.
     pub fn detects_line_endings(&self) -> bool {
         matches!(self, Self::Quoted(_))
     }

@@ -24,9 +24,9 @@ pub struct CsvRows {
     notices: Vec<String>,
     cells: Cells,
     lines_read: u64,
-    /// Header row without a line end, which may still be written to.
+    /// Header row without a line ending, which may still be written to.
     unterminated_header: Option<CsvRow>,
-    /// First row and the number of lines before it, if it was read to detect the kind of line end.
+    /// First row and the number of lines before it, if it was read to detect the line ending style.
     first_row: Option<(u64, CsvRow)>,
 }
 
@@ -89,7 +89,7 @@ impl CsvRows {
         Ok(None)
     }
 
-    /// Skips the rows that an earlier run read. With `--columns`, the first row is read to detect the kind of line end.
+    /// Skips the rows that an earlier run read. With `--columns`, the first row is read to detect the line ending style.
     fn skip_to(&mut self, resume_at: InputPosition) -> io::Result<()> {
         if resume_at.offset == 0 {
             return Ok(());
@@ -147,7 +147,7 @@ impl RecordReader for CsvRows {
     }
 
     fn may_block(&self) -> bool {
-        // A line end inside quotes does not end the row, so a buffered line end does not prove a complete row.
+        // A line ending inside quotes does not end the row, so a buffered line ending does not prove a complete row.
         self.content.may_block() || self.content.is_streamed() && self.dialect.has_quotes
     }
 

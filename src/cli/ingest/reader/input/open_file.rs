@@ -23,7 +23,7 @@ pub struct OpenFile {
     /// True if the path of the file now names another file.
     pub is_rotated: bool,
     pub followed: Option<FollowedFile>,
-    /// Start of the last record, if it was ingested without a line end.
+    /// Start of the last record, if it was ingested without a line ending.
     pub partial_record_start: Option<InputPosition>,
 }
 

@@ -22,10 +22,10 @@ use crate::cli::ingest::mapping::{BinaryText, reject_malformed};
 use crate::proto::ItemError;
 use crate::types::FieldPath;
 
-/// 2^24: from here on, 32-bit floats can't represent every integer.
+/// 2^24. Above it, 32-bit floats cannot represent every integer.
 const INEXACT_FROM_F32: f32 = 16_777_216.0;
 
-/// 2^53: from here on, doubles can't represent every integer.
+/// 2^53. Above it, doubles cannot represent every integer.
 const INEXACT_FROM_F64: f64 = 9_007_199_254_740_992.0;
 
 /// Maximum length of a decimal in bytes; 256-bit decimals have 32 bytes. Guards against hostile files.

@@ -84,7 +84,7 @@ fn malformed_sequences_become_invalid_bytes() {
         ("utf-16le", &b"\x3d\xd8a\0\n\0"[..], &b"\xffa\n"[..]),
         ("utf-16be", b"\xde\x00\0a", b"\xffa"),
         ("utf-16le", b"a\0b", b"a\xff"),
-        // The line end is not part of the malformed sequence.
+        // The line ending is not part of the malformed sequence.
         ("shift_jis", b"\x81\nb", b"\xff\nb"),
         ("gb18030", b"\x81\x30\n", b"\xff0\n"),
         ("windows-1253", b"\xd2\xd2", b"\xff\xff"),
