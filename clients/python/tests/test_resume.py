@@ -215,7 +215,7 @@ def test_a_collection_that_was_created_again_is_an_error(asyncio_api):
         abort(context, grpc.StatusCode.FAILED_PRECONDITION, "created again", "INCARNATION_MISMATCH", **details)
         yield
 
-    # grpc.aio may report a stream that the server ended while the client was sending as cancelled locally. The client opens
+    # grpc.aio may report a stream that the server ended during a send as cancelled locally. The client then opens
     # another one then, which gets the same answer.
     with Scripted(breaking, *[another] * 3) as server, pytest.raises(IncarnationMismatch) as caught:
         ingest(server, documents(3), asyncio_api, create_collection=True)
