@@ -27,7 +27,7 @@ pub struct EncodeCommand {
     /// Name of the model on the server [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Pruning rules, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 = unlimited); `none` turns off
+    /// Pruning rules, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 = rule off); `none` turns off
     /// all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_ENCODE_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,

@@ -54,7 +54,7 @@ pub struct IngestCommand {
     #[arg(long = "text-key", env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD", hide = true, value_parser = reject_renamed_flag)]
     _text_key: Option<String>,
     /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
-    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
+    /// min-weight, weight-share; 0 = rule off. `none` turns off all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_INGEST_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
     /// Maximum number of points per upsert to the store [default: 1000].
@@ -89,11 +89,11 @@ pub struct IngestCommand {
     #[arg(long, env = "SPLADE_INGEST_GIVE_UP_AFTER", value_name = "DURATION", default_value = DEFAULT_GIVE_UP_AFTER, value_parser = duration::parse)]
     give_up_after: Duration,
     #[command(flatten)]
-    collection_options: CollectionOptionsArgs,
-    #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    collection_options: CollectionOptionsArgs,
     #[command(flatten)]
     client: ClientArgs,
 }

@@ -58,7 +58,7 @@ pub struct ReindexCommand {
     /// Number of documents per page: 1 to 1000.
     #[arg(long, env = "SPLADE_REINDEX_PAGE_SIZE", value_name = "N", default_value_t = 200)]
     pub page_size: u32,
-    /// Pruning rules, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 = unlimited); `none` turns off
+    /// Pruning rules, separated by commas: max-terms=N, min-weight=WEIGHT, weight-share=SHARE (0 = rule off); `none` turns off
     /// all rules not given [default of each rule: the server's].
     #[arg(long, env = "SPLADE_REINDEX_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     pub prune: Option<Pruning>,
@@ -76,11 +76,11 @@ pub struct ReindexCommand {
     #[command(flatten)]
     pub fingerprint: FingerprintArgs,
     #[command(flatten)]
-    pub collection_options: CollectionOptionsArgs,
-    #[command(flatten)]
     pub long_text: LongTextArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub collection_options: CollectionOptionsArgs,
     #[command(flatten)]
     pub client: ClientArgs,
 }
